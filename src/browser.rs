@@ -1,0 +1,1 @@
+//! Owners of JS objects and the driver that pumps the engine.

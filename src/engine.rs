@@ -1,0 +1,15 @@
+//! Every decision of a voice session, as pure state machines.
+//!
+//! Inputs go in with the time they happened, commands come out, and each machine arms at most one deadline. Nothing here
+//! reads a clock, awaits, or knows a browser or a server; both shells use the same code.
+
+pub mod audio;
+pub mod floor;
+pub mod interview;
+pub mod link;
+pub mod protocol;
+pub mod quality;
+pub mod response;
+pub mod sdp;
+pub mod time;
+pub mod transcript;
