@@ -1,1 +1,1 @@
-//! Owners of JS objects and the driver that pumps the engine.
+//! Owners of JS objects and the driver that pumps the engine. Knows the engine and the API, not the page.

@@ -4,6 +4,7 @@
 //! reads a clock, awaits, or knows a browser or a server; both shells use the same code.
 
 pub mod audio;
+pub mod device;
 pub mod floor;
 pub mod interview;
 pub mod link;

@@ -1,1 +1,62 @@
-//!
+//! How good the line is: figures from the browser's statistics, and a verdict in words.
+
+/// What the page shows of the line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// Round trip to the far end, in milliseconds.
+    pub rtt_ms: Option<f64>,
+    pub jitter_ms: Option<f64>,
+    /// Percent of the inbound packets in the last seconds.
+    pub loss_pct: Option<f64>,
+    /// Whether the media is relayed by a TURN server.
+    pub relayed: bool,
+}
+
+/// The line in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Unknown,
+    Good,
+    Fair,
+    Poor,
+}
+
+impl Verdict {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "measuring",
+            Self::Good => "good",
+            Self::Fair => "fair",
+            Self::Poor => "poor",
+        }
+    }
+}
+
+impl Quality {
+    /// The verdict: ITU-T G.114 calls a one-way delay of 150 ms good; a loss of 1 % is hardly heard, of 5 % it is.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let (Some(rtt), Some(loss)) = (self.rtt_ms, self.loss_pct) else { return Verdict::Unknown };
+        let jitter = self.jitter_ms.unwrap_or(0.0);
+        if rtt <= 150.0 && loss <= 1.0 && jitter <= 30.0 {
+            Verdict::Good
+        } else if rtt <= 400.0 && loss <= 5.0 && jitter <= 80.0 {
+            Verdict::Fair
+        } else {
+            Verdict::Poor
+        }
+    }
+}
+
+/// What a session measured, for the report and the log. Times in milliseconds.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Measured {
+    pub negotiation_ms: Option<f64>,
+    pub first_audio_ms: Option<f64>,
+    /// From the end of each turn to the first sound of the answer.
+    pub turn_delays_ms: Vec<f64>,
+    /// One sample every few seconds.
+    pub jitter_ms: Vec<f64>,
+    pub loss_pct: Vec<f64>,
+}

@@ -1,1 +1,125 @@
-//!
+//! The one facade between the page and a call. The same type in both builds; the server renders an idle room.
+
+use leptos::prelude::*;
+
+use crate::engine::device::{Device, Mic, Support};
+use crate::engine::interview::report::Report;
+use crate::engine::interview::{Question, Snapshot};
+use crate::engine::link::steps::Steps;
+use crate::engine::link::view::{Clock, Levels, Recording, StartOptions};
+use crate::engine::link::{Phase, Route};
+use crate::engine::protocol::room::AiState;
+use crate::engine::quality::{Measured, Quality};
+use crate::engine::transcript::Line;
+
+/// What a component may see of a call, and do with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    // The lobby.
+    pub support: Signal<Support>,
+    pub mic: Signal<Mic>,
+    pub inputs: Signal<Vec<Device>>,
+    pub outputs: Signal<Vec<Device>>,
+    pub input_id: Signal<Option<String>>,
+    pub output_id: Signal<Option<String>>,
+    /// The test tone sounds.
+    pub testing_speaker: Signal<bool>,
+    // Connecting.
+    pub phase: Signal<Phase>,
+    pub steps: Signal<Steps>,
+    pub route: Signal<Route>,
+    // The room.
+    pub snapshot: Signal<Option<Snapshot>>,
+    pub question: Signal<Option<Question>>,
+    pub ai: Signal<AiState>,
+    /// The candidate is heard speaking.
+    pub hearing: Signal<bool>,
+    pub lines: Signal<Vec<Line>>,
+    pub clock: Signal<Clock>,
+    pub muted: Signal<bool>,
+    /// The browser blocks sound until the candidate presses something.
+    pub sound_blocked: Signal<bool>,
+    /// `Escape` was pressed: microphone and sound are silent and the dialog is open.
+    pub hushed: Signal<bool>,
+    pub quality: Signal<Quality>,
+    /// Something important happened that the candidate should read: what happened, what is kept, what to do.
+    pub notice: Signal<Option<String>>,
+    // Afterwards.
+    pub report: Signal<Option<Report>>,
+    pub measured: Signal<Measured>,
+    pub recordings: Signal<Vec<Recording>>,
+    // What can be done.
+    pub ask_microphone: Callback<()>,
+    pub choose_input: Callback<String>,
+    pub choose_output: Callback<String>,
+    pub test_speaker: Callback<()>,
+    pub start: Callback<StartOptions>,
+    /// Try again after a fault, with the same session where there is one.
+    pub retry: Callback<()>,
+    pub mute: Callback<bool>,
+    pub repeat: Callback<()>,
+    pub start_sound: Callback<()>,
+    pub hush: Callback<bool>,
+    pub end: Callback<()>,
+    /// The levels of this moment.
+    pub levels: Callback<(), Levels>,
+}
+
+/// The server renders the idle room. Nothing there can click.
+#[cfg(not(feature = "hydrate"))]
+#[must_use]
+pub fn use_room() -> Room {
+    Room::idle()
+}
+
+/// The room of this page. Dropping its owner ends the call.
+#[cfg(feature = "hydrate")]
+#[must_use]
+pub fn use_room() -> Room {
+    Room::idle()
+}
+
+impl Room {
+    /// A room in which nothing happens.
+    #[must_use]
+    pub fn idle() -> Self {
+        Self {
+            support: Signal::stored(Support::Unknown),
+            mic: Signal::stored(Mic::Off),
+            inputs: Signal::stored(Vec::new()),
+            outputs: Signal::stored(Vec::new()),
+            input_id: Signal::stored(None),
+            output_id: Signal::stored(None),
+            testing_speaker: Signal::stored(false),
+            phase: Signal::stored(Phase::Lobby),
+            steps: Signal::stored(Steps::default()),
+            route: Signal::stored(Route::Direct),
+            snapshot: Signal::stored(None),
+            question: Signal::stored(None),
+            ai: Signal::stored(AiState::Listening),
+            hearing: Signal::stored(false),
+            lines: Signal::stored(Vec::new()),
+            clock: Signal::stored(Clock::default()),
+            muted: Signal::stored(false),
+            sound_blocked: Signal::stored(false),
+            hushed: Signal::stored(false),
+            quality: Signal::stored(Quality::default()),
+            notice: Signal::stored(None),
+            report: Signal::stored(None),
+            measured: Signal::stored(Measured::default()),
+            recordings: Signal::stored(Vec::new()),
+            ask_microphone: Callback::new(|()| {}),
+            choose_input: Callback::new(|_| {}),
+            choose_output: Callback::new(|_| {}),
+            test_speaker: Callback::new(|()| {}),
+            start: Callback::new(|_| {}),
+            retry: Callback::new(|()| {}),
+            mute: Callback::new(|_| {}),
+            repeat: Callback::new(|()| {}),
+            start_sound: Callback::new(|()| {}),
+            hush: Callback::new(|_| {}),
+            end: Callback::new(|()| {}),
+            levels: Callback::new(|()| Levels::default()),
+        }
+    }
+}

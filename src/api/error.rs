@@ -1,0 +1,79 @@
+//! The one error of the API: what a caller may know, and its HTTP status.
+
+use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
+use leptos::server_fn::codec::JsonEncoding;
+use serde::{Deserialize, Serialize};
+
+/// Why a call to the API was refused. Safe to show: carries no upstream text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApiError {
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the interview needs your consent before it starts")]
+    Consent,
+    #[error("this page may not call the interview server")]
+    Origin,
+    #[error("this interview is not open in this browser")]
+    Session,
+    #[error("this ticket is not valid any more")]
+    Ticket,
+    #[error("the interview is over")]
+    Over,
+    #[error("{0}")]
+    Offer(String),
+    #[error("another request with this id is under way")]
+    Conflict,
+    #[error("this provider cannot restart ICE")]
+    NoRestart,
+    #[error("all places are taken, try again in {retry_after_s} s")]
+    Busy { retry_after_s: u32 },
+    #[error("an open start with a hosted provider needs PRACTICE=1 on this address")]
+    Closed,
+    #[error("the voice service is not reachable")]
+    Upstream,
+    #[error("something went wrong on our side")]
+    Internal,
+    #[error("the server could not be reached")]
+    Transport,
+}
+
+impl ApiError {
+    /// The HTTP status of this error.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) | Self::Offer(_) => 422,
+            Self::Consent | Self::Origin | Self::Closed => 403,
+            Self::Session | Self::Ticket => 401,
+            Self::Over => 410,
+            Self::Conflict | Self::NoRestart => 409,
+            Self::Busy { .. } => 429,
+            Self::Upstream => 502,
+            Self::Internal | Self::Transport => 500,
+        }
+    }
+}
+
+impl FromServerFnError for ApiError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let error = match error {
+            // The caller's fault: the server answers 422, and the page never sees this.
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
+                Self::Invalid("the request is not what this address expects".to_owned())
+            }
+            ServerFnErrorErr::Request(_)
+            | ServerFnErrorErr::Response(_)
+            | ServerFnErrorErr::UnsupportedRequestMethod(_) => Self::Transport,
+            ServerFnErrorErr::Registration(_)
+            | ServerFnErrorErr::MiddlewareError(_)
+            | ServerFnErrorErr::ServerError(_)
+            | ServerFnErrorErr::Serialization(_) => Self::Internal,
+        };
+        #[cfg(feature = "ssr")]
+        crate::server::routes::set_status(&error);
+        error
+    }
+}
