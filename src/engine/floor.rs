@@ -1,1 +1,162 @@
+//! Who has the turn. The candidate's turn ends by our patience, not by the provider's silence.
 //!
+//! The provider reports a stop after a short silence of its own, so that the caption can breathe; a turn ends only when
+//! nothing was said for the whole patience. Any sound of the candidate takes the turn back.
+
+use std::time::Duration;
+
+use super::time::Tick;
+
+/// How long we wait for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Counted from the last speech.
+    pub wait: Duration,
+    /// The silence that the provider has already let pass when it reports a stop.
+    pub silence: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { wait: Duration::from_millis(1_600), silence: Duration::from_millis(400) }
+    }
+}
+
+/// The candidate's turn that is under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// The provider's items in speaking order.
+    pub items: Vec<String>,
+    /// Speech only, in milliseconds.
+    pub spoken_ms: u64,
+    /// When the first word was heard.
+    pub began: Tick,
+}
+
+/// The state of the candidate's side of the conversation.
+#[derive(Clone, Debug, Default)]
+pub struct Floor {
+    patience: Patience,
+    turn: Option<Turn>,
+    /// Audio position at which the running speech began.
+    speaking_from_ms: Option<u64>,
+    deadline: Option<Tick>,
+}
+
+impl Floor {
+    #[must_use]
+    pub fn new(patience: Patience) -> Self {
+        Self { patience, ..Self::default() }
+    }
+
+    /// The candidate is heard. Returns whether a turn begins with this.
+    pub fn speech_started(&mut self, now: Tick, item_id: &str, audio_start_ms: u64) -> bool {
+        self.deadline = None;
+        self.speaking_from_ms = Some(audio_start_ms);
+        let begins = self.turn.is_none();
+        let turn = self.turn.get_or_insert_with(|| Turn { began: now, ..Turn::default() });
+        if turn.items.last().map(String::as_str) != Some(item_id) {
+            turn.items.push(item_id.to_owned());
+        }
+        begins
+    }
+
+    /// The candidate paused. From here patience runs.
+    pub fn speech_stopped(&mut self, now: Tick, audio_end_ms: u64) {
+        let Some(turn) = &mut self.turn else { return };
+        if let Some(from_ms) = self.speaking_from_ms.take() {
+            turn.spoken_ms += audio_end_ms.saturating_sub(from_ms);
+        }
+        self.deadline = Some(now.after(self.patience.wait.saturating_sub(self.patience.silence)));
+    }
+
+    /// When the turn ends unless something is said before.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Tick> {
+        self.deadline
+    }
+
+    /// The turn that ended by `now`, once.
+    pub fn take_ended(&mut self, now: Tick) -> Option<Turn> {
+        if self.deadline.is_none_or(|at| now < at) {
+            return None;
+        }
+        self.take()
+    }
+
+    /// The turn as it is, ended by whoever asks.
+    pub fn take(&mut self) -> Option<Turn> {
+        self.deadline = None;
+        self.speaking_from_ms = None;
+        self.turn.take()
+    }
+
+    /// The candidate speaks at this moment.
+    #[must_use]
+    pub const fn is_speaking(&self) -> bool {
+        self.speaking_from_ms.is_some()
+    }
+
+    /// The candidate has the turn: speaks, or pauses within our patience.
+    #[must_use]
+    pub const fn is_taken(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// The line is gone: what was said stays, but silence counts no more until speech is heard again.
+    pub fn freeze(&mut self) {
+        self.deadline = None;
+        self.speaking_from_ms = None;
+    }
+
+    /// The line is back: if the candidate was in mid-turn, patience starts anew.
+    pub fn thaw(&mut self, now: Tick) {
+        if self.turn.is_some() && self.speaking_from_ms.is_none() {
+            self.deadline = Some(now.after(self.patience.wait));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Tick {
+        Tick::from_ms(ms)
+    }
+
+    #[test]
+    fn a_turn_ends_after_the_whole_patience_counted_from_the_last_speech() {
+        let mut floor = Floor::default();
+        assert!(floor.speech_started(at(0), "a", 0));
+        floor.speech_stopped(at(2_400), 2_000); // reported 400 ms after the last word
+        assert_eq!(floor.poll_timeout(), Some(at(3_600)), "1.6 s after the last word at 2.0 s");
+        assert_eq!(floor.take_ended(at(3_599)), None);
+        let turn = floor.take_ended(at(3_600)).unwrap();
+        assert_eq!((turn.spoken_ms, turn.items), (2_000, vec!["a".to_owned()]));
+        assert_eq!(floor.take_ended(at(9_000)), None, "once");
+    }
+
+    #[test]
+    fn a_thinking_pause_within_patience_keeps_one_turn() {
+        let mut floor = Floor::default();
+        floor.speech_started(at(0), "a", 0);
+        floor.speech_stopped(at(1_000), 600);
+        assert!(!floor.speech_started(at(2_000), "b", 2_000), "the same turn goes on");
+        assert_eq!(floor.poll_timeout(), None, "nobody is cut off while speaking");
+        floor.speech_stopped(at(4_400), 4_000);
+        let turn = floor.take_ended(at(5_600)).unwrap();
+        assert_eq!((turn.spoken_ms, turn.items.len()), (2_600, 2));
+    }
+
+    #[test]
+    fn a_lost_line_never_ends_a_turn() {
+        let mut floor = Floor::default();
+        floor.speech_started(at(0), "a", 0);
+        floor.speech_stopped(at(1_000), 600);
+        floor.freeze();
+        assert_eq!(floor.take_ended(at(60_000)), None);
+        floor.thaw(at(60_000));
+        assert_eq!(floor.poll_timeout(), Some(at(61_600)));
+    }
+}

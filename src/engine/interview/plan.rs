@@ -1,1 +1,131 @@
-//!
+//! The definition of an interview, and the practice interview that is built in.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Question, Tier};
+
+/// One question of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    pub domain: String,
+    #[serde(rename = "difficultyTier")]
+    pub tier: Tier,
+    pub text: String,
+}
+
+/// What is going to happen: who asks, what, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The interviewer's name.
+    pub persona: String,
+    pub minutes: u32,
+    pub questions: Vec<Planned>,
+}
+
+/// The lengths of the practice interview: minutes and number of questions.
+pub const LENGTHS: [(u32, usize); 3] = [(5, 3), (10, 5), (20, 9)];
+
+const DOMAINS: [&str; 3] = ["Experience", "Collaboration", "Problem solving"];
+
+/// Domain, tier and words, in the order of the longest interview: each domain gets harder, and no domain is left out of
+/// the shorter ones.
+const QUESTIONS: [(usize, Tier, &str); 9] = [
+    (0, Tier::Warmup, "Please introduce yourself, and tell me about a project you are proud of."),
+    (1, Tier::Warmup, "Tell me about a team that you enjoyed working in. What made it work?"),
+    (2, Tier::Warmup, "Describe a problem you solved recently. How did you find the cause?"),
+    (0, Tier::Core, "What was the hardest decision in that project, and what did you weigh against what?"),
+    (1, Tier::Core, "Tell me about a time when you and a colleague disagreed. How did you settle it?"),
+    (2, Tier::Core, "A service that you run has become slow overnight. How do you find out why?"),
+    (0, Tier::Stretch, "Which piece of your own work would you do differently today, and why?"),
+    (1, Tier::Stretch, "How do you tell somebody senior that their plan will not work?"),
+    (2, Tier::Stretch, "You have one week for a job that needs three. What do you do first?"),
+];
+
+impl Plan {
+    /// The practice interview that fits into `minutes`.
+    #[must_use]
+    pub fn practice(minutes: u32) -> Self {
+        let (_, count) = LENGTHS.into_iter().rev().find(|(at_least, _)| *at_least <= minutes).unwrap_or(LENGTHS[0]);
+        let questions = QUESTIONS.iter().take(count).map(|(domain, tier, text)| Planned {
+            domain: DOMAINS[*domain].to_owned(),
+            tier: *tier,
+            text: (*text).to_owned(),
+        });
+        Self { persona: "Mariam".to_owned(), minutes, questions: questions.collect() }
+    }
+
+    /// How many questions there are.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        u32::try_from(self.questions.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The payload of `question.ready` for question `idx`.
+    #[must_use]
+    pub fn question(&self, idx: u32, follow_up: bool) -> Option<Question> {
+        let planned = self.questions.get(idx as usize)?;
+        let text = if follow_up { FOLLOW_UP.to_owned() } else { planned.text.clone() };
+        Some(Question { idx, total: self.total(), domain: planned.domain.clone(), tier: planned.tier, text, follow_up })
+    }
+
+    /// Everything that is surely going to be said, so that it can be made ready.
+    #[must_use]
+    pub fn known_texts(&self) -> Vec<String> {
+        let fixed = ACKNOWLEDGEMENTS.iter().copied().chain([FOLLOW_UP, CLOSING, TIME_IS_UP]).map(str::to_owned);
+        [self.greeting()].into_iter().chain(self.questions.iter().map(|it| it.text.clone())).chain(fixed).collect()
+    }
+
+    /// The opening: that it is an AI, how long it takes, and that pauses are fine.
+    #[must_use]
+    pub fn greeting(&self) -> String {
+        let (persona, total, minutes) = (&self.persona, self.total(), self.minutes);
+        format!(
+            "Hello, I am {persona}, an AI interviewer. I have {total} questions for you, and we have {minutes} minutes. \
+             Take your time: I wait while you think."
+        )
+    }
+}
+
+/// Said between an answer and the next question. Neutral on purpose: nothing is judged.
+pub const ACKNOWLEDGEMENTS: [&str; 4] =
+    ["Thank you.", "Thanks, noted.", "All right, thank you.", "Thank you for that."];
+/// Asked once after a very short answer.
+pub const FOLLOW_UP: &str = "Could you give a concrete example?";
+pub const CLOSING: &str = "That was my last question. Thank you for your time. Your report is ready now. Goodbye.";
+pub const TIME_IS_UP: &str = "Our time is up. Thank you for your answers. Your report is ready now. Goodbye.";
+/// Said when a new call continues an interview.
+pub const BACK_AGAIN: &str = "We are connected again.";
+/// Said before a question that was asked already.
+pub const ONCE_MORE: &str = "Of course. Once more:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_standard_and_long_have_three_five_and_nine_questions() {
+        for (minutes, expected) in [(1, 3), (5, 3), (9, 3), (10, 5), (19, 5), (20, 9), (60, 9)] {
+            let plan = Plan::practice(minutes);
+            assert_eq!((plan.questions.len(), plan.minutes), (expected, minutes), "{minutes} minutes");
+        }
+    }
+
+    #[test]
+    fn nine_questions_cover_three_domains_in_three_tiers() {
+        let plan = Plan::practice(20);
+        for domain in DOMAINS {
+            for tier in [Tier::Warmup, Tier::Core, Tier::Stretch] {
+                let found = plan.questions.iter().filter(|it| it.domain == domain && it.tier == tier).count();
+                assert_eq!(found, 1, "{domain} {tier:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_greeting_says_that_it_is_an_ai_and_how_long_it_takes() {
+        let greeting = Plan::practice(10).greeting();
+        for part in ["AI interviewer", "10 minutes", "5 questions", "Mariam"] {
+            assert!(greeting.contains(part), "{part} in {greeting}");
+        }
+    }
+}

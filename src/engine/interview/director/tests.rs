@@ -1,0 +1,403 @@
+//! A session on a virtual clock, with a provider that does what it is told.
+
+use super::*;
+use crate::engine::interview::plan::Plan;
+use crate::engine::protocol::server::{ContentAt, ErrorBody};
+
+const RULES: Rules = Rules {
+    patience: Patience { wait: Duration::from_millis(1_600), silence: Duration::from_millis(400) },
+    exact: true,
+    transcribes: false,
+    idle: Duration::from_secs(600),
+};
+
+struct Sim {
+    now: Tick,
+    director: Director,
+    told: Vec<RoomEvent>,
+    log: Vec<Record>,
+    /// What the provider was asked to say.
+    said: Vec<String>,
+    hung_up: bool,
+    responses: u32,
+    items: u32,
+    interruptible: bool,
+}
+
+impl Sim {
+    fn new(minutes: u32) -> Self {
+        let opened = Record::Opened { plan: Plan::practice(minutes), application_id: None, started_at: 0 };
+        let state = State::fold("s", [&opened]);
+        Self {
+            now: Tick::ZERO,
+            director: Director::new(RULES, state, Tick::ZERO),
+            told: vec![],
+            log: vec![opened],
+            said: vec![],
+            hung_up: false,
+            responses: 0,
+            items: 0,
+            interruptible: false,
+        }
+    }
+
+    /// In the room, with the greeting asked for.
+    fn entered(minutes: u32) -> Self {
+        let mut sim = Self::new(minutes);
+        sim.send(Input::CallOpen);
+        sim.send(Input::Page(&PageMessage::Ready));
+        sim
+    }
+
+    /// The first question was asked and the candidate may speak.
+    fn asked(minutes: u32) -> Self {
+        let mut sim = Self::entered(minutes);
+        sim.speak_out(4_000);
+        sim.speak_out(3_000);
+        sim
+    }
+
+    fn send(&mut self, input: Input<'_>) {
+        self.director.handle(self.now, input);
+        while let Some(command) = self.director.poll_command() {
+            match command {
+                Command::Append(record) => self.log.push(record),
+                Command::Tell(event) => self.told.push(event),
+                Command::Send(ClientEvent::ResponseCreate { response: Some(params) }) => {
+                    let metadata = params.metadata.unwrap_or_default();
+                    let say: Vec<_> =
+                        (0..16).filter_map(|n| metadata.get(&format!("say{n}"))?.as_str().map(str::to_owned)).collect();
+                    self.said.push(say.join(" "));
+                }
+                Command::Send(ClientEvent::SessionUpdate { session }) => {
+                    self.interruptible = session["audio"]["input"]["turn_detection"]["interrupt_response"] == true;
+                }
+                Command::Send(other) => panic!("{other:?}"),
+                Command::Hangup => self.hung_up = true,
+            }
+        }
+    }
+
+    fn wait(&mut self, ms: u64) {
+        let until = self.now.after(Duration::from_millis(ms));
+        while let Some(at) = self.director.poll_timeout().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.send(Input::Timeout);
+        }
+        self.now = until;
+    }
+
+    fn provider(&mut self, event: &ServerEvent) {
+        self.send(Input::Provider(event));
+    }
+
+    fn begin(&mut self) -> String {
+        self.responses += 1;
+        let id = format!("resp{}", self.responses);
+        self.provider(&ServerEvent::ResponseCreated { response: Response { id: id.clone(), ..Response::default() } });
+        self.provider(&ServerEvent::OutputStarted { response_id: id.clone() });
+        let at =
+            ContentAt { response_id: id.clone(), item_id: format!("ai{}", self.responses), ..ContentAt::default() };
+        let delta = self.said.last().cloned().unwrap_or_default();
+        self.provider(&ServerEvent::OutputTranscriptDelta { at, delta });
+        id
+    }
+
+    /// The provider says what it was asked to, for `ms`.
+    fn speak_out(&mut self, ms: u64) {
+        let id = self.begin();
+        self.wait(ms);
+        let response = Response { id: id.clone(), status: "completed".to_owned(), ..Response::default() };
+        self.provider(&ServerEvent::ResponseDone { response });
+        self.provider(&ServerEvent::OutputStopped { response_id: id });
+    }
+
+    fn start_talking(&mut self) {
+        self.items += 1;
+        let (audio_start_ms, item_id) = (self.now.as_ms(), format!("u{}", self.items));
+        self.provider(&ServerEvent::SpeechStarted { audio_start_ms, item_id });
+    }
+
+    fn stop_talking(&mut self) {
+        let (audio_end_ms, item_id) = (self.now.as_ms(), format!("u{}", self.items));
+        self.wait(400);
+        self.provider(&ServerEvent::SpeechStopped { audio_end_ms, item_id });
+    }
+
+    /// The candidate speaks for `ms` and waits until the turn is over.
+    fn answer(&mut self, ms: u64) {
+        self.start_talking();
+        self.wait(ms);
+        self.stop_talking();
+        self.wait(1_200);
+    }
+
+    fn answers(&self) -> Vec<usize> {
+        self.director.state().report().questions.iter().map(|it| it.answers.len()).collect()
+    }
+
+    fn last_said(&self) -> &str {
+        self.said.last().map_or("", String::as_str)
+    }
+}
+
+fn question(idx: usize) -> String {
+    Plan::practice(20).questions[idx].text.clone()
+}
+
+#[test]
+fn a_short_interview_runs_from_greeting_to_goodbye() {
+    let mut sim = Sim::asked(5);
+    assert!(sim.said[0].contains("AI interviewer") && sim.said[1] == question(0));
+    sim.answer(8_000);
+    assert!(sim.last_said().contains(&question(1)) && sim.last_said().starts_with("Thank"));
+    sim.speak_out(3_000);
+    sim.answer(8_000);
+    sim.speak_out(3_000);
+    sim.answer(8_000);
+    assert!(sim.last_said().contains("last question"));
+    assert!(!sim.hung_up, "the goodbye is heard first");
+    sim.speak_out(4_000);
+    assert!(sim.hung_up);
+    assert_eq!(sim.told.last(), Some(&RoomEvent::Ended { reason: EndReason::Completed }));
+    assert_eq!(sim.answers(), [1, 1, 1]);
+    assert_eq!(State::fold("s", &sim.log), *sim.director.state(), "the state is a fold of the log");
+}
+
+/// S003-33: the payload of `question.ready` has number, domain, tier and text.
+#[test]
+fn each_question_is_announced_when_it_is_asked() {
+    let sim = Sim::asked(5);
+    let ready: Vec<_> = sim.told.iter().filter(|it| matches!(it, RoomEvent::QuestionReady(_))).collect();
+    let json = serde_json::to_value(ready[0]).unwrap();
+    assert_eq!((ready.len(), &json["type"]), (1, &"question.ready".into()));
+    for field in ["idx", "domain", "difficultyTier", "text", "total"] {
+        assert!(!json["payload"][field].is_null(), "{field} in {json}");
+    }
+}
+
+#[test]
+fn the_greeting_waits_for_the_page_but_not_for_ever() {
+    let mut sim = Sim::new(5);
+    sim.send(Input::CallOpen);
+    sim.wait(4_999);
+    assert!(sim.said.is_empty());
+    sim.wait(1);
+    assert_eq!(sim.said.len(), 1);
+    let mut early = Sim::new(5);
+    early.send(Input::Page(&PageMessage::Ready));
+    early.send(Input::CallOpen);
+    assert_eq!(early.said.len(), 1, "a page that was ready first is not kept waiting");
+}
+
+#[test]
+fn nobody_talks_over_the_opening_line_and_everybody_over_the_rest() {
+    let mut sim = Sim::entered(5);
+    assert!(!sim.interruptible);
+    let id = sim.begin();
+    sim.answer(2_000);
+    assert_eq!(sim.said.len(), 1);
+    sim.provider(&ServerEvent::OutputStopped { response_id: id });
+    assert!(sim.interruptible);
+    assert_eq!(sim.said.len(), 2);
+    assert_eq!(sim.answers(), [0, 0, 0]);
+}
+
+#[test]
+fn a_turn_ends_by_our_patience_not_by_the_providers_silence() {
+    let mut sim = Sim::asked(5);
+    sim.start_talking();
+    sim.wait(3_000);
+    sim.stop_talking();
+    sim.wait(1_199);
+    assert_eq!(sim.said.len(), 2, "1.6 s are not over");
+    sim.start_talking();
+    sim.wait(60_000);
+    assert_eq!(sim.said.len(), 2, "nobody is cut off while speaking");
+    sim.stop_talking();
+    sim.wait(1_200);
+    assert_eq!(sim.said.len(), 3);
+    assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, 63_000);
+}
+
+#[test]
+fn a_very_short_answer_gets_one_follow_up() {
+    let mut sim = Sim::asked(5);
+    sim.answer(1_000);
+    assert!(sim.last_said().contains("concrete example"));
+    sim.speak_out(2_000);
+    sim.answer(1_000);
+    assert!(sim.last_said().contains(&question(1)), "one follow-up, not two");
+    assert_eq!(sim.answers(), [2, 0, 0]);
+    assert!(sim.director.state().report().questions[0].answers[1].follow_up);
+}
+
+#[test]
+fn an_interrupted_question_is_answered_or_asked_again() {
+    for (spoken_ms, again) in [(400, true), (6_000, false)] {
+        let mut sim = Sim::entered(5);
+        sim.speak_out(4_000);
+        let id = sim.begin();
+        sim.wait(500);
+        sim.start_talking();
+        sim.provider(&ServerEvent::OutputCleared { response_id: id });
+        sim.wait(spoken_ms);
+        sim.stop_talking();
+        sim.wait(1_200);
+        assert_eq!(sim.last_said() == question(0), again, "{spoken_ms} ms");
+        let cut = &sim.director.state().lines[1];
+        assert!(cut.interrupted);
+        assert_eq!(sim.answers()[0], usize::from(!again));
+    }
+}
+
+#[test]
+fn what_was_not_heard_yet_waits_until_the_candidate_is_done() {
+    let mut sim = Sim::asked(5);
+    sim.answer(5_000);
+    let next = sim.last_said().to_owned();
+    sim.start_talking();
+    sim.provider(&ServerEvent::ResponseCreated { response: Response { id: "r".to_owned(), ..Response::default() } });
+    let cancelled = Response { id: "r".to_owned(), status: "cancelled".to_owned(), ..Response::default() };
+    sim.provider(&ServerEvent::ResponseDone { response: cancelled });
+    sim.wait(4_000);
+    sim.stop_talking();
+    sim.wait(1_200);
+    assert_eq!(sim.last_said(), next, "the same words again");
+    assert_eq!(sim.answers(), [2, 0, 0], "both parts belong to the question that was heard");
+}
+
+#[test]
+fn repeat_says_the_question_again_and_keeps_what_was_said() {
+    let mut sim = Sim::asked(5);
+    sim.start_talking();
+    sim.wait(3_000);
+    sim.stop_talking();
+    sim.send(Input::Page(&PageMessage::Repeat));
+    assert!(sim.last_said().ends_with(&question(0)));
+    sim.speak_out(3_000);
+    sim.answer(4_000);
+    assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, 7_000);
+}
+
+#[test]
+fn the_candidate_can_end_at_any_moment_and_loses_nothing() {
+    let mut sim = Sim::asked(5);
+    sim.start_talking();
+    sim.wait(2_000);
+    sim.stop_talking();
+    sim.send(Input::Page(&PageMessage::Finish));
+    assert!(sim.hung_up);
+    assert_eq!(sim.answers(), [1, 0, 0]);
+    assert_eq!(sim.director.state().ended, Some(EndReason::Finished));
+    assert_eq!(sim.director.poll_timeout(), None);
+    sim.send(Input::CallOpen);
+    assert_eq!(sim.said.len(), 2, "nothing happens after the end");
+}
+
+#[test]
+fn when_the_time_is_up_a_running_answer_gets_some_more() {
+    let mut sim = Sim::asked(5);
+    sim.wait(5 * 60_000 - 7_000 - 2_000);
+    sim.start_talking();
+    sim.wait(2_000 + 14_999);
+    assert_eq!(sim.said.len(), 2);
+    sim.wait(1);
+    assert!(sim.last_said().contains("time is up"));
+    sim.speak_out(4_000);
+    assert_eq!(sim.director.state().ended, Some(EndReason::TimeUp));
+    assert_eq!(sim.answers(), [1, 0, 0]);
+}
+
+/// The clock stands still while we are at fault, and the greeting is never repeated.
+#[test]
+fn a_new_call_goes_on_where_the_old_one_broke() {
+    let mut sim = Sim::asked(5);
+    let before = sim.director.snapshot(sim.now).elapsed_ms;
+    sim.send(Input::CallLost);
+    sim.wait(30_000);
+    sim.send(Input::CallOpen);
+    sim.send(Input::Page(&PageMessage::Ready));
+    assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, before);
+    assert!(sim.last_said().starts_with("We are connected again") && sim.last_said().contains(&question(0)));
+    sim.speak_out(4_000);
+    sim.answer(5_000);
+    assert!(sim.last_said().contains(&question(1)));
+}
+
+#[test]
+fn a_provider_that_stays_silent_is_asked_again_and_then_given_up() {
+    let mut sim = Sim::entered(5);
+    sim.wait(8_000);
+    assert_eq!(sim.said.len(), 2);
+    sim.wait(16_000);
+    assert_eq!(sim.director.state().ended, Some(EndReason::Fault));
+    assert!(sim.hung_up);
+}
+
+#[test]
+fn a_provider_that_is_busy_is_asked_again_soon() {
+    let mut sim = Sim::entered(5);
+    let busy = ErrorBody { code: Some("conversation_already_has_active_response".to_owned()), ..ErrorBody::default() };
+    sim.provider(&ServerEvent::Error { error: busy });
+    sim.wait(500);
+    assert_eq!(sim.said.len(), 2);
+}
+
+#[test]
+fn a_room_without_anybody_is_closed_after_ten_minutes() {
+    let mut sim = Sim::asked(20);
+    sim.wait(600_000);
+    assert_eq!(sim.director.state().ended, Some(EndReason::Idle));
+}
+
+/// S001-23, S001-32
+#[test]
+fn words_of_the_candidate_reach_their_turn_early_or_late() {
+    let mut sim = Sim::asked(5);
+    sim.start_talking();
+    sim.wait(4_000);
+    let heard = |item: &str, text: &str| ServerEvent::InputTranscriptCompleted {
+        item_id: item.to_owned(),
+        content_index: 0,
+        transcript: text.to_owned(),
+        usage: serde_json::Value::Null,
+    };
+    sim.stop_talking();
+    sim.provider(&heard("u1", "I built"));
+    sim.start_talking();
+    sim.wait(1_000);
+    sim.stop_talking();
+    sim.wait(1_200);
+    sim.provider(&heard("u2", "a bridge."));
+    assert_eq!(sim.director.state().report().questions[0].answers[0].words(), "I built a bridge.");
+}
+
+/// Whatever happens in whatever order, a session that is not over has a deadline armed, and nothing panics.
+#[test]
+fn no_reachable_state_waits_for_ever() {
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    for _ in 0..500 {
+        let mut sim = Sim::new(5);
+        for _ in 0..60 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            match seed % 10 {
+                0 => sim.send(Input::CallOpen),
+                1 => sim.send(Input::CallLost),
+                2 => sim.send(Input::Page(&PageMessage::Ready)),
+                3 => sim.send(Input::Page(&PageMessage::Repeat)),
+                4 => sim.start_talking(),
+                5 => sim.stop_talking(),
+                6 => _ = sim.begin(),
+                7 => sim.speak_out(seed % 5_000),
+                8 => sim.provider(&ServerEvent::OutputCleared { response_id: format!("resp{}", sim.responses) }),
+                _ => sim.wait(seed % 9_000),
+            }
+            let over = sim.director.state().ended.is_some();
+            assert_eq!(sim.director.poll_timeout().is_none(), over, "{:?}", sim.director);
+        }
+        assert_eq!(State::fold("s", &sim.log), *sim.director.state());
+    }
+}
