@@ -1,1 +1,353 @@
-//!
+//! The rooms: every session that this server conducts, found by id, owned by a cookie, counted by address.
+
+pub mod log;
+mod session;
+mod ticket;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::log::MemoryLog;
+use self::session::Session;
+use self::ticket::{Redeemed, Tickets};
+use super::auth::{self, Hash};
+use super::clock::unix_ms;
+use super::config::Config;
+use super::provider::Provider;
+use crate::api::{ApiError, Exchanged, Ticket};
+use crate::engine::interview::EndReason;
+use crate::engine::interview::plan::Plan;
+use crate::engine::interview::report::Report;
+use crate::engine::link::Route;
+use crate::engine::protocol::room::{PageMessage, RoomMessage};
+use crate::engine::sdp::Offer;
+
+/// How long the first answer to a `request_id` is given again.
+const REPLAY: Duration = Duration::from_secs(120);
+/// Messages that wait for one session.
+const MAILBOX: usize = 512;
+/// Room events that wait for one page.
+const PAGE_QUEUE: usize = 512;
+/// How long a session that is over can still be read.
+const AFTERLIFE: Duration = Duration::from_secs(30 * 60);
+
+/// What a session is told from outside.
+#[derive(Debug)]
+pub(in crate::server) enum ToSession {
+    Exchange {
+        offer: Offer,
+        restart: bool,
+        reply: oneshot::Sender<Result<Exchanged, ApiError>>,
+    },
+    /// A page opened the room channel. It replaces the one before.
+    Join {
+        page: PageId,
+        lane: mpsc::Sender<RoomMessage>,
+    },
+    Page {
+        page: PageId,
+        message: PageMessage,
+    },
+    Left {
+        page: PageId,
+    },
+    Report {
+        reply: oneshot::Sender<Report>,
+    },
+    End {
+        reason: EndReason,
+        reply: oneshot::Sender<Report>,
+    },
+}
+
+/// Names one connection of a page, counted over the whole server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageId(u64);
+
+/// One session as the API sees it.
+#[derive(Clone, Debug)]
+struct Entry {
+    owner: Hash,
+    ip: IpAddr,
+    mailbox: mpsc::Sender<ToSession>,
+    tickets: Arc<Mutex<Tickets>>,
+    /// Set when the interview is over.
+    over: Option<Instant>,
+}
+
+/// What `ephemeral-token` answered, to be answered again.
+#[derive(Clone, Debug)]
+struct Started {
+    at: Instant,
+    ip: IpAddr,
+    secret: String,
+    ticket: Ticket,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    sessions: HashMap<String, Entry>,
+    started: HashMap<String, Started>,
+    pages: u64,
+}
+
+/// All sessions. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    inner: Arc<Mutex<Inner>>,
+    config: Arc<Config>,
+    provider: Provider,
+    log: MemoryLog,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A request for a session or for a fresh ticket.
+#[derive(Debug)]
+pub struct Start {
+    pub request_id: String,
+    pub minutes: u32,
+    pub application_id: Option<String>,
+    /// The cookie's secret.
+    pub cookie: Option<String>,
+    pub ip: IpAddr,
+}
+
+/// A page's end of the room channel.
+#[derive(Debug)]
+pub struct PageLane {
+    page: PageId,
+    mailbox: mpsc::Sender<ToSession>,
+    /// Ends when the session does not want this page any more.
+    pub events: mpsc::Receiver<RoomMessage>,
+}
+
+impl PageLane {
+    /// Hands on what the page says. False when the session is gone.
+    pub async fn send(&self, message: PageMessage) -> bool {
+        self.mailbox.send(ToSession::Page { page: self.page, message }).await.is_ok()
+    }
+
+    /// The page is gone.
+    pub async fn leave(&self) {
+        _ = self.mailbox.send(ToSession::Left { page: self.page }).await;
+    }
+}
+
+impl Rooms {
+    #[must_use]
+    pub fn new(config: Arc<Config>, provider: Provider, shutdown: CancellationToken, tasks: TaskTracker) -> Self {
+        Self { inner: Arc::default(), config, provider, log: MemoryLog::default(), shutdown, tasks }
+    }
+
+    /// Whoever speaks and listens in these rooms.
+    #[must_use]
+    pub fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// Creates a session. Returns its first ticket and the secret of the cookie that owns it.
+    ///
+    /// # Errors
+    /// [`ApiError::Busy`] when the house or this address has no place left.
+    pub fn start(&self, start: Start) -> Result<(Ticket, String), ApiError> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.forget_old();
+        if let Some(known) = inner.started.get(&start.request_id) {
+            // The id is the page's own secret; a different address guessed or stole it.
+            return if known.ip == start.ip {
+                Ok((known.ticket.clone(), known.secret.clone()))
+            } else {
+                Err(ApiError::Conflict)
+            };
+        }
+        let open = || inner.sessions.values().filter(|it| it.over.is_none());
+        if open().count() >= self.config.max_sessions as usize
+            || open().filter(|it| it.ip == start.ip).count() >= self.config.max_sessions_per_ip as usize
+        {
+            return Err(ApiError::Busy { retry_after_s: 60 });
+        }
+        let owns_some = |secret: &String| {
+            let owner = Hash::of(secret);
+            inner.sessions.values().any(|it| it.owner.is(&owner))
+        };
+        let secret = start.cookie.filter(owns_some).unwrap_or_else(auth::secret);
+        let session_id = auth::identifier();
+        let entry = self.open(&session_id, start.minutes, start.application_id, Hash::of(&secret), start.ip);
+        let ticket = issue(&entry, &session_id);
+        inner.sessions.insert(session_id, entry);
+        let started = Started { at: Instant::now(), ip: start.ip, secret: secret.clone(), ticket: ticket.clone() };
+        inner.started.insert(start.request_id, started);
+        Ok((ticket, secret))
+    }
+
+    /// A fresh ticket for a session that the cookie owns. The same `request_id` gets the same one.
+    ///
+    /// # Errors
+    /// [`ApiError::Session`] if it does not, [`ApiError::Over`] if the interview is over.
+    pub fn renew(
+        &self,
+        request_id: String,
+        session_id: &str,
+        cookie: Option<&str>,
+        ip: IpAddr,
+    ) -> Result<Ticket, ApiError> {
+        let entry = self.owned(session_id, cookie)?;
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.forget_old();
+        if let Some(known) = inner.started.get(&request_id) {
+            let same = known.ip == ip && known.ticket.session_id == session_id;
+            return if same { Ok(known.ticket.clone()) } else { Err(ApiError::Conflict) };
+        }
+        if entry.over.is_some() || entry.mailbox.is_closed() {
+            return Err(ApiError::Over);
+        }
+        let ticket = issue(&entry, session_id);
+        let secret = cookie.unwrap_or_default().to_owned();
+        inner.started.insert(request_id, Started { at: Instant::now(), ip, secret, ticket: ticket.clone() });
+        Ok(ticket)
+    }
+
+    /// Spends a ticket on an exchange. The same `request_id` gets the first answer again.
+    ///
+    /// # Errors
+    /// [`ApiError::Ticket`] if it is unknown, expired or another session's; [`ApiError::Conflict`] if another request spent
+    /// it; whatever became of the exchange.
+    pub async fn exchange(
+        &self,
+        request_id: &str,
+        session_id: &str,
+        client_secret: &str,
+        offer: Offer,
+        restart: bool,
+    ) -> Result<Exchanged, ApiError> {
+        let entry = self.entry(session_id).ok_or(ApiError::Ticket)?;
+        let redeemed = {
+            let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+            tickets.redeem(client_secret, request_id, Instant::now())?
+        };
+        let mut outcome = match redeemed {
+            Redeemed::Again(outcome) => outcome,
+            Redeemed::First(set, outcome) => {
+                if entry.over.is_some() {
+                    return Err(ApiError::Over);
+                }
+                let (reply, answered) = oneshot::channel();
+                let asked = entry.mailbox.send(ToSession::Exchange { offer, restart, reply }).await;
+                asked.map_err(|_| ApiError::Over)?;
+                let answer = answered.await.unwrap_or(Err(ApiError::Over));
+                set.send_replace(Some(answer));
+                outcome
+            }
+        };
+        // The first request may have been dropped by its page; then nobody will ever know.
+        let settled = outcome.wait_for(Option::is_some).await.map_err(|_| ApiError::Conflict)?;
+        settled.clone().unwrap_or(Err(ApiError::Internal))
+    }
+
+    /// Opens the room channel of a session that the cookie owns.
+    ///
+    /// # Errors
+    /// [`ApiError::Session`] if it does not.
+    pub async fn join(&self, session_id: &str, cookie: Option<&str>) -> Result<PageLane, ApiError> {
+        let entry = self.owned(session_id, cookie)?;
+        let page = {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.pages += 1;
+            PageId(inner.pages)
+        };
+        let (lane, events) = mpsc::channel(PAGE_QUEUE);
+        entry.mailbox.send(ToSession::Join { page, lane }).await.map_err(|_| ApiError::Over)?;
+        Ok(PageLane { page, mailbox: entry.mailbox, events })
+    }
+
+    /// The report of a session that the cookie owns, as far as it has come.
+    ///
+    /// # Errors
+    /// [`ApiError::Session`] if it does not.
+    pub async fn report(&self, session_id: &str, cookie: Option<&str>) -> Result<Report, ApiError> {
+        self.ask(session_id, cookie, |reply| ToSession::Report { reply }).await
+    }
+
+    /// Ends a session that the cookie owns, which may be over already.
+    ///
+    /// # Errors
+    /// [`ApiError::Session`] if the cookie does not own it.
+    pub async fn finish(&self, session_id: &str, cookie: Option<&str>) -> Result<Report, ApiError> {
+        self.ask(session_id, cookie, |reply| ToSession::End { reason: EndReason::Finished, reply }).await
+    }
+
+    async fn ask(
+        &self,
+        session_id: &str,
+        cookie: Option<&str>,
+        message: impl FnOnce(oneshot::Sender<Report>) -> ToSession,
+    ) -> Result<Report, ApiError> {
+        let entry = self.owned(session_id, cookie)?;
+        let (reply, answered) = oneshot::channel();
+        entry.mailbox.send(message(reply)).await.map_err(|_| ApiError::Over)?;
+        answered.await.map_err(|_| ApiError::Over)
+    }
+
+    /// Sessions whose interview is not over.
+    #[must_use]
+    pub fn open_sessions(&self) -> usize {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.sessions.values().filter(|it| it.over.is_none()).count()
+    }
+
+    fn open(&self, id: &str, minutes: u32, application_id: Option<String>, owner: Hash, ip: IpAddr) -> Entry {
+        let (mailbox, inbox) = mpsc::channel(MAILBOX);
+        let idle = Duration::from_secs(60 * u64::from(self.config.idle_minutes));
+        let session =
+            Session::open(id, Plan::practice(minutes), application_id, self.provider.clone(), self.log.clone(), idle);
+        let (rooms, id, shutdown) = (self.clone(), id.to_owned(), self.shutdown.clone());
+        self.tasks.spawn(async move { session.run(inbox, shutdown, AFTERLIFE, || rooms.set_over(&id)).await });
+        Entry { owner, ip, mailbox, tickets: Arc::default(), over: None }
+    }
+
+    fn set_over(&self, session_id: &str) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = inner.sessions.get_mut(session_id) {
+            entry.over.get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn entry(&self, session_id: &str) -> Option<Entry> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).sessions.get(session_id).cloned()
+    }
+
+    /// An unknown session and one of somebody else look the same from outside.
+    fn owned(&self, session_id: &str, cookie: Option<&str>) -> Result<Entry, ApiError> {
+        let owner = Hash::of(cookie.unwrap_or_default());
+        self.entry(session_id).filter(|it| it.owner.is(&owner)).ok_or(ApiError::Session)
+    }
+}
+
+impl Inner {
+    fn forget_old(&mut self) {
+        self.started.retain(|_, it| it.at.elapsed() < REPLAY);
+        self.sessions.retain(|_, it| !it.mailbox.is_closed());
+    }
+}
+
+fn issue(entry: &Entry, session_id: &str) -> Ticket {
+    let client_secret = auth::secret();
+    let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+    tickets.add(&client_secret, Instant::now());
+    Ticket {
+        session_id: session_id.to_owned(),
+        client_secret,
+        expires_at: unix_ms() / 1_000 + ticket::LIFE.as_secs(),
+        // Direct calls need none: the provider's addresses are in its answer, and the browser arrives as peer-reflexive.
+        ice_servers: Vec::new(),
+        route: Route::Direct,
+    }
+}

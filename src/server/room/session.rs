@@ -1,0 +1,350 @@
+//! One session: a task that owns the director, the calls, and the page's lane. Everything reaches it as a message.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::log::MemoryLog;
+use super::{PageId, ToSession};
+use crate::api::{ApiError, Exchanged};
+use crate::engine::floor::Patience;
+use crate::engine::interview::EndReason;
+use crate::engine::interview::director::{Command, Director, Input, Rules};
+use crate::engine::interview::plan::Plan;
+use crate::engine::interview::record::{Record, State};
+use crate::engine::protocol::room::{PageMessage, PageStats, RoomEvent, RoomMessage};
+use crate::engine::sdp::Offer;
+use crate::engine::time::{Epoch, Tick};
+use crate::server::clock::unix_ms;
+use crate::server::provider::{FromSideband, Provider, ProviderError, Sideband};
+
+/// How often the delay of the room channel is measured.
+const PING: Duration = Duration::from_secs(10);
+
+/// What the session's own tasks report. Each carries the epoch of its attempt; older ones are ignored.
+#[derive(Debug)]
+enum FromTask {
+    Made { answer: Result<(Exchanged, Option<String>), ApiError>, restart: bool, reply: Reply },
+    Sideband(FromSideband),
+}
+
+type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
+
+/// The call that is open.
+#[derive(Debug)]
+struct Call {
+    /// The provider's name for it.
+    id: Option<String>,
+    /// Counts the calls of this session, from 1.
+    number: u32,
+    sideband: Option<Sideband>,
+}
+
+/// One session.
+#[derive(Debug)]
+pub(super) struct Session {
+    id: String,
+    director: Director,
+    provider: Provider,
+    log: MemoryLog,
+    records: u64,
+    began: Instant,
+    tasks: (mpsc::Sender<(Epoch, FromTask)>, mpsc::Receiver<(Epoch, FromTask)>),
+    epoch: Epoch,
+    call: Option<Call>,
+    calls: u32,
+    page: Option<(PageId, mpsc::Sender<RoomMessage>)>,
+    events: u64,
+    pings: u64,
+    stats: PageStats,
+}
+
+impl Session {
+    pub(super) fn open(
+        id: &str,
+        plan: Plan,
+        application_id: Option<String>,
+        provider: Provider,
+        log: MemoryLog,
+        idle: Duration,
+    ) -> Self {
+        let opened = Record::Opened { plan, application_id, started_at: unix_ms() };
+        let state = State::fold(id, [&opened]);
+        let rules = Rules { patience: Patience::default(), exact: provider.is_embedded(), transcribes: false, idle };
+        let mut session = Self {
+            id: id.to_owned(),
+            director: Director::new(rules, state, Tick::ZERO),
+            provider,
+            log,
+            records: 0,
+            began: Instant::now(),
+            tasks: mpsc::channel(256),
+            epoch: Epoch::default(),
+            call: None,
+            calls: 0,
+            page: None,
+            events: 0,
+            pings: 0,
+            stats: PageStats::default(),
+        };
+        session.append(opened);
+        session
+    }
+
+    /// Lives until the interview is over and its report is not asked for any more.
+    pub(super) async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<ToSession>,
+        shutdown: CancellationToken,
+        afterlife: Duration,
+        over: impl Fn(),
+    ) {
+        let mut pings = interval(PING);
+        let mut forget_at = None;
+        while forget_at.is_none_or(|at| Instant::now() < at) {
+            let deadline = self.director.poll_timeout().map(|at| self.began + at.0).or(forget_at);
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    Some(message) => self.outside(message).await,
+                    None => break,
+                },
+                Some((epoch, report)) = self.tasks.1.recv() => self.inside(epoch, report).await,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.direct(Input::Timeout).await;
+                }
+                _ = pings.tick() => self.ping(),
+                () = shutdown.cancelled() => break,
+            }
+            if self.director.state().ended.is_some() && forget_at.is_none() {
+                forget_at = Some(Instant::now() + afterlife);
+                over();
+            }
+        }
+        self.hang_up().await;
+        self.log.forget(&self.id);
+    }
+
+    fn now(&self) -> Tick {
+        Tick(self.began.elapsed())
+    }
+
+    async fn outside(&mut self, message: ToSession) {
+        match message {
+            ToSession::Exchange { offer, restart, reply } => self.exchange(offer, restart, reply),
+            ToSession::Join { page, lane } => self.join(page, lane),
+            ToSession::Page { page, message } if self.page.as_ref().is_some_and(|(it, _)| *it == page) => {
+                if let PageMessage::Stats(stats) = &message {
+                    self.stats = stats.clone();
+                }
+                self.direct(Input::Page(&message)).await;
+            }
+            // The word of a page that was replaced.
+            ToSession::Page { .. } => {}
+            ToSession::Left { page } => {
+                self.page.take_if(|(it, _)| *it == page);
+            }
+            ToSession::Report { reply } => _ = reply.send(self.director.state().report()),
+            ToSession::End { reason, reply } => {
+                self.direct(Input::End(reason)).await;
+                _ = reply.send(self.director.state().report());
+            }
+        }
+    }
+
+    async fn inside(&mut self, epoch: Epoch, report: FromTask) {
+        let stale = epoch != self.epoch;
+        match report {
+            FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale).await,
+            FromTask::Sideband(_) if stale => {}
+            FromTask::Sideband(FromSideband::Opened) => self.direct(Input::CallOpen).await,
+            FromTask::Sideband(FromSideband::Event(message)) => self.direct(Input::Provider(&message.event)).await,
+            FromTask::Sideband(FromSideband::Closed) => {
+                self.call = None;
+                self.direct(Input::CallLost).await;
+            }
+        }
+    }
+
+    /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
+    fn exchange(&mut self, offer: Offer, restart: bool, reply: Reply) {
+        if self.director.state().ended.is_some() {
+            _ = reply.send(Err(ApiError::Over));
+            return;
+        }
+        let running = self.call.as_ref().and_then(|call| Some((call.id.clone()?, call.number)));
+        let (provider, persona) = (self.provider.clone(), self.director.state().plan.persona.clone());
+        let number = self.calls + 1;
+        if !restart {
+            self.epoch = self.epoch.next();
+            self.calls = number;
+        }
+        let (epoch, tasks) = (self.epoch, self.tasks.0.clone());
+        tokio::spawn(async move {
+            let answer = match (restart, running) {
+                (true, Some((id, number))) => {
+                    let answer = provider.restart(&id, &offer).await;
+                    answer.map(|answer| (Exchanged { answer, call: number }, Some(id)))
+                }
+                (true, None) => Err(ProviderError::NoRestart),
+                (false, _) => {
+                    let call = provider.create_call(&offer, &persona).await;
+                    call.map(|call| (Exchanged { answer: call.answer, call: number }, call.id))
+                }
+            };
+            let answer = answer.map_err(|error| refusal(&error));
+            _ = tasks.send((epoch, FromTask::Made { answer, restart, reply })).await;
+        });
+    }
+
+    async fn made(
+        &mut self,
+        answer: Result<(Exchanged, Option<String>), ApiError>,
+        restart: bool,
+        reply: Reply,
+        stale: bool,
+    ) {
+        let (exchanged, id) = match answer {
+            Ok(made) => made,
+            Err(error) => {
+                _ = reply.send(Err(error));
+                return;
+            }
+        };
+        if restart {
+            _ = reply.send(if stale { Err(ApiError::NoRestart) } else { Ok(exchanged) });
+            return;
+        }
+        let number = exchanged.call;
+        // Whoever asked is gone, or a newer attempt is under way, or the interview ended meanwhile.
+        let unwanted = stale || self.director.state().ended.is_some() || reply.send(Ok(exchanged)).is_err();
+        if unwanted {
+            if let Some(id) = id {
+                self.provider.hang_up(&id).await;
+            }
+            return;
+        }
+        if self.call.is_some() {
+            self.hang_up().await;
+            self.direct(Input::CallLost).await;
+        }
+        let sideband = id.clone().map(|id| self.attach(id));
+        self.call = Some(Call { id, number, sideband });
+    }
+
+    fn attach(&self, call_id: String) -> Sideband {
+        let (epoch, tasks) = (self.epoch, self.tasks.0.clone());
+        self.provider.sideband(call_id, move |report| {
+            let tasks = tasks.clone();
+            Box::pin(async move {
+                _ = tasks.send((epoch, FromTask::Sideband(report))).await;
+            })
+        })
+    }
+
+    fn join(&mut self, page: PageId, lane: mpsc::Sender<RoomMessage>) {
+        if self.page.is_some() {
+            let message = "The interview goes on in another tab.".to_owned();
+            self.tell(RoomEvent::Error { code: "replaced".to_owned(), message });
+        }
+        self.page = Some((page, lane));
+        let snapshot = self.director.snapshot(self.now());
+        self.tell(RoomEvent::Welcome(Box::new(snapshot)));
+    }
+
+    async fn direct(&mut self, input: Input<'_>) {
+        self.director.handle(self.now(), input);
+        while let Some(command) = self.director.poll_command() {
+            match command {
+                Command::Append(record) => {
+                    if let Record::Ended { reason, .. } = record {
+                        self.log_session(reason);
+                    }
+                    self.append(record);
+                }
+                Command::Tell(event) => self.tell(event),
+                Command::Send(event) => {
+                    if let Some(sideband) = self.call.as_ref().and_then(|it| it.sideband.as_ref()) {
+                        sideband.send(event);
+                    }
+                }
+                Command::Hangup => self.hang_up().await,
+            }
+        }
+    }
+
+    async fn hang_up(&mut self) {
+        let Some(call) = self.call.take() else { return };
+        drop(call.sideband);
+        if let Some(id) = call.id {
+            self.provider.hang_up(&id).await;
+        }
+    }
+
+    fn append(&mut self, record: Record) {
+        match self.log.append(&self.id, self.records, record) {
+            Ok(()) => self.records += 1,
+            Err(error) => tracing::error!(%error, session = self.id, "a record was not kept"),
+        }
+    }
+
+    fn tell(&mut self, event: RoomEvent) {
+        self.events += 1;
+        let Some((_, lane)) = &self.page else { return };
+        let message = RoomMessage { n: self.events, ts: unix_ms(), event };
+        // A page that does not read is let go: it comes back and gets everything with its welcome.
+        if lane.try_send(message).is_err() {
+            self.page = None;
+        }
+    }
+
+    fn ping(&mut self) {
+        self.pings += 1;
+        self.tell(RoomEvent::LatencyPing { id: self.pings });
+    }
+
+    /// What the page shows of the line, as one structured line (S003-11, S004-14..17). No word of what was said.
+    fn log_session(&self, reason: EndReason) {
+        let (stats, state) = (&self.stats, self.director.state());
+        tracing::info!(
+            session = self.id,
+            ended = ?reason,
+            route = "direct",
+            calls = self.calls,
+            questions = state.plan.total(),
+            answered = state.report().answered(),
+            negotiation_ms = stats.negotiation_ms,
+            first_audio_ms = stats.first_audio_ms,
+            turn_delay_ms = stats.turn_delay_ms,
+            jitter_ms = stats.jitter_ms,
+            loss_pct = stats.loss_pct,
+            stream_started_at = stats.stream_started_at,
+            latency_sum_ms = stats.latency_sum_ms,
+            response_count = stats.response_count,
+            latency_mean_ms = stats.mean_latency_ms(),
+            mic_rate_hz = stats.mic_rate_hz,
+            mic_channels = stats.mic_channels,
+            ice_restarts = stats.ice_restarts,
+            "session"
+        );
+    }
+}
+
+/// What the page may know of a provider's failure. Logged here, once.
+fn refusal(error: &ProviderError) -> ApiError {
+    match error {
+        ProviderError::NoRestart => ApiError::NoRestart,
+        ProviderError::Refused(status) if status.as_u16() == 404 || status.as_u16() == 409 => ApiError::NoRestart,
+        ProviderError::Refused(status) if status.as_u16() == 422 || status.as_u16() == 400 => {
+            ApiError::Offer("the voice service did not accept the offer".to_owned())
+        }
+        ProviderError::Unreachable(_)
+        | ProviderError::Refused(_)
+        | ProviderError::BadAnswer
+        | ProviderError::Sideband(_) => {
+            tracing::error!(?error, "the provider made no call");
+            ApiError::Upstream
+        }
+    }
+}

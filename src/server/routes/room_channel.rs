@@ -1,0 +1,139 @@
+//! The room channel, `WS /ws/interview`: numbered room events out, words of the page in.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use tokio::time::{Instant, timeout};
+
+use crate::api::ApiError;
+use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage};
+use crate::server::App;
+use crate::server::auth::{self, From};
+use crate::server::room::PageLane;
+
+/// The largest message of a page.
+const MAX_MESSAGE_BYTES: usize = 32 * 1024;
+/// What may wait for a page that reads slowly.
+const MAX_WRITE_BYTES: usize = 256 * 1024;
+/// Messages that a page may send in a second, and in a burst of ten.
+const MESSAGES_PER_SECOND: u32 = 50;
+/// A page that says nothing for so long is gone: it answers a ping every ten seconds.
+const SILENCE: Duration = Duration::from_secs(35);
+/// For one message to be taken by the network.
+const SEND: Duration = Duration::from_secs(10);
+
+/// Close codes: RFC 6455 section 7.4.1.
+mod code {
+    pub(super) const NORMAL: u16 = 1_000;
+    pub(super) const UNSUPPORTED: u16 = 1_003;
+    pub(super) const POLICY: u16 = 1_008;
+    pub(super) const RESTART: u16 = 1_012;
+}
+
+/// Which session the page means.
+#[derive(Debug, Deserialize)]
+pub struct Which {
+    session_id: String,
+}
+
+/// Opens the channel of a session that the cookie owns. A newer page replaces an older one.
+pub async fn join(
+    State(app): State<App>,
+    Query(which): Query<Which>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if auth::origin(&headers, &app.config) == From::Foreign {
+        return ApiError::Origin.into_response();
+    }
+    let cookie = auth::cookie(&headers);
+    match app.rooms.join(&which.session_id, cookie.as_deref()).await {
+        Ok(lane) => upgrade
+            .max_message_size(MAX_MESSAGE_BYTES)
+            .max_frame_size(MAX_MESSAGE_BYTES)
+            .read_buffer_size(8 * 1024)
+            .write_buffer_size(0)
+            .max_write_buffer_size(MAX_WRITE_BYTES)
+            .on_upgrade(move |socket| app.tasks.clone().track_future(run(socket, lane, app))),
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
+    let mut flood = Flood::new(Instant::now());
+    let mut heard = Instant::now();
+    let close = loop {
+        tokio::select! {
+            event = lane.events.recv() => match event {
+                Some(event) if send(&mut socket, &event).await => {}
+                Some(_) => break None,
+                None => break Some((code::NORMAL, "the session does not need this page any more")),
+            },
+            message = socket.recv() => {
+                let Some(Ok(message)) = message else { break None };
+                heard = Instant::now();
+                if !flood.admit(heard) {
+                    _ = send(&mut socket, &complaint("flood", "Too many messages.")).await;
+                    break Some((code::POLICY, "too many messages"));
+                }
+                match message {
+                    Message::Text(text) => match serde_json::from_str::<PageMessage>(&text) {
+                        Ok(message) => {
+                            if !lane.send(message).await {
+                                break Some((code::NORMAL, "the session is over"));
+                            }
+                        }
+                        Err(_) => {
+                            if !send(&mut socket, &complaint("invalid_event", "This is no message of the room.")).await {
+                                break None;
+                            }
+                        }
+                    },
+                    Message::Binary(_) => break Some((code::UNSUPPORTED, "text only")),
+                    Message::Close(_) => break None,
+                    Message::Ping(_) | Message::Pong(_) => {}
+                }
+            }
+            () = tokio::time::sleep_until(heard + SILENCE) => break Some((code::POLICY, "no sign of life")),
+            () = app.shutdown.cancelled() => break Some((code::RESTART, "the server restarts")),
+        }
+    };
+    lane.leave().await;
+    if let Some((code, reason)) = close {
+        let frame = CloseFrame { code, reason: reason.into() };
+        _ = timeout(SEND, socket.send(Message::Close(Some(frame)))).await;
+    }
+}
+
+async fn send(socket: &mut WebSocket, event: &RoomMessage) -> bool {
+    let Ok(text) = serde_json::to_string(event) else { return true };
+    matches!(timeout(SEND, socket.send(Message::Text(text.into()))).await, Ok(Ok(())))
+}
+
+fn complaint(code: &str, message: &str) -> RoomMessage {
+    let event = RoomEvent::Error { code: code.to_owned(), message: message.to_owned() };
+    RoomMessage { n: 0, ts: crate::server::clock::unix_ms(), event }
+}
+
+/// A bucket that fills by [`MESSAGES_PER_SECOND`] and holds ten seconds' worth.
+struct Flood {
+    left: f64,
+    at: Instant,
+}
+
+impl Flood {
+    fn new(now: Instant) -> Self {
+        Self { left: f64::from(MESSAGES_PER_SECOND * 10), at: now }
+    }
+
+    fn admit(&mut self, now: Instant) -> bool {
+        let rate = f64::from(MESSAGES_PER_SECOND);
+        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * rate).min(rate * 10.0) - 1.0;
+        self.at = now;
+        self.left >= 0.0
+    }
+}
