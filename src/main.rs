@@ -17,6 +17,7 @@ use vivavoce::server::{
     App,
     config::{Config, ConfigError, LogFormat},
     listen::{self, Limits},
+    provider::{Provider, ProviderError},
     router::router,
     site,
 };
@@ -37,6 +38,8 @@ enum StartError {
     Listen(SocketAddr, #[source] io::Error),
     #[error("the page does not answer at {0}")]
     NoPage(String),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -76,7 +79,8 @@ async fn run(config: Config) -> Result<(), StartError> {
     let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
     let address = reachable(listener.local_addr()?);
     let public = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
-    let app = App::new(config);
+    let provider = Provider::of(&config, config.provider_addr)?;
+    let app = App::new(config, provider);
     if !site::is_built(&app) {
         tracing::warn!("built without a browser part: pages can be read, not used (`make build` makes both)");
     }

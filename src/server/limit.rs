@@ -19,7 +19,7 @@ use super::config::Config;
 use crate::api::ApiError;
 
 /// The longest body: an offer of 64 KiB, escaped as JSON, with room to spare.
-const MAX_BODY_BYTES: usize = 160 * 1024;
+pub const MAX_BODY_BYTES: usize = 160 * 1024;
 
 impl axum::response::IntoResponse for ApiError {
     fn into_response(self) -> Response {

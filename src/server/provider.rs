@@ -5,6 +5,7 @@
 
 mod sideband;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::engine::interview::director::{directive, turn_detection};
 use crate::engine::sdp::Offer;
+use crate::server::config::{Config, ProviderKind};
 
 pub use sideband::{FromSideband, Sideband};
 
@@ -82,6 +84,24 @@ impl Provider {
             .build()
             .map_err(ProviderError::Unreachable)?;
         Ok(Self { http, settings: std::sync::Arc::new(settings) })
+    }
+
+    /// The provider that `config` names. `embedded`: where our own one listens.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unreachable`] if the TLS stack cannot be set up.
+    pub fn of(config: &Config, embedded: SocketAddr) -> Result<Self, ProviderError> {
+        let (model, voice) = (config.realtime_model.clone(), config.realtime_voice.clone());
+        Self::new(match config.provider_kind() {
+            ProviderKind::Hosted { base_url, key } => Settings { base_url, key, model, voice, embedded: false },
+            ProviderKind::Embedded => Settings {
+                base_url: format!("http://{embedded}/v1"),
+                key: Some(config.provider_key.clone()),
+                model,
+                voice,
+                embedded: true,
+            },
+        })
     }
 
     /// Whether this is the interviewer inside our own binary.

@@ -16,8 +16,6 @@ use tower_http::{
 
 use super::{App, headers, limit, routes, site};
 
-/// The longest request body: an offer of 64 KiB, escaped as JSON, with room to spare.
-const MAX_BODY_BYTES: usize = 160 * 1024;
 /// For a whole request, its body included. WebSockets are upgraded long before.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -33,7 +31,9 @@ pub fn router(app: App) -> Router {
         .period(REFILL)
         .burst_size(BURST)
         .finish();
-    let router = site::add_to(routes::routes(), &app).layer(middleware::from_fn_with_state(app.clone(), limit::guard));
+    let router = site::add_to(routes::routes(), &app)
+        .layer(RequestBodyLimitLayer::new(limit::MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), limit::guard));
     // None only for a period or a burst of zero.
     let router = match pace {
         Some(pace) => router.layer(GovernorLayer::new(pace).error_handler(|error| limit::too_quick(&error))),
@@ -41,7 +41,6 @@ pub fn router(app: App) -> Router {
     };
     router
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
-        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::map_response_with_state(app.clone(), headers::complete))
         .layer(TraceLayer::new_for_http().make_span_with(span))
