@@ -41,7 +41,8 @@ impl App {
     /// A server that has not begun to listen, and the provider that conducts its interviews.
     #[must_use]
     pub fn new(config: Config, provider: Provider) -> Self {
-        let (config, leptos) = (Arc::new(config.clone()), config.leptos_options());
+        let leptos = config.leptos_options();
+        let config = Arc::new(config);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let rooms = Rooms::new(Arc::clone(&config), provider, shutdown.clone(), tasks.clone());
         Self { config, leptos, shutdown, tasks, rooms }

@@ -5,6 +5,8 @@
 
 mod clock;
 pub mod directive;
+mod provider;
+mod scribe;
 #[cfg(test)]
 mod tests;
 
@@ -16,21 +18,18 @@ use serde_json::json;
 use self::clock::Clock;
 use self::directive::Purpose;
 use super::record::{Record, State};
-use super::{EndReason, Snapshot, Speaker};
+use super::{EndReason, Snapshot};
 use crate::engine::floor::{Floor, Patience, Turn};
 use crate::engine::protocol::client::ClientEvent;
-use crate::engine::protocol::room::{AiState, PageMessage, RoomEvent, project};
-use crate::engine::protocol::server::{Response, ServerEvent};
+use crate::engine::protocol::room::{AiState, PageMessage, RoomEvent};
+use crate::engine::protocol::server::ServerEvent;
 use crate::engine::response::{InFlight, Stage as Flight};
 use crate::engine::time::Tick;
-use crate::engine::transcript::Line;
 
 /// How long the greeting waits for the page to be ready.
 pub const READY_LIMIT: Duration = Duration::from_secs(5);
 /// How long a response may take until it is heard.
 const SOUND_LIMIT: Duration = Duration::from_secs(8);
-/// Longer than anything that is ever said in one piece.
-const SPEECH_LIMIT: Duration = Duration::from_secs(120);
 /// An answer below this asks for a follow-up, once for each question.
 const SHORT_ANSWER_MS: u64 = 2_500;
 /// A sound below this that interrupted a question was not an answer: the question is asked again.
@@ -264,103 +263,6 @@ impl Director {
         }
     }
 
-    fn provider(&mut self, now: Tick, event: &ServerEvent) {
-        match event {
-            ServerEvent::ResponseCreated { response } => _ = self.flight.created(&response.id),
-            ServerEvent::OutputStarted { response_id } => self.sound_begins(now, response_id),
-            ServerEvent::OutputTranscriptDelta { at, delta } => {
-                self.flight.delta(&at.response_id, &at.item_id, delta);
-            }
-            ServerEvent::OutputTranscriptDone { at, transcript } => {
-                self.flight.words(&at.response_id, &at.item_id, transcript);
-            }
-            ServerEvent::OutputStopped { response_id } if self.flight.is(response_id) => self.said(now, false),
-            ServerEvent::OutputCleared { response_id } if self.flight.is(response_id) => self.said(now, true),
-            ServerEvent::ResponseDone { response } if self.flight.is(&response.id) => self.response_done(now, response),
-            ServerEvent::SpeechStarted { audio_start_ms, item_id } => self.heard(now, event, *audio_start_ms, item_id),
-            ServerEvent::SpeechStopped { audio_end_ms, .. } => {
-                self.last_sign = now;
-                self.floor.speech_stopped(now, *audio_end_ms);
-                self.out.extend(project(event).map(Command::Tell));
-            }
-            ServerEvent::ItemTruncated { .. } => self.out.extend(project(event).map(Command::Tell)),
-            ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => self.words(item_id, transcript),
-            ServerEvent::Error { error } => {
-                // The one that was active is over in a moment; our request has to be made again.
-                let busy = error.code.as_deref() == Some("conversation_already_has_active_response");
-                if let (true, Stage::Speaking { give_up, .. }) = (busy, &mut self.stage) {
-                    *give_up = now.after(Duration::from_millis(500));
-                }
-            }
-            // Nothing that decides anything.
-            _ => {}
-        }
-    }
-
-    fn sound_begins(&mut self, now: Tick, response_id: &str) {
-        if !self.flight.sounding(response_id) {
-            return;
-        }
-        if let Stage::Speaking { purpose, give_up, .. } = &mut self.stage {
-            *give_up = now.after(SPEECH_LIMIT);
-            self.answering = purpose.question().or(self.answering);
-        }
-        self.sounding_from_ms = self.clock.elapsed_ms(now);
-        self.tell(RoomEvent::TurnStart { speaker: Speaker::Interviewer });
-        self.tell(RoomEvent::AiState { state: AiState::Speaking });
-    }
-
-    /// The sound is over, to its end or interrupted.
-    fn said(&mut self, now: Tick, interrupted: bool) {
-        let Stage::Speaking { purpose, .. } = self.stage else { return };
-        let sounded = self.flight.stage() == Some(Flight::Sounding);
-        self.record_said(now, interrupted);
-        if sounded {
-            self.tell(RoomEvent::TurnEnd { speaker: Speaker::Interviewer, spoken_ms: 0 });
-        }
-        match purpose {
-            Purpose::Greeting => {
-                self.greeted = true;
-                self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false });
-            }
-            Purpose::Closing(reason) => self.end(now, reason),
-            Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Rejoin { .. } => {
-                self.cut_off = interrupted;
-                self.listen(now);
-            }
-        }
-    }
-
-    fn response_done(&mut self, now: Tick, response: &Response) {
-        let Stage::Speaking { purpose, give_up, .. } = &mut self.stage else { return };
-        let sounding = self.flight.stage() == Some(Flight::Sounding);
-        match response.status.as_str() {
-            "cancelled" if sounding => *give_up = now.after(Duration::from_secs(1)),
-            // The candidate went on before we were heard: what we wanted to say waits until that turn is over.
-            "cancelled" => {
-                self.resume = Some(*purpose);
-                self.flight = InFlight::default();
-                self.listen(now);
-            }
-            "failed" => *give_up = now.after(Duration::from_secs(1)),
-            _ => {}
-        }
-    }
-
-    fn heard(&mut self, now: Tick, event: &ServerEvent, audio_start_ms: u64, item_id: &str) {
-        self.last_sign = now;
-        match self.stage {
-            // Nobody can talk over the opening line; what is said there is no answer.
-            Stage::Away | Stage::Entering { .. } | Stage::Ended => return,
-            Stage::Speaking { purpose: Purpose::Greeting | Purpose::Closing(_), .. } => return,
-            Stage::Speaking { .. } | Stage::Listening => {}
-        }
-        if self.floor.speech_started(now, item_id, audio_start_ms) {
-            self.tell(RoomEvent::TurnStart { speaker: Speaker::Candidate });
-        }
-        self.out.extend(project(event).map(Command::Tell));
-    }
-
     fn timeout(&mut self, now: Tick) {
         if self.last_sign.after(self.rules.idle) <= now {
             return self.end(now, EndReason::Idle);
@@ -378,7 +280,7 @@ impl Director {
             }
             Stage::Listening => {
                 if let Some(turn) = self.floor.take_ended(now) {
-                    self.turn_ended(now, turn);
+                    self.turn_ended(now, &turn);
                 } else if self.time_up().is_some_and(|at| at <= now) {
                     self.record_turn();
                     self.speak(now, Purpose::Closing(EndReason::TimeUp));
@@ -389,7 +291,7 @@ impl Director {
     }
 
     /// The candidate's turn is over: what comes next is ours to say.
-    fn turn_ended(&mut self, now: Tick, turn: Turn) {
+    fn turn_ended(&mut self, now: Tick, turn: &Turn) {
         let false_start = std::mem::take(&mut self.cut_off) && turn.spoken_ms < FALSE_START_MS;
         let spoken_ms = turn.spoken_ms;
         self.answer(turn, !false_start);
@@ -455,67 +357,6 @@ impl Director {
         self.tell_clock(now);
         self.tell(RoomEvent::Ended { reason });
         self.out.push_back(Command::Hangup);
-    }
-
-    /// Puts what was heard of the response in flight on record.
-    fn record_said(&mut self, now: Tick, interrupted: bool) {
-        let Some((item_id, text)) = self.flight.take() else { return };
-        let spoken_ms = self.clock.elapsed_ms(now).saturating_sub(self.sounding_from_ms);
-        let at_ms = self.sounding_from_ms;
-        let line =
-            Line { at_ms, spoken_ms, interrupted, solid: true, ..Line::spoken(&item_id, Speaker::Interviewer, &text) };
-        self.append(Record::Said { line: line.clone() });
-        self.tell(RoomEvent::CaptionDone(line));
-    }
-
-    /// Puts an unfinished turn of the candidate on record.
-    fn record_turn(&mut self) {
-        if let Some(turn) = self.floor.take() {
-            self.answer(turn, true);
-        }
-    }
-
-    fn answer(&mut self, turn: Turn, counts: bool) {
-        self.tell(RoomEvent::TurnEnd { speaker: Speaker::Candidate, spoken_ms: turn.spoken_ms });
-        let Some(item_id) = turn.items.first() else { return };
-        let line = Line {
-            text: None,
-            at_ms: self.clock.elapsed_ms(turn.began),
-            spoken_ms: turn.spoken_ms,
-            solid: true,
-            ..Line::spoken(item_id, Speaker::Candidate, "")
-        };
-        let (question, follow_up) = self.answering.filter(|_| counts).unzip();
-        self.append(Record::Answered {
-            line: line.clone(),
-            items: turn.items.clone(),
-            question,
-            follow_up: follow_up.unwrap_or(false),
-        });
-        let early = std::mem::take(&mut self.early_words);
-        let (mine, others) = early.into_iter().partition(|(item, _)| turn.items.contains(item));
-        self.early_words = others;
-        for (item_id, text) in mine {
-            self.append(Record::Transcribed { item_id, text });
-        }
-        let line = self.state.line_of(item_id).cloned().unwrap_or(line);
-        self.tell(RoomEvent::CaptionDone(line));
-    }
-
-    fn words(&mut self, item_id: &str, text: &str) {
-        if self.state.line_of(item_id).is_none() {
-            self.early_words.push((item_id.to_owned(), text.to_owned()));
-            return;
-        }
-        self.append(Record::Transcribed { item_id: item_id.to_owned(), text: text.to_owned() });
-        if let Some(line) = self.state.line_of(item_id).cloned() {
-            self.tell(RoomEvent::CaptionDone(line));
-        }
-    }
-
-    fn append(&mut self, record: Record) {
-        self.state.apply(&record);
-        self.out.push_back(Command::Append(record));
     }
 
     fn tell(&mut self, event: RoomEvent) {

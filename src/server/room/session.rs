@@ -51,7 +51,9 @@ pub(super) struct Session {
     log: MemoryLog,
     records: u64,
     began: Instant,
-    tasks: (mpsc::Sender<(Epoch, FromTask)>, mpsc::Receiver<(Epoch, FromTask)>),
+    /// Where the session's own tasks report.
+    reports: mpsc::Receiver<(Epoch, FromTask)>,
+    report: mpsc::Sender<(Epoch, FromTask)>,
     epoch: Epoch,
     call: Option<Call>,
     calls: u32,
@@ -73,6 +75,7 @@ impl Session {
         let opened = Record::Opened { plan, application_id, started_at: unix_ms() };
         let state = State::fold(id, [&opened]);
         let rules = Rules { patience: Patience::default(), exact: provider.is_embedded(), transcribes: false, idle };
+        let (report, reports) = mpsc::channel(256);
         let mut session = Self {
             id: id.to_owned(),
             director: Director::new(rules, state, Tick::ZERO),
@@ -80,7 +83,8 @@ impl Session {
             log,
             records: 0,
             began: Instant::now(),
-            tasks: mpsc::channel(256),
+            reports,
+            report,
             epoch: Epoch::default(),
             call: None,
             calls: 0,
@@ -110,7 +114,7 @@ impl Session {
                     Some(message) => self.outside(message).await,
                     None => break,
                 },
-                Some((epoch, report)) = self.tasks.1.recv() => self.inside(epoch, report).await,
+                Some((epoch, report)) = self.reports.recv() => self.inside(epoch, report).await,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     self.direct(Input::Timeout).await;
                 }
@@ -180,7 +184,7 @@ impl Session {
             self.epoch = self.epoch.next();
             self.calls = number;
         }
-        let (epoch, tasks) = (self.epoch, self.tasks.0.clone());
+        let (epoch, to_session) = (self.epoch, self.report.clone());
         tokio::spawn(async move {
             let answer = match (restart, running) {
                 (true, Some((id, number))) => {
@@ -194,7 +198,7 @@ impl Session {
                 }
             };
             let answer = answer.map_err(|error| refusal(&error));
-            _ = tasks.send((epoch, FromTask::Made { answer, restart, reply })).await;
+            _ = to_session.send((epoch, FromTask::Made { answer, restart, reply })).await;
         });
     }
 
@@ -234,11 +238,11 @@ impl Session {
     }
 
     fn attach(&self, call_id: String) -> Sideband {
-        let (epoch, tasks) = (self.epoch, self.tasks.0.clone());
+        let (epoch, to_session) = (self.epoch, self.report.clone());
         self.provider.sideband(call_id, move |report| {
-            let tasks = tasks.clone();
+            let to_session = to_session.clone();
             Box::pin(async move {
-                _ = tasks.send((epoch, FromTask::Sideband(report))).await;
+                _ = to_session.send((epoch, FromTask::Sideband(report))).await;
             })
         })
     }

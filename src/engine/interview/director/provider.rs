@@ -1,0 +1,113 @@
+//! What the provider's events mean for the conversation.
+
+use std::time::Duration;
+
+use super::directive::Purpose;
+use super::{Command, Director, Stage};
+use crate::engine::interview::Speaker;
+use crate::engine::protocol::room::{AiState, RoomEvent, project};
+use crate::engine::protocol::server::{Response, ServerEvent};
+use crate::engine::response::{InFlight, Stage as Flight};
+use crate::engine::time::Tick;
+
+/// Longer than anything that is ever said in one piece.
+const SPEECH_LIMIT: Duration = Duration::from_secs(120);
+
+impl Director {
+    pub(super) fn provider(&mut self, now: Tick, event: &ServerEvent) {
+        match event {
+            ServerEvent::ResponseCreated { response } => _ = self.flight.created(&response.id),
+            ServerEvent::OutputStarted { response_id } => self.sound_begins(now, response_id),
+            ServerEvent::OutputTranscriptDelta { at, delta } => {
+                self.flight.delta(&at.response_id, &at.item_id, delta);
+            }
+            ServerEvent::OutputTranscriptDone { at, transcript } => {
+                self.flight.words(&at.response_id, &at.item_id, transcript);
+            }
+            ServerEvent::OutputStopped { response_id } if self.flight.is(response_id) => self.said(now, false),
+            ServerEvent::OutputCleared { response_id } if self.flight.is(response_id) => self.said(now, true),
+            ServerEvent::ResponseDone { response } if self.flight.is(&response.id) => self.response_done(now, response),
+            ServerEvent::SpeechStarted { audio_start_ms, item_id } => self.heard(now, event, *audio_start_ms, item_id),
+            ServerEvent::SpeechStopped { audio_end_ms, .. } => {
+                self.last_sign = now;
+                self.floor.speech_stopped(now, *audio_end_ms);
+                self.out.extend(project(event).map(Command::Tell));
+            }
+            ServerEvent::ItemTruncated { .. } => self.out.extend(project(event).map(Command::Tell)),
+            ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => self.words(item_id, transcript),
+            ServerEvent::Error { error } => {
+                // The one that was active is over in a moment; our request has to be made again.
+                let busy = error.code.as_deref() == Some("conversation_already_has_active_response");
+                if let (true, Stage::Speaking { give_up, .. }) = (busy, &mut self.stage) {
+                    *give_up = now.after(Duration::from_millis(500));
+                }
+            }
+            // Nothing that decides anything.
+            _ => {}
+        }
+    }
+
+    fn sound_begins(&mut self, now: Tick, response_id: &str) {
+        if !self.flight.sounding(response_id) {
+            return;
+        }
+        if let Stage::Speaking { purpose, give_up, .. } = &mut self.stage {
+            *give_up = now.after(SPEECH_LIMIT);
+            self.answering = purpose.question().or(self.answering);
+        }
+        self.sounding_from_ms = self.clock.elapsed_ms(now);
+        self.tell(RoomEvent::TurnStart { speaker: Speaker::Interviewer });
+        self.tell(RoomEvent::AiState { state: AiState::Speaking });
+    }
+
+    /// The sound is over, to its end or interrupted.
+    pub(super) fn said(&mut self, now: Tick, interrupted: bool) {
+        let Stage::Speaking { purpose, .. } = self.stage else { return };
+        let sounded = self.flight.stage() == Some(Flight::Sounding);
+        self.record_said(now, interrupted);
+        if sounded {
+            self.tell(RoomEvent::TurnEnd { speaker: Speaker::Interviewer, spoken_ms: 0 });
+        }
+        match purpose {
+            Purpose::Greeting => {
+                self.greeted = true;
+                self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false });
+            }
+            Purpose::Closing(reason) => self.end(now, reason),
+            Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Rejoin { .. } => {
+                self.cut_off = interrupted;
+                self.listen(now);
+            }
+        }
+    }
+
+    fn response_done(&mut self, now: Tick, response: &Response) {
+        let Stage::Speaking { purpose, give_up, .. } = &mut self.stage else { return };
+        let sounding = self.flight.stage() == Some(Flight::Sounding);
+        match response.status.as_str() {
+            "cancelled" if sounding => *give_up = now.after(Duration::from_secs(1)),
+            // The candidate went on before we were heard: what we wanted to say waits until that turn is over.
+            "cancelled" => {
+                self.resume = Some(*purpose);
+                self.flight = InFlight::default();
+                self.listen(now);
+            }
+            "failed" => *give_up = now.after(Duration::from_secs(1)),
+            _ => {}
+        }
+    }
+
+    fn heard(&mut self, now: Tick, event: &ServerEvent, audio_start_ms: u64, item_id: &str) {
+        self.last_sign = now;
+        match self.stage {
+            // Nobody can talk over the opening line; what is said there is no answer.
+            Stage::Away | Stage::Entering { .. } | Stage::Ended => return,
+            Stage::Speaking { purpose: Purpose::Greeting | Purpose::Closing(_), .. } => return,
+            Stage::Speaking { .. } | Stage::Listening => {}
+        }
+        if self.floor.speech_started(now, item_id, audio_start_ms) {
+            self.tell(RoomEvent::TurnStart { speaker: Speaker::Candidate });
+        }
+        self.out.extend(project(event).map(Command::Tell));
+    }
+}

@@ -1,0 +1,72 @@
+//! What goes on record, and when: nothing that was said is kept only in a moment's state.
+
+use super::{Command, Director};
+use crate::engine::floor::Turn;
+use crate::engine::interview::Speaker;
+use crate::engine::interview::record::Record;
+use crate::engine::protocol::room::RoomEvent;
+use crate::engine::time::Tick;
+use crate::engine::transcript::Line;
+
+impl Director {
+    /// Puts what was heard of the response in flight on record.
+    pub(super) fn record_said(&mut self, now: Tick, interrupted: bool) {
+        let Some((item_id, text)) = self.flight.take() else { return };
+        let spoken_ms = self.clock.elapsed_ms(now).saturating_sub(self.sounding_from_ms);
+        let at_ms = self.sounding_from_ms;
+        let line =
+            Line { at_ms, spoken_ms, interrupted, solid: true, ..Line::spoken(&item_id, Speaker::Interviewer, &text) };
+        self.append(Record::Said { line: line.clone() });
+        self.tell(RoomEvent::CaptionDone(line));
+    }
+
+    /// Puts an unfinished turn of the candidate on record.
+    pub(super) fn record_turn(&mut self) {
+        if let Some(turn) = self.floor.take() {
+            self.answer(&turn, true);
+        }
+    }
+
+    pub(super) fn answer(&mut self, turn: &Turn, counts: bool) {
+        self.tell(RoomEvent::TurnEnd { speaker: Speaker::Candidate, spoken_ms: turn.spoken_ms });
+        let Some(item_id) = turn.items.first() else { return };
+        let line = Line {
+            text: None,
+            at_ms: self.clock.elapsed_ms(turn.began),
+            spoken_ms: turn.spoken_ms,
+            solid: true,
+            ..Line::spoken(item_id, Speaker::Candidate, "")
+        };
+        let (question, follow_up) = self.answering.filter(|_| counts).unzip();
+        self.append(Record::Answered {
+            line: line.clone(),
+            items: turn.items.clone(),
+            question,
+            follow_up: follow_up.unwrap_or(false),
+        });
+        let early = std::mem::take(&mut self.early_words);
+        let (mine, others) = early.into_iter().partition(|(item, _)| turn.items.contains(item));
+        self.early_words = others;
+        for (item_id, text) in mine {
+            self.append(Record::Transcribed { item_id, text });
+        }
+        let line = self.state.line_of(item_id).cloned().unwrap_or(line);
+        self.tell(RoomEvent::CaptionDone(line));
+    }
+
+    pub(super) fn words(&mut self, item_id: &str, text: &str) {
+        if self.state.line_of(item_id).is_none() {
+            self.early_words.push((item_id.to_owned(), text.to_owned()));
+            return;
+        }
+        self.append(Record::Transcribed { item_id: item_id.to_owned(), text: text.to_owned() });
+        if let Some(line) = self.state.line_of(item_id).cloned() {
+            self.tell(RoomEvent::CaptionDone(line));
+        }
+    }
+
+    pub(super) fn append(&mut self, record: Record) {
+        self.state.apply(&record);
+        self.out.push_back(Command::Append(record));
+    }
+}
