@@ -47,7 +47,6 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer calls")]
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     // The panic hook has logged it already.
     (StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on our side").into_response()

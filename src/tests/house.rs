@@ -1,5 +1,7 @@
 //! The house as a visitor finds it: settings in step, pages, headers, and nothing that is not there.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so")]
+
 use std::{fs, path::Path};
 
 use axum::{

@@ -49,7 +49,7 @@ impl Sources {
         sources.add_settings("built-in Leptos.toml", BUILT_IN)?;
         if let Some(file) = file {
             let name = file.display().to_string();
-            let text = fs::read_to_string(&file).map_err(|error| bad_file(&name, error))?;
+            let text = fs::read_to_string(&file).map_err(|error| bad_file(&name, &error))?;
             sources.add_settings(&name, &text)?;
         }
         Ok(sources)
@@ -74,18 +74,18 @@ impl Sources {
 
     /// Lays the tables of a `Leptos.toml` over what is there.
     fn add_settings(&mut self, name: &str, text: &str) -> Result<(), ConfigError> {
-        let mut file: Table = text.parse().map_err(|error: toml::de::Error| bad_file(name, error.message()))?;
+        let mut file: Table = text.parse().map_err(|error: toml::de::Error| bad_file(name, &error.message()))?;
         let leptos =
             ["package", "metadata", "leptos"].iter().try_fold(&file, |table, key| table.get(*key)?.as_table()).cloned();
         let own = match file.remove("vivavoce") {
             Some(Value::Table(own)) => own,
-            Some(_) => return Err(bad_file(name, "`vivavoce` must be a table")),
+            Some(_) => return Err(bad_file(name, &"`vivavoce` must be a table")),
             None => Table::new(),
         };
         let command = Config::command();
         if let Some(unknown) = own.keys().find(|key| !command.get_arguments().any(|argument| key_of(argument) == **key))
         {
-            return Err(bad_file(name, format_args!("unknown setting `{unknown}` in [vivavoce]")));
+            return Err(bad_file(name, &format_args!("unknown setting `{unknown}` in [vivavoce]")));
         }
         self.settings.extend(leptos.unwrap_or_default());
         self.settings.extend(own);
@@ -140,13 +140,13 @@ fn random_key() -> String {
 
 fn dotenv(file: &Path) -> Result<HashMap<String, String>, ConfigError> {
     match dotenvy::from_path_iter(file) {
-        Ok(lines) => lines.collect::<Result<_, _>>().map_err(|error| bad_file(".env", error)),
+        Ok(lines) => lines.collect::<Result<_, _>>().map_err(|error| bad_file(".env", &error)),
         Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(HashMap::new()),
-        Err(error) => Err(bad_file(".env", error)),
+        Err(error) => Err(bad_file(".env", &error)),
     }
 }
 
-fn bad_file(file: &str, reason: impl ToString) -> ConfigError {
+fn bad_file(file: &str, reason: &dyn ToString) -> ConfigError {
     ConfigError::File { file: file.to_owned(), reason: reason.to_string() }
 }
 
