@@ -39,7 +39,8 @@ const SENTENCE_MS: u64 = 320;
 const PARAGRAPH_MS: u64 = 550;
 const COLON_MS: u64 = 220;
 
-/// A sentence longer than this is cut at the next comma, so that a text without full stops does not keep one waiting.
+/// A sentence longer than this is cut at the next comma, and at twice the length anywhere, so that a text without full
+/// stops does not keep one waiting.
 const LONG_TOKENS: usize = 40;
 
 /// The sentences of `text`. A text with nothing to say has one sentence without tokens; an empty one has none.
@@ -120,7 +121,8 @@ fn pause_after(sentence: &Sentence, written: &str, rest: &str) -> Option<u64> {
         let begins = rest.chars().find(|it| it.is_alphanumeric()).is_none_or(|it| !it.is_lowercase());
         return (begins && !title).then_some(SENTENCE_MS);
     }
-    (sentence.tokens.len() > LONG_TOKENS && last.punctuation.contains(',')).then_some(COLON_MS)
+    let long = sentence.tokens.len() > LONG_TOKENS && last.punctuation.contains(',');
+    (long || sentence.tokens.len() > 2 * LONG_TOKENS).then_some(COLON_MS)
 }
 
 #[cfg(test)]
@@ -150,10 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_full_stops_is_cut_at_a_comma() {
+    fn a_text_without_full_stops_is_cut_all_the_same() {
         let text = "one two three four five, ".repeat(40);
         let sentences = sentences(&text);
         assert!(sentences.len() > 3 && sentences.iter().all(|it| it.tokens.len() <= LONG_TOKENS + 5));
+        let endless = "word ".repeat(1_000);
+        assert!(super::sentences(&endless).iter().all(|it| it.tokens.len() <= 2 * LONG_TOKENS + 1));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -8,6 +10,8 @@ use crate::{
 
 const TEXT: &str = "Hello, I am Mariam.  Tell me how you would scale a PostgreSQL database \u{2014} with CI/CD, p95 of \
                     200ms, and kubernetes. \n\nTake your time!";
+
+static SPEAKER: LazyLock<Speaker> = LazyLock::new(speaker);
 
 fn speaker() -> Speaker {
     Speaker::new().unwrap()
@@ -55,6 +59,22 @@ fn deltas_are_the_text_byte_for_byte() {
             assert_eq!(deltas, text, "samples");
         }
         assert_eq!(speaker.utterance("", &persona).next_packet(), None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Whatever a client wants said: nothing panics, and the deltas are the text.
+    #[test]
+    fn any_text_is_said_whole(text in "(\\PC{0,12}|[A-Za-z0-9.,:;!?'\"()/$%#@&_~<>= \\-]{0,40}|[0-9.,:/$-]{0,15})( |\n\n|\\. )?[A-Za-z]{0,9}") {
+        let speaker = SPEAKER.clone();
+        let mut deltas = String::new();
+        let mut utterance = speaker.utterance(&text, &Persona::mariam());
+        while let Some(sound) = utterance.next_pcm() {
+            deltas.extend(sound.words.into_iter().map(|it| it.text));
+        }
+        prop_assert_eq!(deltas, text);
     }
 }
 

@@ -70,7 +70,7 @@ impl Utterance {
         &self.key.text
     }
 
-    /// The next 20 ms as a packet; `None` at the end, which the whole text is then said.
+    /// The next 20 ms as a packet; `None` at the end.
     ///
     /// Costs one encoded frame, plus the synthesis of a sentence where one begins; nothing if the text is known.
     pub fn next_packet(&mut self) -> Option<Packet> {
@@ -139,7 +139,12 @@ impl Utterance {
     /// Moves on by a frame, and takes the words that begin in it; in the last frame all that are left.
     fn advance(&mut self) -> Vec<SpokenWord> {
         self.frames += 1;
-        let until_ms = self.played_ms();
+        let last = match (&self.known, &self.maker) {
+            (Some(known), _) => self.frames >= known.len(),
+            (None, Some(maker)) => maker.is_done(),
+            (None, None) => true,
+        };
+        let until_ms = if last { u64::MAX } else { self.played_ms() };
         let begun: Vec<SpokenWord> = self.known_words()[self.words..]
             .iter()
             .take_while(|word| word.start_ms < until_ms)
@@ -198,6 +203,10 @@ impl Maker {
             frames: 0,
             made: 0,
         }
+    }
+
+    fn is_done(&self) -> bool {
+        self.left.is_empty() && self.sound.is_empty()
     }
 
     fn next(&mut self, speaker: &Speaker, key: &Key) -> Option<Pcm> {
