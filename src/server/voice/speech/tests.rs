@@ -78,6 +78,17 @@ proptest! {
     }
 }
 
+/// Thousands of signs in one word neither overflow the stack nor keep the first packet waiting.
+#[test]
+fn endless_words_are_said_in_parts() {
+    for word in ["x1", "a-", "1", "a/", "~", "a", "\u{e9}", "'", "$1,"] {
+        let text = word.repeat(5_000);
+        let mut utterance = SPEAKER.utterance(&text, &Persona::mariam());
+        assert!(utterance.next_pcm().is_some(), "{word}");
+        assert!(utterance.maker.as_ref().is_some_and(|it| it.end < 400 * 16_000), "{word} is made a little at a time");
+    }
+}
+
 #[test]
 fn words_sound_when_they_are_said_to() {
     let speaker = speaker();

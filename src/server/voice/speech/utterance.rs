@@ -53,7 +53,7 @@ pub struct Utterance {
     frames: u64,
     /// Words handed out.
     words: usize,
-    maker: Option<Maker>,
+    pub(super) maker: Option<Maker>,
     encoder: Option<Encoder>,
     /// What goes into the cache when the end is reached.
     packets: Vec<Bytes>,
@@ -182,12 +182,12 @@ impl Utterance {
 
 /// Makes the frames of an utterance, a sentence at a time.
 #[derive(Debug)]
-struct Maker {
+pub(super) struct Maker {
     left: VecDeque<Sentence>,
     /// Sound that was made and not yet taken.
     sound: VecDeque<i16>,
     /// Where the sound made so far ends, in samples.
-    end: u64,
+    pub(super) end: u64,
     words: Vec<Word>,
     frames: u64,
     made: usize,
