@@ -12,13 +12,19 @@ use super::time::Tick;
 pub struct Patience {
     /// Counted from the last speech.
     pub wait: Duration,
-    /// The silence that the provider has already let pass when it reports a stop.
+    /// The silence that the provider has already let pass when it reports a stop. Its end of speech includes it.
     pub silence: Duration,
+    /// What the provider puts before a start of speech.
+    pub padding: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { wait: Duration::from_millis(1_600), silence: Duration::from_millis(400) }
+        Self {
+            wait: Duration::from_millis(1_600),
+            silence: Duration::from_millis(400),
+            padding: Duration::from_millis(300),
+        }
     }
 }
 
@@ -65,7 +71,8 @@ impl Floor {
     pub fn speech_stopped(&mut self, now: Tick, audio_end_ms: u64) {
         let Some(turn) = &mut self.turn else { return };
         if let Some(from_ms) = self.speaking_from_ms.take() {
-            turn.spoken_ms += audio_end_ms.saturating_sub(from_ms);
+            let around = Tick(self.patience.silence + self.patience.padding).as_ms();
+            turn.spoken_ms += audio_end_ms.saturating_sub(from_ms).saturating_sub(around);
         }
         self.deadline = Some(now.after(self.patience.wait.saturating_sub(self.patience.silence)));
     }
@@ -128,11 +135,11 @@ mod tests {
     #[test]
     fn a_turn_ends_after_the_whole_patience_counted_from_the_last_speech() {
         let mut floor = Floor::default();
-        assert!(floor.speech_started(at(0), "a", 0));
-        floor.speech_stopped(at(2_400), 2_000); // reported 400 ms after the last word
-        assert_eq!(floor.poll_timeout(), Some(at(3_600)), "1.6 s after the last word at 2.0 s");
-        assert_eq!(floor.take_ended(at(3_599)), None);
-        let turn = floor.take_ended(at(3_600)).unwrap();
+        assert!(floor.speech_started(at(1_000), "a", 700));
+        floor.speech_stopped(at(3_400), 3_400); // 2 s of speech and the provider's silence
+        assert_eq!(floor.poll_timeout(), Some(at(4_600)), "1.6 s after the last word at 3.0 s");
+        assert_eq!(floor.take_ended(at(4_599)), None);
+        let turn = floor.take_ended(at(4_600)).unwrap();
         assert_eq!((turn.spoken_ms, turn.items), (2_000, vec!["a".to_owned()]));
         assert_eq!(floor.take_ended(at(9_000)), None, "once");
     }
@@ -140,12 +147,12 @@ mod tests {
     #[test]
     fn a_thinking_pause_within_patience_keeps_one_turn() {
         let mut floor = Floor::default();
-        floor.speech_started(at(0), "a", 0);
-        floor.speech_stopped(at(1_000), 600);
-        assert!(!floor.speech_started(at(2_000), "b", 2_000), "the same turn goes on");
+        floor.speech_started(at(300), "a", 0);
+        floor.speech_stopped(at(1_300), 1_300);
+        assert!(!floor.speech_started(at(2_300), "b", 2_000), "the same turn goes on");
         assert_eq!(floor.poll_timeout(), None, "nobody is cut off while speaking");
-        floor.speech_stopped(at(4_400), 4_000);
-        let turn = floor.take_ended(at(5_600)).unwrap();
+        floor.speech_stopped(at(4_700), 4_700);
+        let turn = floor.take_ended(at(5_900)).unwrap();
         assert_eq!((turn.spoken_ms, turn.items.len()), (2_600, 2));
     }
 

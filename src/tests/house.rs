@@ -12,7 +12,7 @@ use axum::{
 use clap::CommandFactory as _;
 use toml::{Table, Value};
 use tower::ServiceExt as _;
-use vivavoce::server::{App, config::Config, router::router};
+use vivavoce::server::{App, config::Config, provider::Provider, router::router};
 
 fn table(file: &str) -> Table {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("file of the crate");
@@ -24,7 +24,9 @@ fn leptos(table: &Table) -> &Table {
 }
 
 fn house(environment: &[(&str, &str)]) -> Router {
-    router(App::new(Config::with_environment(environment).expect("settings fit")))
+    let config = Config::with_environment(environment).expect("settings fit");
+    let provider = Provider::of(&config, config.provider_addr).expect("a provider");
+    router(App::new(config, provider))
 }
 
 async fn ask(house: &Router, method: &str, path: &str) -> (StatusCode, HeaderMap, String) {

@@ -2,10 +2,14 @@
 
 use super::*;
 use crate::engine::interview::plan::Plan;
-use crate::engine::protocol::server::{ContentAt, ErrorBody};
+use crate::engine::protocol::server::{ContentAt, ErrorBody, Response};
 
 const RULES: Rules = Rules {
-    patience: Patience { wait: Duration::from_millis(1_600), silence: Duration::from_millis(400) },
+    patience: Patience {
+        wait: Duration::from_millis(1_600),
+        silence: Duration::from_millis(400),
+        padding: Duration::from_millis(300),
+    },
     exact: true,
     transcribes: false,
     idle: Duration::from_secs(600),
@@ -114,13 +118,13 @@ impl Sim {
 
     fn start_talking(&mut self) {
         self.items += 1;
-        let (audio_start_ms, item_id) = (self.now.as_ms(), format!("u{}", self.items));
+        let (audio_start_ms, item_id) = (self.now.as_ms().saturating_sub(300), format!("u{}", self.items));
         self.provider(&ServerEvent::SpeechStarted { audio_start_ms, item_id });
     }
 
     fn stop_talking(&mut self) {
-        let (audio_end_ms, item_id) = (self.now.as_ms(), format!("u{}", self.items));
         self.wait(400);
+        let (audio_end_ms, item_id) = (self.now.as_ms(), format!("u{}", self.items));
         self.provider(&ServerEvent::SpeechStopped { audio_end_ms, item_id });
     }
 
