@@ -1,0 +1,113 @@
+// A whole interview with real media: every question is heard, every answer detected, and the report counts them.
+import { expect, test } from "@playwright/test";
+import { RoomPage, seat } from "./support/candidate.js";
+
+// S001-33, S002-12, S003-12, S003-71: voice to voice, from the start to the report.
+test("a standard practice interview runs from start to report", async ({ page }) => {
+  test.setTimeout(240_000);
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open("/interview/new/application-7");
+  await room.enter({ minutes: 10 });
+  const spoken: string[] = [];
+  let from = 0;
+  for (let idx = 0; idx < 5; idx += 1) {
+    await room.asked(idx);
+    expect(await room.soundWhileSpeaking(from), `question ${idx + 1} was heard`).toBeGreaterThan(1_000);
+    from = await room.now();
+    const question = (await room.question.innerText()).trim();
+    spoken.push(question);
+    await expect(room.captions, "captions show what is spoken").toContainText(question.split("\n").at(-1)!.trim());
+    await room.answer();
+  }
+  expect(new Set(spoken).size).toBe(5);
+  await expect(room.report).toBeVisible({ timeout: 40_000 });
+  await expect(room.report).toContainText("application-7");
+  expect(await room.report.getByText(/Spoken answer, 0:\d\d/).count()).toBeGreaterThanOrEqual(5);
+
+  const kinds = new Set((await page.evaluate(() => window.roomEvents)).map((it) => it.type));
+  for (const kind of ["turn.start", "turn.end", "question.ready", "ai.state"]) expect(kinds, kind).toContain(kind);
+  // Nothing is left behind: the peer is closed and the microphone is off.
+  expect(await page.evaluate(() => window.peers.map((it) => it.connectionState))).toEqual(["closed"]);
+  expect(await page.evaluate(() => window.tracks.filter((it) => it.readyState === "live").length)).toBe(0);
+});
+
+test("a very short answer is followed up once", async ({ page }) => {
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open();
+  await room.enter();
+  await room.asked(0);
+  await room.answer(1.5);
+  await expect(room.question).toContainText("concrete example");
+  await room.state("speaking");
+  await room.state("listening");
+  await room.answer(1.5);
+  await room.asked(1);
+});
+
+// S002-41
+test("Escape silences everything at once, and Enter ends the call within a second", async ({ page }) => {
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open();
+  await room.enter();
+  await page.keyboard.press("Escape");
+  const end = page.getByRole("dialog").getByRole("button", { name: "End interview" });
+  await expect(end).toBeFocused();
+  expect(await page.evaluate(() => window.tracks.filter((it) => it.readyState === "live" && it.enabled).length)).toBe(0);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+  await page.keyboard.press("Escape");
+  await expect(end).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.evaluate(() => window.peers.map((it) => it.connectionState)), { timeout: 1_000 }).toEqual(["closed"]);
+  await expect(room.report).toBeVisible();
+  await expect(room.report).toContainText("You ended the interview");
+});
+
+test("speaking over a question stops the interviewer, and the answer counts", async ({ page }) => {
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open();
+  await room.enter();
+  await page.locator('[data-testid=room][data-question="0"][data-ai=speaking]').waitFor({ state: "attached", timeout: 30_000 });
+  const answered = room.answer();
+  await room.state("listening");
+  const from = await room.now();
+  await answered;
+  const tail = (await room.heard(from + 500)).filter((sample) => sample.at < from + 8_000 && sample.rms > 0.01);
+  expect(tail.length, "the interviewer is silent while the candidate speaks").toBeLessThan(3);
+  await expect(room.captions).toContainText(/interrupted/i);
+  await page.locator('[data-testid=room][data-question="1"]').waitFor({ state: "attached", timeout: 30_000 });
+});
+
+// S003-14..17: the path dies in mid-question; ICE restarts, and session and sound come back.
+test("an ICE restart in mid-question keeps session and sound", async ({ page }) => {
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open();
+  await room.enter({ minutes: 10 });
+  await room.asked(0);
+  const session = await page.evaluate(() => sessionStorage.length);
+  await page.locator("[data-testid=room]").waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  const lossy = (packetLoss: number) =>
+    devtools.send("Network.emulateNetworkConditionsByRule" as never, {
+      offline: false,
+      matchedNetworkConditions: [
+        { urlPattern: "", latency: 0, downloadThroughput: -1, uploadThroughput: -1, packetLoss, packetQueueLength: 0, packetReordering: false },
+      ],
+    } as never);
+  await devtools.send("Network.enable");
+  await lossy(100);
+  await page.locator('[data-testid=room][data-phase=recovering]').waitFor({ state: "attached", timeout: 10_000 });
+  await lossy(0);
+  await page.locator('[data-testid=room][data-phase=live]').waitFor({ state: "attached", timeout: 15_000 });
+  expect(await page.evaluate(() => window.peers.length), "the same peer").toBe(1);
+  expect(await page.evaluate(() => sessionStorage.length)).toBe(session);
+  const from = await room.now();
+  await room.answer();
+  await room.asked(1);
+  expect(await room.soundWhileSpeaking(from), "the next question is heard").toBeGreaterThan(1_000);
+});

@@ -1,0 +1,142 @@
+// A candidate in a real browser: a voice that speaks on cue, and ears that measure what really arrives.
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import type { Page } from "@playwright/test";
+
+const VOICE = readFileSync(path.join(import.meta.dirname, "../../fixtures/jfk.wav"));
+
+/** One look at the received track: what it holds, and what the page says at the same moment. */
+export interface Sample {
+  at: number;
+  rms: number;
+  ai: string | null;
+}
+
+declare global {
+  interface Window {
+    /** Speaks the fixture into the microphone that the page opened; resolves after the last word. */
+    speak(seconds?: number): Promise<void>;
+    heard: Sample[];
+    peers: RTCPeerConnection[];
+    tracks: MediaStreamTrack[];
+    roomEvents: { type: string; detail: unknown }[];
+  }
+}
+
+/** Gives the page a microphone that is silent until told to speak, and listens to what the page receives. */
+export async function seat(page: Page) {
+  // A file of the page's own origin, as far as its policy can tell.
+  await page.route("**/voice-of-the-candidate.wav", (route) => route.fulfill({ body: VOICE, contentType: "audio/wav" }));
+  await page.addInitScript(() => {
+    window.heard = [];
+    window.peers = [];
+    window.tracks = [];
+    window.roomEvents = [];
+    let context: AudioContext | undefined;
+    let out: MediaStreamAudioDestinationNode | undefined;
+    const microphone = () => {
+      context ??= new AudioContext();
+      void context.resume();
+      out ??= context.createMediaStreamDestination();
+      const stream = out.stream.clone();
+      window.tracks.push(...stream.getTracks());
+      return stream;
+    };
+    if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => microphone();
+    window.speak = async (seconds?: number) => {
+      if (!context || !out) throw new Error("the page has no microphone yet");
+      const bytes = await (await fetch("/voice-of-the-candidate.wav")).arrayBuffer();
+      const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(bytes) });
+      source.connect(out);
+      const over = new Promise((done) => source.addEventListener("ended", done, { once: true }));
+      // The speech begins 0.37 s into the file.
+      if (seconds) source.start(0, 0.3, seconds);
+      else source.start();
+      await over;
+    };
+
+    const room = () => document.querySelector("[data-testid=room]");
+    const listen = (track: MediaStreamTrack) => {
+      const ears = new AudioContext();
+      const analyser = ears.createAnalyser();
+      analyser.fftSize = 2048;
+      ears.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+      const block = new Float32Array(analyser.fftSize);
+      setInterval(() => {
+        analyser.getFloatTimeDomainData(block);
+        const rms = Math.sqrt(block.reduce((sum, it) => sum + it * it, 0) / block.length);
+        window.heard.push({ at: performance.now(), rms, ai: room()?.getAttribute("data-ai") ?? null });
+      }, 50);
+    };
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        window.peers.push(this);
+        this.addEventListener("track", (event) => listen(event.track));
+      }
+    };
+    const kinds = ["turn.start", "turn.end", "question.ready", "latency.ping", "error", "ai.state"];
+    for (const type of kinds) {
+      document.addEventListener(type, (event) => window.roomEvents.push({ type, detail: (event as CustomEvent).detail }), true);
+    }
+  });
+}
+
+/** The room as a candidate finds it: by role and name first. */
+export class RoomPage {
+  constructor(readonly page: Page) {}
+
+  readonly room = this.page.getByTestId("room");
+  readonly question = this.page.getByTestId("question");
+  readonly captions = this.page.getByTestId("captions");
+  readonly report = this.page.getByTestId("report");
+  readonly status = this.page.getByTestId("link-status");
+  readonly start = this.page.getByRole("button", { name: "Start interview" });
+  readonly consent = this.page.getByRole("checkbox", { name: "I understand and agree" });
+
+  async open(path = "/interview") {
+    await this.page.goto(path);
+    await this.page.locator("html[data-hydrated=true]").waitFor({ state: "attached" });
+  }
+
+  /** From the lobby into the room, to the first sound. */
+  async enter({ minutes }: { minutes: 5 | 10 | 20 } = { minutes: 5 }) {
+    await this.page.getByRole("radio", { name: new RegExp(`\\b${minutes} minutes`) }).check();
+    await this.consent.check();
+    await this.page.getByRole("button", { name: /microphone/i }).first().click();
+    await this.start.click();
+    await this.state("speaking");
+  }
+
+  /** Waits until the interviewer is in this state. */
+  state(ai: "listening" | "thinking" | "speaking", timeout = 30_000) {
+    return this.page.locator(`[data-testid=room][data-ai=${ai}]`).waitFor({ state: "attached", timeout });
+  }
+
+  /** Waits until the question with this number (from 0) is up and it is the candidate's turn. */
+  async asked(idx: number) {
+    await this.page
+      .locator(`[data-testid=room][data-question="${idx}"][data-ai=listening]`)
+      .waitFor({ state: "attached", timeout: 30_000 });
+  }
+
+  /** Answers with the fixture, or with its first seconds. */
+  answer(seconds?: number) {
+    return this.page.evaluate((it) => window.speak(it), seconds);
+  }
+
+  now() {
+    return this.page.evaluate(() => performance.now());
+  }
+
+  /** What was received since `from`. */
+  heard(from = 0) {
+    return this.page.evaluate((it) => window.heard.filter((sample) => sample.at >= it), from);
+  }
+
+  /** How long the received track really held sound while the page said "speaking", in milliseconds. */
+  async soundWhileSpeaking(from: number) {
+    const loud = (await this.heard(from)).filter((sample) => sample.ai === "speaking" && sample.rms > 0.01);
+    return loud.length * 50;
+  }
+}
