@@ -12,6 +12,7 @@ pub use spoken::spoken;
 /// Words are looked up whatever their case. Short forms in capitals stand here when they would be read as a word or
 /// when their plural has to be known.
 pub const WORDS: &[(&str, &str)] = &[
+    ("ai", "ey1 ay1"),
     ("ajax", "ey1 jh ae k s"),
     ("angular", "ae1 ng g y ax l er"),
     ("ansible", "ae1 n s ax b ax l"),
