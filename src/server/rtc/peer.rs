@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
-use str0m::media::{Direction, Mid, Pt};
+use str0m::media::{Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
@@ -74,6 +74,18 @@ struct AudioOut {
     time: u32,
 }
 
+impl AudioOut {
+    /// The stream that an answer agreed to. The event that names it comes only with the connection.
+    fn negotiated(rtc: &Rtc, answer: &str) -> Option<Self> {
+        let section = answer.split("m=audio").nth(1)?;
+        let mid = Mid::from(section.lines().find_map(|line| line.strip_prefix("a=mid:"))?.trim());
+        let pt = *rtc.media(mid)?.remote_pts().first()?;
+        // Sequence numbers start low: the rollover counter cannot be told to the far end (RFC 3711, section 3.3.1).
+        let start = u64::from(rand::random::<u16>() >> 1);
+        Some(Self { mid, pt, seq_no: start.into(), time: rand::random() })
+    }
+}
+
 impl Peer {
     /// Answers an offer. The mailbox that belongs to `registration` brings the datagrams for [`Peer::receive`].
     ///
@@ -106,6 +118,7 @@ impl Peer {
             last_heard: now,
             closed: false,
         };
+        peer.audio = AudioOut::negotiated(&peer.rtc, &answer);
         peer.register();
         peer.drain();
         peer.audio.is_some().then_some((peer, answer)).ok_or(OfferError::Codec)
@@ -272,7 +285,6 @@ impl Peer {
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 tracing::debug!("no path to the peer for now");
             }
-            Event::MediaAdded(added) if self.audio.is_none() => self.start_audio(added.mid),
             // A retransmitted message of the peer's is no second channel: the first with our label stays.
             Event::ChannelOpen(id, label) if label == EVENTS_LABEL && self.channel.is_none() => {
                 self.channel = Some(id);
@@ -294,17 +306,6 @@ impl Peer {
         }
     }
 
-    fn start_audio(&mut self, mid: Mid) {
-        let Some(media) = self.rtc.media(mid) else { return };
-        let Some(pt) = media.remote_pts().first().copied() else { return };
-        if matches!(media.direction(), Direction::Inactive) {
-            tracing::debug!("the offer's audio is inactive for now");
-        }
-        // Sequence numbers start low: the rollover counter cannot be told to the far end (RFC 3711, section 3.3.1).
-        let start = u64::from(rand::random::<u16>() >> 1);
-        self.audio = Some(AudioOut { mid, pt, seq_no: start.into(), time: rand::random() });
-    }
-
     fn end(&mut self) {
         if !self.closed {
             self.closed = true;
@@ -324,13 +325,15 @@ fn parse(text: &str) -> Result<SdpOffer, OfferError> {
 
 #[cfg(test)]
 mod tests {
+    use str0m::media::{Direction, MediaKind};
+
     use super::*;
     use crate::server::rtc::PortSettings;
 
     fn offer() -> String {
         let mut rtc = Rtc::builder().clear_codecs().enable_opus(true, false).build(Instant::now());
         let mut change = rtc.sdp_api();
-        change.add_media(str0m::media::MediaKind::Audio, Direction::SendRecv, None, None, None);
+        change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
         change.add_channel(EVENTS_LABEL.to_owned());
         change.apply().unwrap().0.to_sdp_string()
     }
