@@ -209,16 +209,25 @@ mod tests {
         assert!(levels[3..].iter().all(|it| *it < -60.0), "{levels:?}");
     }
 
+    /// The lost frame is the first loud one, which cannot be guessed from what came before it.
     #[test]
     fn a_lost_packet_is_recovered_from_the_next_one() {
-        let sound = vowel(30);
-        let packets = packets(&sound);
-        let mut decoder = Decoder::new().unwrap();
-        for packet in &packets[..20] {
-            decoder.decode(packet).unwrap();
+        let mut sound = vowel(30);
+        for sample in sound[..20].iter_mut().flatten() {
+            *sample /= 40;
         }
+        let packets = packets(&sound);
+        let before_it = || {
+            let mut decoder = Decoder::new().unwrap();
+            for packet in &packets[..20] {
+                decoder.decode(packet).unwrap();
+            }
+            decoder
+        };
+        assert!(level(before_it().conceal().unwrap()) < -45.0);
+        let mut decoder = before_it();
         let recovered = level(decoder.recover(&packets[21]).unwrap());
-        assert!((recovered - level(&sound[20])).abs() < 3.0, "{recovered} dBFS");
+        assert!((recovered - level(&sound[20])).abs() < 6.0, "{recovered} dBFS");
         assert_eq!(decoder.decode(&packets[21]).unwrap().len(), FRAME_SAMPLES);
     }
 

@@ -43,6 +43,11 @@ impl Rendered {
         Some(self.opus.slice(start..end))
     }
 
+    /// How many packets there are.
+    pub(super) fn len(&self) -> u64 {
+        self.ends.len() as u64
+    }
+
     pub(super) fn words(&self) -> &[Word] {
         &self.words
     }

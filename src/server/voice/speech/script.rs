@@ -39,8 +39,16 @@ const SENTENCE_MS: u64 = 320;
 const PARAGRAPH_MS: u64 = 550;
 const COLON_MS: u64 = 220;
 
-/// A sentence longer than this is cut at the next comma, so that a text without full stops does not keep one waiting.
+/// A sentence longer than this is cut at the next comma, and at twice the length anywhere, so that a text without full
+/// stops does not keep one waiting.
 const LONG_TOKENS: usize = 40;
+
+/// The same in bytes of text, for words that are long to say.
+const LONG_BYTES: usize = 600;
+
+/// A longer word is cut. The voice's analysis goes one call deeper with every change between letters, digits and signs,
+/// so a word without end would overflow the stack, which nothing catches.
+const WORD_BYTES: usize = 80;
 
 /// The sentences of `text`. A text with nothing to say has one sentence without tokens; an empty one has none.
 pub(super) fn sentences(text: &str) -> Vec<Sentence> {
@@ -83,7 +91,8 @@ fn pieces(text: &str) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
         let rest = &text[from..];
         let word = rest.find(|it: char| !it.is_whitespace()).unwrap_or(rest.len());
-        let space = rest[word..].find(char::is_whitespace).map_or(rest.len(), |at| word + at);
+        let longest = rest.floor_char_boundary(word + WORD_BYTES);
+        let space = rest[word..longest].find(char::is_whitespace).map_or(longest, |at| word + at);
         let next = rest[space..].find(|it: char| !it.is_whitespace()).map_or(rest.len(), |at| space + at);
         let piece = from..from + next;
         from = piece.end;
@@ -120,7 +129,9 @@ fn pause_after(sentence: &Sentence, written: &str, rest: &str) -> Option<u64> {
         let begins = rest.chars().find(|it| it.is_alphanumeric()).is_none_or(|it| !it.is_lowercase());
         return (begins && !title).then_some(SENTENCE_MS);
     }
-    (sentence.tokens.len() > LONG_TOKENS && last.punctuation.contains(',')).then_some(COLON_MS)
+    let long = sentence.tokens.len() > LONG_TOKENS && last.punctuation.contains(',');
+    let bytes = sentence.pieces.iter().map(|it| it.text.len()).sum::<usize>();
+    (long || sentence.tokens.len() > 2 * LONG_TOKENS || bytes > LONG_BYTES).then_some(COLON_MS)
 }
 
 #[cfg(test)]
@@ -150,10 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_full_stops_is_cut_at_a_comma() {
+    fn a_text_without_full_stops_is_cut_all_the_same() {
         let text = "one two three four five, ".repeat(40);
         let sentences = sentences(&text);
         assert!(sentences.len() > 3 && sentences.iter().all(|it| it.tokens.len() <= LONG_TOKENS + 5));
+        let endless = "word ".repeat(1_000);
+        assert!(super::sentences(&endless).iter().all(|it| it.tokens.len() <= 2 * LONG_TOKENS + 1));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct Utterance {
     frames: u64,
     /// Words handed out.
     words: usize,
-    maker: Option<Maker>,
+    pub(super) maker: Option<Maker>,
     encoder: Option<Encoder>,
     /// What goes into the cache when the end is reached.
     packets: Vec<Bytes>,
@@ -70,7 +70,7 @@ impl Utterance {
         &self.key.text
     }
 
-    /// The next 20 ms as a packet; `None` at the end, which the whole text is then said.
+    /// The next 20 ms as a packet; `None` at the end.
     ///
     /// Costs one encoded frame, plus the synthesis of a sentence where one begins; nothing if the text is known.
     pub fn next_packet(&mut self) -> Option<Packet> {
@@ -139,7 +139,12 @@ impl Utterance {
     /// Moves on by a frame, and takes the words that begin in it; in the last frame all that are left.
     fn advance(&mut self) -> Vec<SpokenWord> {
         self.frames += 1;
-        let until_ms = self.played_ms();
+        let last = match (&self.known, &self.maker) {
+            (Some(known), _) => self.frames >= known.len(),
+            (None, Some(maker)) => maker.is_done(),
+            (None, None) => true,
+        };
+        let until_ms = if last { u64::MAX } else { self.played_ms() };
         let begun: Vec<SpokenWord> = self.known_words()[self.words..]
             .iter()
             .take_while(|word| word.start_ms < until_ms)
@@ -177,12 +182,12 @@ impl Utterance {
 
 /// Makes the frames of an utterance, a sentence at a time.
 #[derive(Debug)]
-struct Maker {
+pub(super) struct Maker {
     left: VecDeque<Sentence>,
     /// Sound that was made and not yet taken.
     sound: VecDeque<i16>,
     /// Where the sound made so far ends, in samples.
-    end: u64,
+    pub(super) end: u64,
     words: Vec<Word>,
     frames: u64,
     made: usize,
@@ -198,6 +203,10 @@ impl Maker {
             frames: 0,
             made: 0,
         }
+    }
+
+    fn is_done(&self) -> bool {
+        self.left.is_empty() && self.sound.is_empty()
     }
 
     fn next(&mut self, speaker: &Speaker, key: &Key) -> Option<Pcm> {
