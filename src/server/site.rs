@@ -1,1 +1,84 @@
+//! The site: pages that Leptos renders, and the files that belong to them.
 //!
+//! The one place of the server that knows the page.
+
+mod files;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use leptos::{nonce::use_nonce, prelude::use_context};
+use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, render_app_to_stream_with_context};
+
+use super::{App, headers::content_security_policy};
+use crate::ui::{
+    app,
+    shell::{Assets, shell},
+};
+
+/// Whether this binary (or, in a development build, the disk) holds a browser part to send.
+#[must_use]
+pub fn is_built(app: &App) -> bool {
+    assets(app).is_some()
+}
+
+/// Adds the pages, the server functions and the files to `router`. Server functions find the [`App`] by `use_context`.
+pub fn add_to(router: Router<App>, app: &App) -> Router<App> {
+    router
+        .leptos_routes_with_context(app, generate_route_list(app::App), page_context(app), page(app))
+        .fallback(file_or_not_found)
+}
+
+/// What a rendering page finds as context, besides the [`App`]; it also announces the nonce of its inline script.
+fn page_context(app: &App) -> impl Fn() + Clone + Send + Sync + 'static {
+    let reload_port = app.config.watched.then_some(app.config.reload_port);
+    move || {
+        // A server function runs in the same context, without a page and without a nonce.
+        if let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>())
+            && let Some(policy) = content_security_policy(Some(&nonce), reload_port)
+        {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    }
+}
+
+fn page(app: &App) -> impl Fn() -> leptos::prelude::AnyView + Clone + Send + Sync + 'static {
+    let app = app.clone();
+    move || leptos::prelude::IntoAny::into_any(shell(app.leptos.clone(), assets(&app)))
+}
+
+/// A release holds one set of names for ever; a development build looks again, since the next build renames them.
+fn assets(app: &App) -> Option<Assets> {
+    let (folder, name) = (&app.leptos.site_pkg_dir, &app.leptos.output_name);
+    let newest = |extension| files::newest(folder, name, extension).map(|path| format!("/{path}"));
+    Some(Assets { js: newest("js")?, wasm: newest("wasm")?, css: newest("css") })
+}
+
+/// Files of the site; for anything else the page that says so, or a word where a page is no use.
+async fn file_or_not_found(State(app): State<App>, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return (StatusCode::NOT_FOUND, "not found").into_response();
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    if let Some(file) = files::respond(path, &app.leptos.site_pkg_dir, request.headers()) {
+        return file;
+    }
+    let asks_for_a_page = path.rsplit('/').next().is_some_and(|last| !last.contains('.')) && !path.starts_with("api/");
+    if !asks_for_a_page {
+        return (StatusCode::NOT_FOUND, "not found").into_response();
+    }
+    let context = {
+        let (app, also) = (app.clone(), page_context(&app));
+        move || {
+            leptos::prelude::provide_context(app.clone());
+            also();
+        }
+    };
+    let mut response = render_app_to_stream_with_context(context, page(&app))(request.map(Body::new)).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

@@ -1,1 +1,52 @@
-//! The HTML document around the application.
+//! The HTML document around the application. Rendered on the server only.
+
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
+
+use super::app::App;
+
+/// Addresses of the built browser part, for the page to load at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assets {
+    pub js: String,
+    pub wasm: String,
+    pub css: Option<String>,
+}
+
+/// The document. Without `assets` it still reads well; nothing on it responds.
+pub fn shell(options: LeptosOptions, assets: Option<Assets>) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                {assets.map(links)}
+                <AutoReload options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// Fetches everything in parallel, then starts. Leptos' own `HydrationScripts` wants a file beside the binary for hashed
+/// names, and ours may live alone.
+fn links(assets: Assets) -> impl IntoView {
+    let Assets { js, wasm, css } = assets;
+    let nonce = use_nonce();
+    let start =
+        format!("import init, {{ hydrate }} from {js:?}; await init({{ module_or_path: {wasm:?} }}); hydrate();");
+    view! {
+        {css.map(|css| view! { <link rel="stylesheet" href=css /> })}
+        <link rel="modulepreload" href=js.clone() />
+        <link rel="preload" href=wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+        <script type="module" nonce=nonce>
+            {start}
+        </script>
+    }
+}

@@ -1,0 +1,50 @@
+// The page in a real browser, served by the release binary. `make e2e` builds it and says where it and the browser are.
+import { tmpdir } from "node:os";
+import { defineConfig } from "@playwright/test";
+
+const port = Number(process.env.PORT ?? 3173);
+const server = process.env.VIVAVOCE;
+if (!server) throw new Error("VIVAVOCE must hold the path of the server binary; `make e2e` sets it");
+
+export default defineConfig({
+  testDir: "tests",
+  outputDir: "results",
+  // Audio in real time: browsers side by side would steal each other's frames.
+  workers: 1,
+  forbidOnly: !!process.env.CI,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: [["list"]],
+  use: {
+    baseURL: `http://127.0.0.1:${port}`,
+    permissions: ["microphone"],
+    screenshot: "only-on-failure",
+    trace: "retain-on-failure",
+    launchOptions: {
+      executablePath: process.env.CHROMIUM || undefined,
+      args: [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        // Chromium refuses its sandbox to root.
+        ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+      ],
+    },
+  },
+  webServer: {
+    command: server,
+    // Far from the sources: the binary holds all that it needs.
+    cwd: tmpdir(),
+    url: `http://127.0.0.1:${port}/`,
+    env: { LEPTOS_SITE_ADDR: `127.0.0.1:${port}`, OPENAI_REALTIME_DISABLED: "1", MAX_SESSIONS_PER_IP: "100" },
+    reuseExistingServer: false,
+    gracefulShutdown: { signal: "SIGTERM", timeout: 10_000 },
+    stdout: "ignore",
+    stderr: "pipe",
+  },
+});

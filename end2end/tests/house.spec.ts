@@ -1,0 +1,65 @@
+// The house itself: pages come alive under the strict policy, and files are cached as they should be.
+import { expect, test } from "@playwright/test";
+
+const FIRST_LOAD = /\/pkg\/vivavoce\.[0-9a-f]{16}\.(js|wasm|css)$/;
+
+for (const path of ["/", "/interview", "/interview/new/house-check_1"]) {
+  test(`${path} comes alive without a word of complaint`, async ({ page }) => {
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(path);
+    await expect(page.locator("html[data-hydrated=true]")).toBeAttached();
+    expect(complaints).toEqual([]);
+  });
+}
+
+test("the browser part is compressed, typed and kept for a year", async ({ page }) => {
+  const files = new Map<string, Record<string, string>>();
+  page.on("response", async (response) => {
+    const kind = FIRST_LOAD.exec(new URL(response.url()).pathname)?.[1];
+    if (kind) files.set(kind, response.headers());
+  });
+  const html = await page.goto("/");
+  await expect(page.locator("html[data-hydrated=true]")).toBeAttached();
+  expect(html?.headers()["cache-control"]).toBe("no-store");
+  for (const [kind, type] of [["wasm", "application/wasm"], ["js", "text/javascript"], ["css", "text/css"]] as const) {
+    const headers = files.get(kind);
+    expect(headers?.["content-type"], kind).toContain(type);
+    expect(headers?.["cache-control"], kind).toBe("public, max-age=31536000, immutable");
+    expect(headers?.["content-encoding"], kind).toBe("gzip"); // Browsers offer brotli to secure hosts and loopback names alone.
+  }
+});
+
+test("the policy admits a socket to this host and audio from memory, and nothing foreign", async ({ page }) => {
+  await page.goto("/");
+  const violations = await page.evaluate(async () => {
+    const seen: string[] = [];
+    document.addEventListener("securitypolicyviolation", (event) => seen.push(`${event.effectiveDirective} ${event.blockedURI}`));
+    const settled = (target: EventTarget) =>
+      new Promise((done) => ["open", "error", "close", "loadedmetadata"].forEach((kind) => target.addEventListener(kind, done)));
+
+    await settled(new WebSocket(`ws://${location.host}/none`));
+    const silence = new Uint8Array(44);
+    await settled(Object.assign(new Audio(), { src: URL.createObjectURL(new Blob([silence], { type: "audio/wav" })) }));
+    const own = [...seen];
+
+    await fetch("http://foreign.invalid/").catch(() => undefined);
+    const script = document.createElement("script");
+    script.textContent = "globalThis.ran = true";
+    document.head.append(script);
+    await new Promise((done) => setTimeout(done, 0));
+    return { own, foreign: seen, ran: "ran" in globalThis };
+  });
+  expect(violations.own).toEqual([]);
+  expect(violations.foreign).toEqual(["connect-src http://foreign.invalid/", "script-src-elem inline"]);
+  expect(violations.ran).toBe(false);
+});
+
+test("a page that is not there says so", async ({ page }) => {
+  const answer = await page.goto("/no/such/page");
+  expect(answer?.status()).toBe(404);
+  await expect(page.locator("html[data-hydrated=true]")).toBeAttached();
+});
