@@ -56,6 +56,8 @@ pub struct Peer {
     registration: Registration,
     audio: Option<AudioOut>,
     channel: Option<ChannelId>,
+    /// Whether the offer asked for a data channel at all.
+    has_events: bool,
     outbox: VecDeque<String>,
     outbox_bytes: usize,
     events: VecDeque<PeerEvent>,
@@ -111,6 +113,7 @@ impl Peer {
             registration,
             audio: None,
             channel: None,
+            has_events: answer.contains("m=application"),
             outbox: VecDeque::new(),
             outbox_bytes: 0,
             events: VecDeque::new(),
@@ -189,11 +192,15 @@ impl Peer {
         self.events.pop_front()
     }
 
-    /// Sends a message on the event channel, after all earlier ones. Waits until the channel is open.
+    /// Sends a message on the event channel, after all earlier ones. It waits until the channel is open; a peer that
+    /// offered none gets nothing.
     ///
     /// # Errors
     /// [`Overflow`] if the far end takes nothing; the message is dropped.
     pub fn send_text(&mut self, text: String) -> Result<(), Overflow> {
+        if !self.has_events {
+            return Ok(());
+        }
         if self.outbox_bytes + text.len() > MAX_OUTBOX_BYTES {
             return Err(Overflow);
         }

@@ -83,10 +83,10 @@ impl Session {
         }
     }
 
-    /// The event that greets a client. A sideband does not get one.
-    pub fn greet(&mut self) {
+    /// The event that greets a client. A sideband does not get one, so it is not among those of [`Session::poll`].
+    pub fn created(&mut self) -> ServerMessage {
         let session = self.config.echo();
-        self.emit(ServerEvent::SessionCreated { session });
+        ServerMessage { event_id: self.ids.next("event"), event: ServerEvent::SessionCreated { session } }
     }
 
     /// The next event for the clients.
