@@ -9,3 +9,9 @@ pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// Whole seconds since the Unix epoch.
+#[must_use]
+pub fn unix_s() -> u64 {
+    unix_ms() / 1_000
+}

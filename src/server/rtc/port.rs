@@ -1,0 +1,185 @@
+//! The UDP port that all calls share.
+//!
+//! A socket per local address, because a peer connection takes a STUN request only when the address that it came in on is
+//! one of its own candidates. All of them have the same port number, so that one hole in a firewall is enough.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Once};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use str0m::Rtc;
+use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
+
+use super::demux::Demux;
+
+/// Larger datagrams than this are cut; WebRTC stays below an Ethernet frame.
+const MAX_DATAGRAM_BYTES: usize = 2_048;
+
+/// Free ports that are tried until one is free on every address.
+const TRIES: usize = 8;
+
+/// Why the port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    #[error("cannot list the network addresses of this machine")]
+    Interfaces(#[source] std::io::Error),
+    #[error("cannot open UDP port {port}")]
+    Bind {
+        port: u16,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Where media is received.
+#[derive(Clone, Debug, Default)]
+pub struct PortSettings {
+    /// The port of every address. Zero takes any free one.
+    pub port: u16,
+    /// Addresses under which a NAT in front of us is reached at the same port. Advertised in addition.
+    pub public_ips: Vec<IpAddr>,
+}
+
+/// A datagram as it came in.
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    pub source: SocketAddr,
+    /// The address of the socket that received it.
+    pub local: SocketAddr,
+    pub bytes: Bytes,
+}
+
+/// The open port. Cheap to clone; closed by [`Port::close`].
+#[derive(Clone, Debug)]
+pub struct Port(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
+    advertised: Vec<SocketAddr>,
+    demux: Demux,
+    closed: CancellationToken,
+}
+
+impl Port {
+    /// Opens the sockets, starts to receive, and pays for the first peer connection of the process.
+    ///
+    /// # Errors
+    /// [`PortError`] if there is no address to receive on, or the port is taken.
+    pub async fn open(settings: &PortSettings) -> Result<Self, PortError> {
+        warm_up();
+        let sockets = bind(settings.port).await?;
+        let port = sockets.first().map_or(settings.port, |(address, _)| address.port());
+        let public = settings.public_ips.iter().map(|ip| SocketAddr::new(*ip, port));
+        let advertised = public.chain(sockets.iter().map(|(address, _)| *address)).collect();
+        let it =
+            Self(Arc::new(Inner { sockets, advertised, demux: Demux::default(), closed: CancellationToken::new() }));
+        for (local, socket) in &it.0.sockets {
+            tokio::spawn(receive(*local, Arc::clone(socket), it.0.demux.clone(), it.0.closed.clone()));
+        }
+        Ok(it)
+    }
+
+    /// Stops receiving.
+    pub fn close(&self) {
+        self.0.closed.cancel();
+    }
+
+    /// The table of calls.
+    #[must_use]
+    pub fn demux(&self) -> &Demux {
+        &self.0.demux
+    }
+
+    /// The addresses that answers name, best first.
+    #[must_use]
+    pub fn advertised(&self) -> &[SocketAddr] {
+        &self.0.advertised
+    }
+
+    /// Sends a datagram from `source`, or through the first socket where `source` is an address of the NAT.
+    /// What the socket cannot take at once is lost, as datagrams are.
+    pub fn send(&self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        let same_family = |it: &&(SocketAddr, Arc<UdpSocket>)| it.0.is_ipv4() == destination.is_ipv4();
+        let sockets = &self.0.sockets;
+        let exact = sockets.iter().find(|(address, _)| *address == source);
+        let Some((_, socket)) = exact.or_else(|| sockets.iter().find(same_family)) else { return };
+        if let Err(error) = socket.try_send_to(bytes, destination) {
+            tracing::trace!(%error, %destination, "datagram not sent");
+        }
+    }
+}
+
+/// The first peer connection of a process loads cryptography: 28 to 128 ms that no candidate should wait for.
+fn warm_up() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        str0m::crypto::from_feature_flags().install_process_default();
+        drop(Rtc::builder().build(Instant::now()));
+    });
+}
+
+/// A socket for every address, all on one port. Addresses that go away meanwhile are left out.
+async fn bind(port: u16) -> Result<Vec<(SocketAddr, Arc<UdpSocket>)>, PortError> {
+    let ips = local_ips()?;
+    let mut tries = 0;
+    'again: loop {
+        tries += 1;
+        let mut sockets = Vec::with_capacity(ips.len());
+        let mut chosen = port;
+        for ip in &ips {
+            match UdpSocket::bind(SocketAddr::new(*ip, chosen)).await {
+                Ok(socket) => {
+                    let address = socket.local_addr().map_err(|source| PortError::Bind { port, source })?;
+                    chosen = address.port();
+                    sockets.push((address, Arc::new(socket)));
+                }
+                Err(source) if source.kind() == std::io::ErrorKind::AddrNotAvailable => {}
+                Err(_) if port == 0 && tries < TRIES => continue 'again,
+                Err(source) => return Err(PortError::Bind { port: chosen, source }),
+            }
+        }
+        if sockets.is_empty() {
+            return Err(PortError::Bind { port, source: std::io::ErrorKind::AddrNotAvailable.into() });
+        }
+        return Ok(sockets);
+    }
+}
+
+/// Addresses of this machine, those that others can reach first, 127.0.0.1 always and last.
+fn local_ips() -> Result<Vec<IpAddr>, PortError> {
+    let found: BTreeSet<IpAddr> = if_addrs::get_if_addrs()
+        .map_err(PortError::Interfaces)?
+        .into_iter()
+        .map(|interface| interface.ip())
+        .filter(|ip| match ip {
+            IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
+            IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local(),
+        })
+        .collect();
+    Ok(found.into_iter().chain([IpAddr::V4(Ipv4Addr::LOCALHOST)]).collect())
+}
+
+async fn receive(local: SocketAddr, socket: Arc<UdpSocket>, demux: Demux, closed: CancellationToken) {
+    let mut buffer = BytesMut::new();
+    loop {
+        buffer.reserve(MAX_DATAGRAM_BYTES);
+        let received = tokio::select! {
+            () = closed.cancelled() => return,
+            received = socket.recv_buf_from(&mut buffer) => received,
+        };
+        match received {
+            Ok((_, source)) => {
+                demux.deliver(Datagram { source, local, bytes: buffer.split().freeze() });
+            }
+            // An ICMP error of an earlier datagram is reported here; the socket itself is fine.
+            Err(error) => {
+                tracing::trace!(%error, "receive");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! One call: a task that owns the peer, the ears and the session, and beats the clock of its media.
+
+mod hearing;
+mod sidebands;
+
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use self::hearing::Hearing;
+use self::sidebands::Sidebands;
+pub use self::sidebands::{Sideband, SidebandFeed};
+use super::Settings;
+use super::flood::Flood;
+use super::session::Session;
+use crate::engine::protocol::server::ServerMessage;
+use crate::server::rtc::pace::{FRAME, Pace};
+use crate::server::rtc::{Datagram, OfferError, Peer, PeerEvent};
+
+/// Commands that may wait. Whoever writes more waits.
+pub const MAILBOX: usize = 64;
+
+/// Datagrams taken in one go, so that a flood of them cannot starve the clock.
+const MAX_BATCH: usize = 32;
+
+/// What others ask of a call.
+#[derive(Debug)]
+pub enum Command {
+    /// A new offer for the same call: an ICE restart.
+    Restart { offer: String, answer: oneshot::Sender<Result<String, OfferError>> },
+    /// A control socket wants to see every event.
+    Attach(Sideband),
+    /// An event from a control socket.
+    Client(Utf8Bytes),
+    /// The call is over.
+    Hangup,
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    HungUp,
+    PeerClosed,
+    PeerVanished,
+    NeverConnected,
+    Expired,
+    Flooded,
+    TooSlow,
+    Stopping,
+}
+
+/// A call that is about to run.
+#[derive(Debug)]
+pub struct Call {
+    id: String,
+    peer: Peer,
+    datagrams: mpsc::Receiver<Datagram>,
+    inbox: mpsc::Receiver<Command>,
+    session: Session,
+    hearing: Hearing,
+    sidebands: Sidebands,
+    flood: Flood,
+    began: Instant,
+    /// When media began to flow, and how much of it was sent.
+    stream: Option<(Instant, Pace)>,
+    gone_after: Duration,
+    connect_within: Duration,
+    session_limit: Duration,
+}
+
+impl Call {
+    /// Puts a call together.
+    #[must_use]
+    pub fn new(
+        id: String,
+        peer: Peer,
+        datagrams: mpsc::Receiver<Datagram>,
+        inbox: mpsc::Receiver<Command>,
+        session: Session,
+        settings: &Settings,
+    ) -> Self {
+        let began = Instant::now();
+        Self {
+            id,
+            peer,
+            datagrams,
+            inbox,
+            hearing: Hearing::new(session.server_vad()),
+            session,
+            sidebands: Sidebands::default(),
+            flood: Flood::new(began),
+            began,
+            stream: None,
+            gone_after: settings.gone_after,
+            connect_within: settings.connect_within,
+            session_limit: settings.session_limit,
+        }
+    }
+
+    /// Runs until somebody ends it.
+    pub async fn run(mut self, stop: CancellationToken) {
+        tracing::info!(call = %self.id, "call begins");
+        // The first message of the channel, before anything that a sideband may cause.
+        let created = self.session.created();
+        let mut end = self.tell_peer(&created).err();
+        let mut beat = tokio::time::interval(FRAME);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let end = loop {
+            if let Some(end) = end {
+                break end;
+            }
+            end = self.step(&mut beat, &stop).await.err();
+        };
+        self.peer.close();
+        tracing::info!(call = %self.id, ?end, seconds = self.began.elapsed().as_secs(), "call ends");
+    }
+
+    /// Waits for one thing and deals with it.
+    async fn step(&mut self, beat: &mut Interval, stop: &CancellationToken) -> Result<(), End> {
+        let deadline = tokio::time::Instant::from_std(self.peer.deadline());
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(End::Stopping),
+            _ = beat.tick() => self.beat(Instant::now())?,
+            Some(command) = self.inbox.recv() => self.command(command)?,
+            Some(datagram) = self.datagrams.recv() => {
+                self.peer.receive(&datagram, Instant::now());
+                for _ in 1..MAX_BATCH {
+                    let Ok(datagram) = self.datagrams.try_recv() else { break };
+                    self.peer.receive(&datagram, Instant::now());
+                }
+            }
+            () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
+        }
+        while let Some(event) = self.peer.poll() {
+            self.peer_event(event)?;
+        }
+        self.tell_all()
+    }
+
+    /// Sends the frames that are due, and looks whether anybody is still there.
+    fn beat(&mut self, now: Instant) -> Result<(), End> {
+        if let Some((start, pace)) = self.stream.as_mut() {
+            let due = pace.due(now.duration_since(*start));
+            self.peer.skip_audio(due.skip);
+            for _ in 0..due.send {
+                let frame = self.session.frame();
+                self.peer.send_audio(&frame.opus, frame.first_of_talk, now);
+            }
+            if now.duration_since(self.peer.last_heard()) > self.gone_after {
+                return Err(End::PeerVanished);
+            }
+        } else if now.duration_since(self.began) > self.connect_within {
+            return Err(End::NeverConnected);
+        }
+        if now.duration_since(self.began) > self.session_limit {
+            self.session.expire();
+            self.tell_all()?;
+            return Err(End::Expired);
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command) -> Result<(), End> {
+        match command {
+            Command::Restart { offer, answer } => {
+                // Whoever asked may have gone; the restart is as good without.
+                _ = answer.send(self.peer.restart(&offer, Instant::now()));
+            }
+            Command::Attach(sideband) => self.sidebands.attach(sideband),
+            Command::Client(text) => self.client(text.as_str()),
+            Command::Hangup => return Err(End::HungUp),
+        }
+        Ok(())
+    }
+
+    fn peer_event(&mut self, event: PeerEvent) -> Result<(), End> {
+        match event {
+            PeerEvent::Connected => {
+                self.stream.get_or_insert_with(|| (Instant::now(), Pace::default()));
+            }
+            PeerEvent::ChannelOpen => tracing::debug!(call = %self.id, "data channel open"),
+            PeerEvent::Text(text) => {
+                if !self.flood.allows(Instant::now()) {
+                    self.session.flooded();
+                    self.tell_all()?;
+                    return Err(End::Flooded);
+                }
+                self.client(&text);
+            }
+            PeerEvent::Audio { seq, payload } => {
+                let sounding = self.session.is_sounding();
+                for heard in self.hearing.packet(seq, payload, sounding) {
+                    self.session.heard(heard);
+                }
+                self.session.audio_arrived(self.hearing.take_arrived_ms());
+            }
+            PeerEvent::Closed => return Err(End::PeerClosed),
+        }
+        Ok(())
+    }
+
+    fn client(&mut self, text: &str) {
+        self.session.client(text);
+        self.hearing.configure(self.session.server_vad());
+    }
+
+    /// Hands what the session says to everybody who listens.
+    fn tell_all(&mut self) -> Result<(), End> {
+        while let Some(message) = self.session.poll() {
+            let text = self.tell_peer(&message)?;
+            self.sidebands.send(&text);
+        }
+        Ok(())
+    }
+
+    fn tell_peer(&mut self, message: &ServerMessage) -> Result<Utf8Bytes, End> {
+        // Strings and numbers always have a JSON form; an empty message would be ignored by every client.
+        let text = serde_json::to_string(message).unwrap_or_default();
+        self.peer.send_text(text.clone()).map_err(|_| End::TooSlow)?;
+        Ok(Utf8Bytes::from(text))
+    }
+}

@@ -1,0 +1,99 @@
+//! The control sockets of a call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::mpsc;
+
+/// Events that may wait for a control socket. One that falls behind further is closed: the call does not wait.
+const QUEUE: usize = 512;
+
+/// More of them than a director and a few observers is a mistake.
+const MAX_SIDEBANDS: usize = 8;
+
+/// The call's end of a control socket.
+#[derive(Debug)]
+pub struct Sideband {
+    events: mpsc::Sender<Utf8Bytes>,
+    lagging: Arc<AtomicBool>,
+}
+
+/// The socket's end.
+#[derive(Debug)]
+pub struct SidebandFeed {
+    events: mpsc::Receiver<Utf8Bytes>,
+    lagging: Arc<AtomicBool>,
+}
+
+impl Sideband {
+    /// Both ends.
+    #[must_use]
+    pub fn new() -> (Self, SidebandFeed) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let lagging = Arc::new(AtomicBool::new(false));
+        (Self { events: sender, lagging: Arc::clone(&lagging) }, SidebandFeed { events: receiver, lagging })
+    }
+}
+
+impl SidebandFeed {
+    /// The next event, or `None` when the call is over or has given this socket up.
+    pub async fn recv(&mut self) -> Option<Utf8Bytes> {
+        self.events.recv().await
+    }
+
+    /// Whether the call gave this socket up because it was too slow.
+    #[must_use]
+    pub fn was_too_slow(&self) -> bool {
+        self.lagging.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Sidebands(Vec<Sideband>);
+
+impl Sidebands {
+    /// The oldest gives way where there are too many.
+    pub(super) fn attach(&mut self, sideband: Sideband) {
+        self.0.retain(|it| !it.events.is_closed());
+        if self.0.len() >= MAX_SIDEBANDS {
+            self.0.remove(0).lagging.store(true, Ordering::Relaxed);
+        }
+        self.0.push(sideband);
+    }
+
+    pub(super) fn send(&mut self, text: &Utf8Bytes) {
+        self.0.retain(|it| match it.events.try_send(text.clone()) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                it.lagging.store(true, Ordering::Relaxed);
+                false
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_socket_is_given_up_and_the_others_go_on() {
+        let mut all = Sidebands::default();
+        let ((slow, mut slow_feed), (quick, mut quick_feed)) = (Sideband::new(), Sideband::new());
+        all.attach(slow);
+        all.attach(quick);
+        for n in 0..QUEUE + 2 {
+            all.send(&Utf8Bytes::from(n.to_string()));
+            assert_eq!(quick_feed.recv().await.unwrap().as_str(), n.to_string());
+        }
+        assert!(slow_feed.was_too_slow());
+        assert!(!quick_feed.was_too_slow());
+        let mut left = 0;
+        while slow_feed.recv().await.is_some() {
+            left += 1;
+        }
+        assert_eq!(left, QUEUE);
+    }
+}

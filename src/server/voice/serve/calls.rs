@@ -1,0 +1,86 @@
+//! `/v1/realtime/calls`: offers in, answers out.
+
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::rejection::StringRejection;
+use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::error::ServeError;
+use crate::server::voice::call::Command;
+use crate::server::voice::{CallError, Provider};
+
+/// The service's own: an answer is plain text to it.
+const ANSWER_TYPE: &str = "text/plain; charset=utf-8";
+
+/// `POST /v1/realtime/calls`: multipart with `sdp` and `session`, or the offer alone.
+pub(super) async fn create(State(provider): State<Provider>, request: Request) -> Result<Response, ServeError> {
+    let (offer, session) = match content_type(request.headers()).as_str() {
+        "multipart/form-data" => form(request).await?,
+        "application/sdp" => (body(String::from_request(request, &()).await)?, json!({})),
+        _ => return Err(ServeError::ContentType),
+    };
+    let (id, answer) = provider.create(&offer, &session)?;
+    let location = format!("/v1/realtime/calls/{id}");
+    Ok((StatusCode::CREATED, [(LOCATION, location.as_str()), (CONTENT_TYPE, ANSWER_TYPE)], answer).into_response())
+}
+
+/// `PATCH /v1/realtime/calls/{id}`: a new offer of the same peer.
+pub(super) async fn restart(
+    State(provider): State<Provider>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ServeError> {
+    let call = provider.call(&id)?;
+    if content_type(request.headers()) != "application/sdp" {
+        return Err(ServeError::ContentType);
+    }
+    let offer = body(String::from_request(request, &()).await)?;
+    let (answer, answered) = oneshot::channel();
+    // A call that ends meanwhile drops both ends.
+    call.send(Command::Restart { offer, answer }).await.map_err(|_| CallError::Unknown)?;
+    let answer = answered.await.map_err(|_| CallError::Unknown)?.map_err(CallError::Offer)?;
+    Ok(([(CONTENT_TYPE, ANSWER_TYPE)], answer).into_response())
+}
+
+/// `POST /v1/realtime/calls/{id}/hangup`.
+pub(super) async fn hang_up(
+    State(provider): State<Provider>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ServeError> {
+    let call = provider.call(&id)?;
+    call.send(Command::Hangup).await.map_err(|_| CallError::Unknown)?;
+    Ok(StatusCode::OK)
+}
+
+async fn form(request: Request) -> Result<(String, Value), ServeError> {
+    let mut form = Multipart::from_request(request, &()).await.map_err(|rejection: MultipartRejection| {
+        // No boundary: the only thing that can be wrong before the first part.
+        ServeError::Body(rejection.status())
+    })?;
+    let (mut offer, mut session) = (None, None);
+    while let Some(field) = form.next_field().await? {
+        match field.name() {
+            Some("sdp") => offer = Some(field.text().await?),
+            Some("session") => session = Some(field.text().await?),
+            // Read to its end, so that the next one is found.
+            _ => drop(field.bytes().await?),
+        }
+    }
+    let offer = offer.ok_or(ServeError::Missing("sdp"))?;
+    let session = session.ok_or(ServeError::Missing("session"))?;
+    Ok((offer, serde_json::from_str(&session).map_err(|_| ServeError::Invalid("session"))?))
+}
+
+fn body(read: Result<String, StringRejection>) -> Result<String, ServeError> {
+    read.map_err(|rejection| ServeError::Body(rejection.status()))
+}
+
+/// The media type without its parameters.
+fn content_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}

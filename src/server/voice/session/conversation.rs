@@ -1,0 +1,154 @@
+//! The items of a session, in their order.
+
+use super::parse::Fault;
+use crate::engine::protocol::server::Item;
+
+/// The oldest items make room for new ones, as the protocol's `truncation: auto` allows.
+const MAX_ITEMS: usize = 1_000;
+
+/// What the items may hold together. A client that writes more has to delete first.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Conversation {
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    item: Item,
+    /// How much of our sound went out for it, in milliseconds.
+    sounded_ms: Option<u64>,
+    bytes: usize,
+}
+
+impl Entry {
+    fn new(item: Item) -> Self {
+        let parts = item.content.iter().flatten();
+        let content: usize = parts.map(|part| len(part.text.as_ref()) + len(part.audio.as_ref()) + 64).sum();
+        let bytes = content + len(item.arguments.as_ref()) + len(item.output.as_ref());
+        Self { item, sounded_ms: None, bytes }
+    }
+
+    fn has_id(&self, id: &str) -> bool {
+        self.item.id.as_deref() == Some(id)
+    }
+}
+
+fn len(text: Option<&String>) -> usize {
+    text.map_or(0, String::len)
+}
+
+impl Conversation {
+    pub(super) fn last_id(&self) -> Option<String> {
+        self.entries.last()?.item.id.clone()
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&Item> {
+        self.entries.iter().find(|entry| entry.has_id(id)).map(|entry| &entry.item)
+    }
+
+    /// Adds an item of our own at the end.
+    pub(super) fn push(&mut self, item: Item) {
+        self.entries.push(Entry::new(item));
+        if self.entries.len() > MAX_ITEMS {
+            self.entries.remove(0);
+        }
+    }
+
+    /// Adds a client's item after `previous` (`root` is the front, `None` the end) and answers with the id before it.
+    pub(super) fn insert(&mut self, item: Item, previous: Option<&str>) -> Result<Option<String>, Fault> {
+        if item.id.as_deref().is_some_and(|id| self.get(id).is_some()) {
+            let message = "The conversation already has an item with this id.";
+            return Err(Fault::new("item_create_duplicate_item_id", Some("item.id"), message));
+        }
+        let entry = Entry::new(item);
+        if self.entries.iter().map(|it| it.bytes).sum::<usize>() + entry.bytes > MAX_BYTES {
+            return Err(Fault::invalid("item", "The conversation is full."));
+        }
+        let at = match previous {
+            None => self.entries.len(),
+            Some("root") => 0,
+            Some(id) => {
+                let found = self.entries.iter().position(|entry| entry.has_id(id));
+                found.ok_or_else(|| Fault::invalid("previous_item_id", "There is no such item."))? + 1
+            }
+        };
+        let before = at.checked_sub(1).and_then(|at| self.entries.get(at)).and_then(|entry| entry.item.id.clone());
+        self.entries.insert(at, entry);
+        if self.entries.len() > MAX_ITEMS {
+            self.entries.remove(0);
+        }
+        Ok(before)
+    }
+
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|entry| !entry.has_id(id));
+        self.entries.len() < before
+    }
+
+    /// Replaces an item of ours with what became of it, of which `sounded_ms` went out.
+    pub(super) fn settle(&mut self, item: Item, sounded_ms: u64) {
+        let Some(id) = item.id.as_deref() else { return };
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.has_id(id)) {
+            entry.item = item;
+            entry.sounded_ms = Some(sounded_ms);
+        }
+    }
+
+    /// Forgets what was not heard of an item of ours. Its transcript goes with it, because which words were heard is
+    /// only known while they are being said.
+    pub(super) fn truncate(&mut self, id: &str, content_index: u32, audio_end_ms: u64) -> Result<(), Fault> {
+        let no_item = || Fault::no_item("item_truncate_invalid_item_id");
+        let entry = self.entries.iter_mut().find(|entry| entry.has_id(id)).ok_or_else(no_item)?;
+        let sounded_ms = entry.sounded_ms.ok_or_else(|| {
+            Fault::new("invalid_value", Some("item_id"), "Only model output audio messages can be truncated.")
+        })?;
+        if audio_end_ms > sounded_ms {
+            let message = format!("Audio content of {sounded_ms}ms is already shorter than {audio_end_ms}ms");
+            return Err(Fault::invalid("audio_end_ms", &message));
+        }
+        let index = usize::try_from(content_index).unwrap_or(usize::MAX);
+        let part = entry.item.content.as_mut().and_then(|content| content.get_mut(index));
+        let part = part.ok_or_else(|| Fault::invalid("content_index", "The item has no such content."))?;
+        if audio_end_ms < sounded_ms {
+            part.transcript = Some(None);
+        }
+        entry.sounded_ms = Some(audio_end_ms);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str) -> Item {
+        Item { id: Some(id.to_owned()), kind: "message".to_owned(), ..Item::default() }
+    }
+
+    #[test]
+    fn items_go_where_their_predecessor_is() {
+        let mut it = Conversation::default();
+        assert_eq!(it.insert(item("b"), None), Ok(None));
+        assert_eq!(it.insert(item("a"), Some("root")), Ok(None));
+        assert_eq!(it.insert(item("c"), Some("b")), Ok(Some("b".to_owned())));
+        assert_eq!(it.insert(item("bb"), Some("b")), Ok(Some("b".to_owned())));
+        let order: Vec<_> = it.entries.iter().map(|entry| entry.item.id.clone().unwrap()).collect();
+        assert_eq!(order, ["a", "b", "bb", "c"]);
+        assert_eq!(it.insert(item("c"), None).unwrap_err().code, "item_create_duplicate_item_id");
+        assert_eq!(it.insert(item("d"), Some("nobody")).unwrap_err().param.as_deref(), Some("previous_item_id"));
+    }
+
+    #[test]
+    fn the_oldest_items_make_room() {
+        let mut it = Conversation::default();
+        for n in 0..MAX_ITEMS + 5 {
+            it.push(item(&n.to_string()));
+        }
+        assert_eq!(it.entries.len(), MAX_ITEMS);
+        assert!(it.get("0").is_none());
+        assert!(it.get("5").is_some());
+    }
+}
