@@ -6,17 +6,20 @@
 //! began the line. The candidate's words come from the room channel alone, because only the server groups them by turn.
 
 mod ear;
+mod notes;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use super::interview::report::Report;
 use super::interview::{EndReason, Question, Snapshot, Speaker};
 use super::link::view::Clock;
 use super::protocol::room::{AiState, PageMessage, RoomEvent, RoomMessage};
 use super::time::Tick;
 use super::transcript::{Captions, Line};
 pub use ear::{Ear, loudness};
+use notes::Notes;
 
 /// Who told an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +99,7 @@ pub struct RoomView {
     answer: Option<Answer>,
     ear: Ear,
     notice: Option<String>,
+    notes: Notes,
 }
 
 impl RoomView {
@@ -130,6 +134,34 @@ impl RoomView {
     #[must_use]
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
+    }
+
+    /// Whether the candidate has begun an answer.
+    #[must_use]
+    pub const fn answering(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// The question being answered, and the milliseconds spoken so far.
+    #[must_use]
+    pub fn answer_so_far(&self, now: Tick) -> Option<(u32, u64)> {
+        let answer = self.answer.as_ref()?;
+        Some((self.question.as_ref().map_or(0, |question| question.idx), answer.spoken_ms(now)))
+    }
+
+    /// The report as far as this page has seen the interview, for when the server cannot be asked.
+    #[must_use]
+    pub fn report(&self, now: Tick, session_id: &str, started_at: u64, ended: EndReason) -> Report {
+        Report {
+            session_id: session_id.to_owned(),
+            application_id: self.snapshot.as_ref().and_then(|it| it.application_id.clone()),
+            persona: self.snapshot.as_ref().map(|it| it.persona.clone()).unwrap_or_default(),
+            started_at,
+            duration_ms: self.clock(now).elapsed_ms,
+            ended: Some(ended),
+            questions: self.notes.questions(),
+            transcript: self.lines().to_vec(),
+        }
     }
 
     /// Who has the floor: `Speaking` only while the markers and the sound agree (S003-08).
@@ -201,6 +233,7 @@ impl RoomView {
             RoomEvent::QuestionReady(question) => {
                 let fresh = self.question.as_ref() != Some(question);
                 self.question = Some(question.clone());
+                self.notes.asked(question);
                 Told { fresh, effect: None }
             }
             RoomEvent::AiState { state } => self.director_says(*state),
@@ -252,6 +285,7 @@ impl RoomView {
         self.clock = Clock { elapsed_ms: snapshot.elapsed_ms, left_ms: snapshot.left_ms, running };
         self.clock_at = now;
         self.notice = None;
+        self.question.iter().for_each(|question| self.notes.asked(question));
         self.snapshot = Some(snapshot.clone());
         self.revision += 1;
         snapshot.ended.map_or(Told::FRESH, |reason| Told::then(Effect::Over(reason)))
@@ -315,14 +349,17 @@ impl RoomView {
 
     fn answered(&mut self, now: Tick, spoken_ms: u64) -> Told {
         self.quiet(now);
-        let counted = self.answer.take().map_or(0, |answer| {
-            let spoken_ms = if spoken_ms == 0 { answer.before_ms } else { spoken_ms };
-            self.captions.hear(&answer.item_id, answer.at_ms, spoken_ms);
+        let (mut spoken_ms, mut at_ms) = (spoken_ms, self.clock(now).elapsed_ms);
+        if let Some(answer) = self.answer.take() {
+            // The server counts better, but a turn that it did not count was still spoken.
+            spoken_ms = if spoken_ms == 0 { answer.before_ms } else { spoken_ms };
+            at_ms = answer.at_ms;
+            self.captions.hear(&answer.item_id, at_ms, spoken_ms);
             self.revision += 1;
-            spoken_ms
-        });
-        let question = self.question.as_ref().map_or(0, |question| question.idx);
-        Told::then(Effect::Answered { question, spoken_ms: spoken_ms.max(counted) })
+        }
+        let Some(question) = &self.question else { return Told::FRESH };
+        self.notes.answered(question, at_ms, spoken_ms);
+        Told::then(Effect::Answered { question: question.idx, spoken_ms })
     }
 
     /// Whether this teller's words count: those of whoever began the line.

@@ -31,9 +31,16 @@ pub struct Figures {
     quality: Quality,
     waiting: Option<(Wait, Tick)>,
     last: Option<(u64, i64)>,
+    revision: u64,
 }
 
 impl Figures {
+    /// Changes whenever a figure does.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
     #[must_use]
     pub const fn measured(&self) -> &Measured {
         &self.measured
@@ -52,6 +59,7 @@ impl Figures {
 
     /// A call is live. The first negotiation is the one that is reported.
     pub fn connected(&mut self, negotiation_ms: Option<f64>, now_unix_ms: f64, ice_restarts: u32) {
+        self.revision += 1;
         self.measured.negotiation_ms = self.measured.negotiation_ms.or(negotiation_ms);
         self.page.negotiation_ms = self.measured.negotiation_ms;
         self.page.stream_started_at.get_or_insert(now_unix_ms);
@@ -85,6 +93,7 @@ impl Figures {
     /// The interviewer is audible. Returns whether that completed a figure.
     pub fn heard(&mut self, now: Tick) -> bool {
         let Some((wait, since)) = self.waiting.take() else { return false };
+        self.revision += 1;
         let delay_ms = now.since(since).as_secs_f64() * 1_000.0;
         match wait {
             Wait::First => {
@@ -103,6 +112,7 @@ impl Figures {
 
     /// The line over the last seconds.
     pub fn line(&mut self, stats: &LineStats) {
+        self.revision += 1;
         let last = self.last.replace((stats.received, stats.lost));
         if let Some((received, lost)) = last {
             let received = stats.received.saturating_sub(received);

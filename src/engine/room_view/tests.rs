@@ -215,3 +215,19 @@ fn every_event_of_the_schema_is_parsed_and_folded() {
         serde_json::from_str(r#"{"type":"party.start","ts":1}"#).expect("unknown types are understood as such");
     assert_eq!(view.apply(Tick::ZERO, Source::Room, &unknown), Told::STALE);
 }
+
+#[test]
+fn the_page_can_report_what_it_has_seen() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Room, question(0));
+    sim.at(500).tell(Source::Channel, speech(true, "u1"));
+    sim.at(2_500).tell(Source::Channel, speech(false, "u1"));
+    assert_eq!(sim.view.answer_so_far(Tick::from_ms(2_500)), Some((0, 2_000)));
+    sim.tell(Source::Room, turn(Speaker::Candidate, false));
+    sim.tell(Source::Room, question(1));
+    let report = sim.view.report(Tick::from_ms(3_000), "s", 7, EndReason::Finished);
+    let answers: Vec<_> =
+        report.questions.iter().map(|it| it.answers.iter().map(|it| it.spoken_ms).collect()).collect();
+    assert_eq!(answers, [vec![2_000], vec![]]);
+    assert_eq!(report.transcript.len(), 1);
+}
