@@ -11,6 +11,7 @@ pub mod link;
 pub mod protocol;
 pub mod quality;
 pub mod response;
+pub mod room_view;
 pub mod sdp;
 pub mod time;
 pub mod transcript;

@@ -1,7 +1,11 @@
 //! The connection of one page: which step it is at, when it wobbles, and what to do then.
 
+pub mod channel;
+pub mod machine;
+pub mod progress;
 pub mod steps;
 pub mod view;
+pub mod watchdog;
 
 use super::interview::EndReason;
 

@@ -1,5 +1,9 @@
 //! How good the line is: figures from the browser's statistics, and a verdict in words.
 
+mod figures;
+
+pub use figures::{Figures, LineStats};
+
 /// What the page shows of the line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Quality {

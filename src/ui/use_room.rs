@@ -76,7 +76,59 @@ pub fn use_room() -> Room {
 #[cfg(feature = "hydrate")]
 #[must_use]
 pub fn use_room() -> Room {
-    Room::idle()
+    use crate::browser::{Driver, Screen};
+
+    let screen = Screen::default();
+    // JS objects are bound to this thread. The owner drops the driver with the component, and the driver ends the call.
+    let driver = StoredValue::new_local(None::<Driver>);
+    // What a browser can do is known after the first render, which has to be the server's.
+    Effect::new(move |_| driver.set_value(Some(Driver::new(screen))));
+    // Out of the store first: what a driver does may lead back here.
+    let with = move |act: &dyn Fn(&Driver)| {
+        if let Some(driver) = driver.try_get_value().flatten() {
+            act(&driver);
+        }
+    };
+    Room {
+        support: screen.support.into(),
+        mic: screen.mic.into(),
+        inputs: screen.inputs.into(),
+        outputs: screen.outputs.into(),
+        input_id: screen.input_id.into(),
+        output_id: screen.output_id.into(),
+        testing_speaker: screen.testing_speaker.into(),
+        phase: screen.phase.into(),
+        steps: screen.steps.into(),
+        route: screen.route.into(),
+        snapshot: screen.snapshot.into(),
+        question: screen.question.into(),
+        ai: screen.ai.into(),
+        hearing: screen.hearing.into(),
+        lines: screen.lines.into(),
+        clock: screen.clock.into(),
+        muted: screen.muted.into(),
+        sound_blocked: screen.sound_blocked.into(),
+        hushed: screen.hushed.into(),
+        quality: screen.quality.into(),
+        notice: screen.notice.into(),
+        report: screen.report.into(),
+        measured: screen.measured.into(),
+        recordings: screen.recordings.into(),
+        ask_microphone: Callback::new(move |()| with(&Driver::ask_microphone)),
+        choose_input: Callback::new(move |id: String| with(&|it| it.choose_input(&id))),
+        choose_output: Callback::new(move |id: String| with(&|it| it.choose_output(&id))),
+        test_speaker: Callback::new(move |()| with(&Driver::test_speaker)),
+        start: Callback::new(move |options: StartOptions| with(&|it| it.start(options.clone()))),
+        retry: Callback::new(move |()| with(&Driver::retry)),
+        mute: Callback::new(move |muted| with(&|it| it.mute(muted))),
+        repeat: Callback::new(move |()| with(&Driver::repeat)),
+        start_sound: Callback::new(move |()| with(&Driver::start_sound)),
+        hush: Callback::new(move |hushed| with(&|it| it.hush(hushed))),
+        end: Callback::new(move |()| with(&Driver::end)),
+        levels: Callback::new(move |()| {
+            driver.try_get_value().flatten().map_or_else(Levels::default, |it| it.levels())
+        }),
+    }
 }
 
 impl Room {

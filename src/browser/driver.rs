@@ -1,0 +1,316 @@
+//! The driver: takes what the browser, the channels and the candidate say, asks the engine, and does what it decides.
+//!
+//! One queue, no borrow across a JS call, one timer. Everything that calls back holds a `Weak`, so that dropping the
+//! [`Driver`] ends the call and frees every owner.
+
+mod events;
+mod media;
+mod recipes;
+mod refresh;
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::{Rc, Weak};
+
+use gloo_timers::callback::Timeout;
+
+use self::media::Media;
+use super::clock::{now, window};
+use super::meter::Voice;
+use super::peer::{Peer, PeerEvent};
+use super::recorder::ObjectUrl;
+use super::room_socket::{RoomSocket, SocketEvent};
+use super::screen::{Screen, show};
+use super::{BrowserError, Listener, devices, storage};
+use crate::api::Readiness;
+use crate::engine::link::channel::{self, Channel};
+use crate::engine::link::machine::{Command, Input, Link, Policy};
+use crate::engine::link::view::{Levels, StartOptions};
+use crate::engine::link::{Phase, watchdog};
+use crate::engine::protocol::room::PageMessage;
+use crate::engine::quality::{Figures, LineStats};
+use crate::engine::room_view::{RoomView, loudness};
+use crate::engine::time::{Epoch, Tick};
+
+/// The browser side of one interview. Dropping it ends the call, and turns the microphone off.
+#[derive(Clone)]
+pub struct Driver(Rc<Inner>);
+
+/// Something happened.
+#[derive(Debug)]
+enum Event {
+    Link(Input),
+    Channel(channel::Input),
+    Socket(SocketEvent),
+    Peer(Epoch, PeerEvent),
+    Line(Epoch, Tick, LineStats),
+    /// Whether the browser lets us be heard.
+    Sound(bool),
+    MicEnded,
+    ToneEnded,
+    DevicesChanged,
+    Visible,
+    Recorded {
+        question: u32,
+        spoken_ms: u64,
+        url: ObjectUrl,
+    },
+    Timer,
+}
+
+struct Inner {
+    me: Weak<Self>,
+    screen: Screen,
+    link: RefCell<Link>,
+    channel: RefCell<Channel>,
+    view: RefCell<RoomView>,
+    figures: RefCell<Figures>,
+    inbox: RefCell<VecDeque<Event>>,
+    pumping: Cell<bool>,
+    timer: RefCell<Option<Timeout>>,
+    beats: Beats,
+    phase: RefCell<Phase>,
+    session: Session,
+    media: Media,
+    peer: RefCell<Option<Peer>>,
+    socket: RefCell<Option<RoomSocket>>,
+    /// The epoch whose recipe may go on.
+    epoch: Cell<Epoch>,
+    /// The greeting was asked for, on this call and this socket.
+    greeted: Cell<bool>,
+    /// The state of the captions that is on the page.
+    shown_revision: Cell<u64>,
+    /// The figures that are on the page.
+    shown_figures: Cell<u64>,
+    listeners: RefCell<Vec<Listener>>,
+}
+
+/// The regular looks at levels and statistics while a peer is open.
+#[derive(Default)]
+struct Beats {
+    next: Cell<Tick>,
+    /// A look at the statistics is under way.
+    polling: Cell<bool>,
+    polls: Cell<u32>,
+}
+
+/// What belongs to the session rather than to one call.
+#[derive(Default)]
+struct Session {
+    options: RefCell<StartOptions>,
+    id: RefCell<Option<String>>,
+    readiness: RefCell<Option<Readiness>>,
+    /// The request for a ticket whose answer never came: asked again, it carries the same id.
+    ticket_request: RefCell<Option<String>>,
+    /// Milliseconds since the Unix epoch; zero before the first call.
+    started_at: Cell<f64>,
+}
+
+impl Driver {
+    /// Looks at the browser and waits for the candidate.
+    #[must_use]
+    pub fn new(screen: Screen) -> Self {
+        let inner = Rc::new_cyclic(|me| Inner {
+            me: me.clone(),
+            screen,
+            link: RefCell::new(Link::new(Policy::default())),
+            channel: RefCell::default(),
+            view: RefCell::default(),
+            figures: RefCell::default(),
+            inbox: RefCell::default(),
+            pumping: Cell::default(),
+            timer: RefCell::default(),
+            beats: Beats::default(),
+            phase: RefCell::default(),
+            session: Session::default(),
+            media: Media::default(),
+            peer: RefCell::default(),
+            socket: RefCell::default(),
+            epoch: Cell::default(),
+            greeted: Cell::default(),
+            shown_revision: Cell::default(),
+            shown_figures: Cell::default(),
+            listeners: RefCell::default(),
+        });
+        show(screen.support, devices::support());
+        show(screen.input_id, storage::device(storage::INPUT));
+        show(screen.output_id, storage::device(storage::OUTPUT));
+        // A browser that does not tell of its network or devices is used without.
+        _ = inner.listen();
+        Self(inner)
+    }
+
+    /// Starts the interview. To be called while handling a click, or the browser may block the sound.
+    pub fn start(&self, options: StartOptions) {
+        self.0.session.options.replace(options);
+        self.0.session.id.take();
+        storage::forget_session();
+        self.again();
+    }
+
+    /// Tries again after a fault, with the same session where there is one.
+    pub fn retry(&self) {
+        let id = self.0.session.id.take().or_else(storage::session);
+        self.0.session.id.replace(id);
+        self.again();
+    }
+
+    fn again(&self) {
+        self.0.prepare_sound();
+        show(self.0.screen.notice, None);
+        self.0.push(Event::Link(Input::Start));
+    }
+
+    /// Ends the interview and frees its call at once. The report follows.
+    pub fn end(&self) {
+        self.0.say(&PageMessage::Finish);
+        self.0.push(Event::Link(Input::Leave));
+        self.hush(false);
+    }
+
+    /// Asks for the microphone, in the lobby.
+    pub fn ask_microphone(&self) {
+        self.0.prepare_sound();
+        self.0.reopen_mic(self.0.screen.input_id);
+    }
+
+    pub fn choose_input(&self, id: &str) {
+        storage::remember_device(storage::INPUT, id);
+        show(self.0.screen.input_id, Some(id.to_owned()));
+        if self.0.media.mic.borrow().is_some() {
+            self.0.reopen_mic(self.0.screen.input_id);
+        }
+    }
+
+    pub fn choose_output(&self, id: &str) {
+        storage::remember_device(storage::OUTPUT, id);
+        show(self.0.screen.output_id, Some(id.to_owned()));
+        self.0.route_sound();
+    }
+
+    /// Plays the test tone, or stops it.
+    pub fn test_speaker(&self) {
+        self.0.prepare_sound();
+        self.0.toggle_tone();
+    }
+
+    pub fn mute(&self, muted: bool) {
+        show(self.0.screen.muted, muted);
+        self.0.apply_silence();
+    }
+
+    /// Silences microphone and sound at once, or lets both be heard again (S002-41).
+    pub fn hush(&self, hushed: bool) {
+        show(self.0.screen.hushed, hushed);
+        self.0.apply_silence();
+    }
+
+    /// Asks for the question again.
+    pub fn repeat(&self) {
+        self.0.say(&PageMessage::Repeat);
+    }
+
+    /// The candidate pressed something: now the browser lets us be heard.
+    pub fn start_sound(&self) {
+        self.0.prepare_sound();
+        self.0.play();
+    }
+
+    /// The levels of this moment.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        let level = |voice| self.0.media.rms(voice).map_or(0.0, loudness);
+        Levels { interviewer: level(Voice::Interviewer), candidate: level(Voice::Candidate) }
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("phase", &self.0.phase).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Takes one event, and whatever it leads to, to the end.
+    fn push(&self, event: Event) {
+        self.inbox.borrow_mut().push_back(event);
+        if self.pumping.replace(true) {
+            return; // A JS call below us fired an event: the loop further up takes it.
+        }
+        while let Some(event) = self.next_event() {
+            self.handle(event);
+        }
+        self.pumping.set(false);
+        self.greet();
+        self.refresh();
+        self.arm_timer();
+    }
+
+    fn next_event(&self) -> Option<Event> {
+        self.inbox.borrow_mut().pop_front()
+    }
+
+    /// A callback that pushes events for as long as the driver lives.
+    fn pusher(&self) -> impl Fn(Event) + Clone + 'static {
+        let me = self.me.clone();
+        move |event| {
+            if let Some(inner) = me.upgrade() {
+                inner.push(event);
+            }
+        }
+    }
+
+    fn step(&self, input: Input) {
+        let commands: Vec<Command> = {
+            let mut link = self.link.borrow_mut();
+            link.handle(now(), input);
+            std::iter::from_fn(|| link.poll_command()).collect()
+        };
+        // No borrow is held while a command calls into the browser.
+        for command in commands {
+            self.run(command);
+        }
+    }
+
+    fn arm_timer(&self) {
+        let beat = self.link.borrow().is_open().then(|| self.beats.next.get());
+        let deadlines = [self.link.borrow().poll_timeout(), self.channel.borrow().poll_timeout(), beat];
+        let timer = deadlines.into_iter().flatten().min().map(|at| {
+            // Rounded up, or the timer fires just before its deadline and again at once.
+            let wait_ms = u32::try_from(at.since(now()).as_micros().div_ceil(1_000)).unwrap_or(u32::MAX);
+            let push = self.pusher();
+            Timeout::new(wait_ms, move || push(Event::Timer))
+        });
+        self.timer.replace(timer);
+    }
+
+    fn listen(&self) -> Result<(), BrowserError> {
+        let window = window()?;
+        let document = window.document().ok_or(BrowserError::Missing("document"))?;
+        let on = |target: &web_sys::EventTarget, kind, event: fn() -> Event| {
+            let push = self.pusher();
+            let listener = Listener::new(target, kind, move |_: web_sys::Event| push(event()))?;
+            self.listeners.borrow_mut().push(listener);
+            Ok::<(), BrowserError>(())
+        };
+        on(&window, "online", || Event::Link(Input::Online))?;
+        on(&window, "offline", || Event::Link(Input::Offline))?;
+        on(&document, "visibilitychange", || Event::Visible)?;
+        let push = self.pusher();
+        let changed = devices::watch(move || push(Event::DevicesChanged))?;
+        self.listeners.borrow_mut().push(changed);
+        Ok(())
+    }
+
+    /// Says something on the room channel, if it is open: what is said repeatedly or repeated on opening needs no more.
+    fn say(&self, message: &PageMessage) {
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            _ = socket.say(message);
+        }
+    }
+
+    fn next_beat(&self, now: Tick) {
+        self.beats.next.set(now.after(watchdog::POLL));
+    }
+}

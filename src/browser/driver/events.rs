@@ -1,0 +1,299 @@
+//! What each event means.
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
+
+use super::super::announce;
+use super::super::clock::{now, unix_ms};
+use super::super::meter::Voice;
+use super::super::peer::PeerEvent;
+use super::super::room_socket::{RoomSocket, SocketEvent};
+use super::super::screen::show;
+use super::super::stats;
+use super::{Event, Inner, recipes};
+use crate::engine::link::channel;
+use crate::engine::link::machine::{Ask, Command, Ice, Input, Refusal};
+use crate::engine::link::progress::Reach;
+use crate::engine::link::watchdog::Sample;
+use crate::engine::link::{Fault, Phase};
+use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage, project};
+use crate::engine::protocol::server::ServerMessage;
+use crate::engine::quality::LineStats;
+use crate::engine::room_view::{Effect, Source};
+use crate::engine::time::{Epoch, Tick};
+
+/// Of the looks at the statistics, those that make a figure: one in two seconds.
+const POLLS_A_FIGURE: u32 = 40;
+/// And those after which the server is told: one in five seconds.
+const POLLS_A_REPORT: u32 = 100;
+
+impl Inner {
+    pub(super) fn handle(&self, event: Event) {
+        match event {
+            Event::Link(input) => {
+                if input == Input::Online {
+                    self.channel(channel::Input::Online);
+                }
+                self.step(input);
+            }
+            Event::Channel(input) => self.channel(input),
+            Event::Socket(event) => self.socket_says(event),
+            Event::Peer(epoch, event) => self.peer_says(epoch, event),
+            Event::Line(epoch, at, stats) => self.line(epoch, at, &stats),
+            Event::Sound(allowed) => {
+                self.media.sound.set(allowed);
+                show(self.screen.sound_blocked, !allowed);
+            }
+            Event::MicEnded => self.replace_lost_mic(),
+            Event::ToneEnded => self.stop_tone(),
+            Event::DevicesChanged => self.list_devices(),
+            Event::Visible => self.media.resume(),
+            Event::Recorded { question, spoken_ms, url } => self.keep_recording(question, spoken_ms, url),
+            Event::Timer => self.timer(),
+        }
+    }
+
+    pub(super) fn run(&self, command: Command) {
+        match command {
+            Command::Open(epoch, route) => {
+                self.epoch.set(epoch);
+                self.greeted.set(false);
+                show(self.screen.route, route);
+                recipes::open(self, epoch);
+            }
+            Command::RestartIce(epoch) => {
+                self.epoch.set(epoch);
+                if let Some(peer) = self.peer.borrow().as_ref() {
+                    peer.set_epoch(epoch);
+                }
+                recipes::restart(self, epoch);
+            }
+            Command::Close(epoch) => {
+                self.epoch.set(epoch.next());
+                // Out of the cell first: closing must not find it borrowed.
+                let peer = self.peer.take();
+                drop(peer);
+                self.media.hear_nobody();
+                self.view.borrow_mut().call_lost(now());
+            }
+            Command::Show(phase) => self.enter(phase),
+            Command::Report(Ask::Page) => self.report_from_page(),
+            Command::Report(ask) => recipes::report(self, ask),
+        }
+    }
+
+    fn enter(&self, phase: Phase) {
+        let now = now();
+        self.view.borrow_mut().pause(now, phase != Phase::Live);
+        match &phase {
+            Phase::Live => {
+                let (negotiation_ms, restarts) = {
+                    let link = self.link.borrow();
+                    (link.negotiation_ms(), link.ice_restarts())
+                };
+                self.figures.borrow_mut().connected(negotiation_ms, unix_ms(), restarts);
+                if self.session.started_at.get() == 0.0 {
+                    self.session.started_at.set(unix_ms());
+                }
+            }
+            Phase::Recovering => self.figures.borrow_mut().interrupted(),
+            Phase::Lobby | Phase::Connecting => {}
+            Phase::Ending => {
+                self.tell_stats();
+                self.finish_recording();
+                self.release_mic();
+            }
+            Phase::Ended(_) | Phase::Failed(_) => {
+                self.channel(channel::Input::Leave);
+                self.release_mic();
+            }
+        }
+        self.phase.replace(phase);
+    }
+
+    /// Asks for the greeting once the interviewer can be heard.
+    pub(super) fn greet(&self) {
+        let can = *self.phase.borrow() == Phase::Live && self.media.sound.get() && self.channel.borrow().is_open();
+        if can && !self.greeted.replace(true) {
+            self.say(&PageMessage::Ready);
+            self.figures.borrow_mut().asked(now());
+        }
+    }
+
+    fn channel(&self, input: channel::Input) {
+        let command = self.channel.borrow_mut().handle(now(), input);
+        match command {
+            Some(channel::Command::Connect) => self.connect_room(),
+            Some(channel::Command::Disconnect) => drop(self.socket.take()),
+            Some(channel::Command::Gone(fault)) => {
+                drop(self.socket.take());
+                self.step(Input::RoomClosed(fault));
+            }
+            None => {}
+        }
+    }
+
+    fn connect_room(&self) {
+        let Some(id) = self.session.id.borrow().clone() else { return };
+        let push = self.pusher();
+        match RoomSocket::open(&id, move |event| push(Event::Socket(event))) {
+            Ok(socket) => drop(self.socket.replace(Some(socket))),
+            Err(error) => {
+                leptos::logging::warn!("room channel: {error}");
+                self.inbox.borrow_mut().push_back(Event::Channel(channel::Input::Closed { code: 1_006 }));
+            }
+        }
+    }
+
+    fn socket_says(&self, event: SocketEvent) {
+        match event {
+            SocketEvent::Opened => {
+                self.channel(channel::Input::Opened);
+                self.greeted.set(false);
+                self.tell_silence();
+            }
+            SocketEvent::Text(text) => match serde_json::from_str(&text) {
+                Ok(message) => self.told(Source::Room, &message),
+                Err(error) => leptos::logging::warn!("room event: {:?}", error.classify()),
+            },
+            SocketEvent::Closed { code } => {
+                drop(self.socket.take());
+                self.channel(channel::Input::Closed { code });
+            }
+        }
+    }
+
+    fn peer_says(&self, epoch: Epoch, event: PeerEvent) {
+        match event {
+            PeerEvent::Checking => self.step(Input::Reached(epoch, Reach::Candidates)),
+            PeerEvent::Connected => {
+                self.step(Input::Reached(epoch, Reach::Connected));
+                self.step(Input::Ice(epoch, Ice::Connected));
+            }
+            PeerEvent::Disconnected => self.step(Input::Ice(epoch, Ice::Disconnected)),
+            PeerEvent::Failed => self.step(Input::Ice(epoch, Ice::Failed)),
+            PeerEvent::Track(stream) => self.hear(&stream),
+            PeerEvent::ChannelOpen => self.step(Input::Reached(epoch, Reach::ChannelOpen)),
+            PeerEvent::ChannelClosed => self.step(Input::ChannelClosed(epoch)),
+            PeerEvent::Message(text) => {
+                let event = serde_json::from_str::<ServerMessage>(&text).ok().and_then(|it| project(&it.event));
+                if let Some(event) = event {
+                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]
+                    let ts = unix_ms() as u64;
+                    self.told(Source::Channel, &RoomMessage { n: 0, ts, event });
+                }
+            }
+        }
+    }
+
+    fn told(&self, source: Source, message: &RoomMessage) {
+        let now = now();
+        let told = self.view.borrow_mut().apply(now, source, message);
+        if told.fresh
+            && let Some(room) = announce::room()
+        {
+            _ = announce::announce(&room, message);
+        }
+        if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) = message.event {
+            show(self.screen.notice, self.view.borrow().notice().map(str::to_owned));
+        }
+        match told.effect {
+            None => {}
+            Some(Effect::Say(message)) => self.say(&message),
+            Some(Effect::ProviderReady) => self.step(Input::Reached(self.epoch.get(), Reach::ProviderReady)),
+            Some(Effect::Sounding(sounding)) => {
+                self.step(Input::Sounding(sounding));
+                // Where no level can be measured the marker has to do.
+                if sounding && self.media.rms(Voice::Interviewer).is_none() {
+                    self.first_sound(now);
+                }
+                if !sounding {
+                    self.start_recording();
+                } else if !self.view.borrow().answering() {
+                    self.drop_recording();
+                }
+            }
+            Some(Effect::Answered { question, spoken_ms }) => {
+                self.figures.borrow_mut().turn_ended(now);
+                self.stop_recording(question, spoken_ms);
+            }
+            Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
+        }
+    }
+
+    fn line(&self, epoch: Epoch, at: Tick, stats: &LineStats) {
+        let polls = self.beats.polls.get().wrapping_add(1);
+        self.beats.polls.set(polls);
+        let sample = Sample { at, received: stats.received, responses: stats.responses };
+        self.step(Input::Packets(epoch, sample));
+        if *self.phase.borrow() != Phase::Live {
+            return;
+        }
+        if polls.is_multiple_of(POLLS_A_FIGURE) {
+            self.figures.borrow_mut().line(stats);
+        }
+        if polls.is_multiple_of(POLLS_A_REPORT) {
+            self.tell_stats();
+        }
+    }
+
+    fn timer(&self) {
+        self.step(Input::Timeout);
+        self.channel(channel::Input::Timeout);
+        let now = now();
+        if self.link.borrow().is_open() && self.beats.next.get() <= now {
+            self.next_beat(now);
+            self.beat(now);
+        }
+    }
+
+    fn beat(&self, now: Tick) {
+        let rms = self.media.rms(Voice::Interviewer);
+        let audible = self.view.borrow_mut().listen(now, rms);
+        self.view.borrow_mut().tick(now);
+        if audible {
+            self.first_sound(now);
+        }
+        self.poll_stats();
+    }
+
+    fn first_sound(&self, now: Tick) {
+        let figure = self.figures.borrow_mut().heard(now);
+        if figure {
+            self.tell_stats();
+        }
+    }
+
+    fn poll_stats(&self) {
+        let asked = self.peer.borrow().as_ref().and_then(super::Peer::stats);
+        let Some(asked) = asked.filter(|_| !self.beats.polling.replace(true)) else { return };
+        let (me, epoch) = (self.me.clone(), self.epoch.get());
+        spawn_local(async move {
+            let stats = stats::read(asked).await;
+            let Some(inner) = me.upgrade() else { return };
+            inner.beats.polling.set(false);
+            if let Ok(stats) = stats {
+                inner.push(Event::Line(epoch, now(), stats));
+            }
+        });
+    }
+
+    fn tell_stats(&self) {
+        let stats = self.figures.borrow().page().clone();
+        self.say(&PageMessage::Stats(stats));
+    }
+
+    /// Why a microphone that was given is gone again.
+    pub(super) fn mic_lost(&self) {
+        self.push(Event::Link(Input::Refused(self.epoch.get(), Refusal::Final(Fault::Microphone))));
+    }
+
+    /// Says on the room's root that the microphone is granted.
+    pub(super) fn permissions_ready(&self) {
+        if *self.phase.borrow() == Phase::Lobby
+            && let Some(room) = announce::room()
+        {
+            _ = announce::dispatch(&room, announce::PERMISSIONS_READY, &JsValue::NULL);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Microphone, sound and recordings of one page.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use leptos::prelude::{GetUntracked as _, RwSignal};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::MediaStream;
+
+use super::super::clock::now;
+use super::super::devices;
+use super::super::meter::{Meter, Voice};
+use super::super::mic::Mic;
+use super::super::recorder::{ObjectUrl, Take};
+use super::super::screen::show;
+use super::super::speaker::Speaker;
+use super::super::tone::Tone;
+use super::{Event, Inner};
+use crate::engine::device::{self, MicFault};
+use crate::engine::link::view::Recording;
+use crate::engine::protocol::room::PageMessage;
+
+/// The owners of everything that sounds or listens.
+#[derive(Default)]
+pub(super) struct Media {
+    pub(super) mic: RefCell<Option<Mic>>,
+    speaker: RefCell<Option<Speaker>>,
+    meter: RefCell<Option<Meter>>,
+    tone: RefCell<Option<Tone>>,
+    /// The browser lets us be heard.
+    pub(super) sound: Cell<bool>,
+    recording: RefCell<Option<Labelled>>,
+    /// Stopped, and its data on its way.
+    closing: RefCell<Option<Labelled>>,
+    recordings: RefCell<Vec<(Recording, ObjectUrl)>>,
+}
+
+/// A recording, and once it is stopped the question it answers and how long was spoken.
+struct Labelled {
+    take: Take,
+    label: Rc<Cell<Option<(u32, u64)>>>,
+}
+
+impl Media {
+    /// The level of a voice, RMS of full scale.
+    pub(super) fn rms(&self, voice: Voice) -> Option<f32> {
+        self.meter.borrow().as_ref()?.rms(voice)
+    }
+
+    pub(super) fn resume(&self) {
+        if let Some(meter) = self.meter.borrow().as_ref() {
+            meter.resume();
+        }
+    }
+
+    /// The call is gone: nobody is measured as the interviewer.
+    pub(super) fn hear_nobody(&self) {
+        self.listen(Voice::Interviewer, None);
+    }
+
+    fn listen(&self, voice: Voice, stream: Option<&MediaStream>) {
+        if let Some(meter) = self.meter.borrow().as_ref()
+            && let Err(error) = meter.listen(voice, stream)
+        {
+            leptos::logging::warn!("level: {error}");
+        }
+    }
+}
+
+impl Inner {
+    /// Makes ready what sounds and measures. While handling a click, or the browser holds it back.
+    pub(super) fn prepare_sound(&self) {
+        if self.media.meter.borrow().is_none() {
+            self.media.meter.replace(Meter::new().ok());
+        }
+        self.media.resume();
+        if self.media.speaker.borrow().is_none() {
+            self.media.speaker.replace(Speaker::new("remote-audio").ok());
+            self.route_sound();
+        }
+    }
+
+    /// Plays the interviewer's stream.
+    pub(super) fn hear(&self, stream: &MediaStream) {
+        if let Some(speaker) = self.media.speaker.borrow().as_ref() {
+            speaker.attach(stream);
+        }
+        self.media.listen(Voice::Interviewer, Some(stream));
+        self.apply_silence();
+        self.play();
+    }
+
+    pub(super) fn play(&self) {
+        let asked = self.media.speaker.borrow().as_ref().map(Speaker::play);
+        let Some(asked) = asked else { return };
+        let push = self.pusher();
+        spawn_local(async move {
+            match asked.await {
+                Ok(()) => push(Event::Sound(true)),
+                Err(error) if error.is_blocked() => push(Event::Sound(false)),
+                // Another stream was attached meanwhile, and is asked to play too.
+                Err(error) => leptos::logging::warn!("sound: {error}"),
+            }
+        });
+    }
+
+    /// Sends sound and test tone to the chosen output.
+    pub(super) fn route_sound(&self) {
+        let Some(id) = self.screen.output_id.try_get_untracked().flatten() else { return };
+        let speaker = self.media.speaker.borrow().as_ref().map(|it| it.set_output(&id));
+        let tone = self.media.tone.borrow().as_ref().map(|it| it.speaker().set_output(&id));
+        spawn_local(async move {
+            for asked in [speaker, tone].into_iter().flatten() {
+                // Without that device, or in a browser that cannot choose, the usual output plays.
+                _ = asked.await;
+            }
+        });
+    }
+
+    pub(super) fn toggle_tone(&self) {
+        if self.media.tone.borrow().is_some() {
+            return self.stop_tone();
+        }
+        let push = self.pusher();
+        let tone = {
+            let meter = self.media.meter.borrow();
+            meter.as_ref().and_then(|meter| Tone::start(meter.context(), move || push(Event::ToneEnded)).ok())
+        };
+        show(self.screen.testing_speaker, tone.is_some());
+        self.media.tone.replace(tone);
+        self.route_sound();
+    }
+
+    pub(super) fn stop_tone(&self) {
+        drop(self.media.tone.take());
+        show(self.screen.testing_speaker, false);
+    }
+
+    /// Applies mute and hush: the track goes silent at once, the path stays.
+    pub(super) fn apply_silence(&self) {
+        let hushed = self.screen.hushed.try_get_untracked().unwrap_or(false);
+        if let Some(mic) = self.media.mic.borrow().as_ref() {
+            mic.set_enabled(!self.is_silent());
+        }
+        if let Some(speaker) = self.media.speaker.borrow().as_ref() {
+            speaker.set_muted(hushed);
+        }
+        self.tell_silence();
+    }
+
+    pub(super) fn tell_silence(&self) {
+        self.say(&PageMessage::Muted { muted: self.is_silent() });
+    }
+
+    fn is_silent(&self) -> bool {
+        let is = |signal: RwSignal<bool>| signal.try_get_untracked().unwrap_or(false);
+        is(self.screen.muted) || is(self.screen.hushed)
+    }
+
+    /// Opens the microphone, or another one in its place.
+    pub(super) fn reopen_mic(&self, id: RwSignal<Option<String>>) {
+        let id = id.try_get_untracked().flatten();
+        let me = self.me.clone();
+        spawn_local(async move {
+            // A fault is on the screen.
+            _ = open_mic(me, id).await;
+        });
+    }
+
+    /// The device is gone: any other is better than none.
+    pub(super) fn replace_lost_mic(&self) {
+        let me = self.me.clone();
+        spawn_local(async move {
+            let opened = open_mic(me.clone(), None).await;
+            if let (Err(_), Some(inner)) = (opened, me.upgrade()) {
+                inner.mic_lost();
+            }
+        });
+    }
+
+    /// Turns the microphone off, and the recording indicator with it.
+    pub(super) fn release_mic(&self) {
+        self.media.listen(Voice::Candidate, None);
+        if self.media.mic.take().is_some() {
+            show(self.screen.mic, device::Mic::Off);
+        }
+    }
+
+    pub(super) fn list_devices(&self) {
+        let me = self.me.clone();
+        spawn_local(async move {
+            let listed = devices::list().await;
+            if let (Ok((inputs, outputs)), Some(inner)) = (listed, me.upgrade()) {
+                show(inner.screen.inputs, inputs);
+                show(inner.screen.outputs, outputs);
+            }
+        });
+    }
+
+    /// Records from here on, so that the first word of an answer is on it.
+    pub(super) fn start_recording(&self) {
+        let wanted = self.session.options.borrow().record && self.media.recording.borrow().is_none();
+        let stream = self.media.mic.borrow().as_ref().filter(|_| wanted).map(|mic| mic.stream().clone());
+        let Some(stream) = stream else { return };
+        let label = Rc::new(Cell::new(None));
+        let take = {
+            let (push, label) = (self.pusher(), Rc::clone(&label));
+            Take::start(&stream, move |url| {
+                if let Some((question, spoken_ms)) = label.get() {
+                    push(Event::Recorded { question, spoken_ms, url });
+                }
+            })
+        };
+        match take {
+            Ok(take) => drop(self.media.recording.replace(Some(Labelled { take, label }))),
+            Err(error) => leptos::logging::warn!("recording: {error}"),
+        }
+    }
+
+    /// Nobody answered: the recording is thrown away.
+    pub(super) fn drop_recording(&self) {
+        drop(self.media.recording.take());
+    }
+
+    /// The answer is complete.
+    pub(super) fn stop_recording(&self, question: u32, spoken_ms: u64) {
+        let Some(recording) = self.media.recording.take() else { return };
+        recording.label.set(Some((question, spoken_ms)));
+        recording.take.stop();
+        drop(self.media.closing.replace(Some(recording)));
+    }
+
+    /// The interview ends in the middle of an answer.
+    pub(super) fn finish_recording(&self) {
+        let answer = self.view.borrow().answer_so_far(now());
+        match answer {
+            Some((question, spoken_ms)) => self.stop_recording(question, spoken_ms),
+            None => self.drop_recording(),
+        }
+    }
+
+    pub(super) fn keep_recording(&self, question: u32, spoken_ms: u64, url: ObjectUrl) {
+        drop(self.media.closing.take());
+        let recording = Recording { question, url: url.as_str().to_owned(), spoken_ms };
+        self.media.recordings.borrow_mut().push((recording, url));
+        let all = self.media.recordings.borrow().iter().map(|(recording, _)| recording.clone()).collect();
+        show(self.screen.recordings, all);
+    }
+}
+
+/// Opens the microphone `id` or the usual one, and puts it wherever the one before was.
+///
+/// # Errors
+/// The fault, which is also shown.
+pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), MicFault> {
+    if let Some(inner) = me.upgrade() {
+        show(inner.screen.mic, device::Mic::Asking);
+    }
+    let opened = Mic::open(id.as_deref()).await;
+    // Nobody is there any more: the microphone is dropped, and so turned off.
+    let Some(inner) = me.upgrade() else { return Ok(()) };
+    let mut mic = match opened {
+        Ok(mic) => mic,
+        Err(error) => {
+            leptos::logging::warn!("{error}");
+            show(inner.screen.mic, device::Mic::Failed(error.mic_fault()));
+            return Err(error.mic_fault());
+        }
+    };
+    let push = inner.pusher();
+    _ = mic.watch(move || push(Event::MicEnded));
+    mic.set_enabled(!inner.is_silent());
+    inner.media.listen(Voice::Candidate, Some(mic.stream()));
+    let given = mic.given();
+    inner.figures.borrow_mut().microphone(given.sample_rate_hz, given.channels);
+    show(inner.screen.input_id, mic.device_id());
+    show(inner.screen.mic, device::Mic::On(given));
+    let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
+    let before = inner.media.mic.replace(Some(mic));
+    inner.list_devices();
+    inner.permissions_ready();
+    // The driver may go while this waits.
+    drop(inner);
+    if let Some(Err(error)) = async { Some(replaced?.await) }.await {
+        leptos::logging::warn!("{error}");
+    }
+    // Only now, so that no moment is without a track.
+    drop(before);
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! The recipes: what takes several steps and may be overtaken. Each reports how far it came; the engine decides the rest.
+
+use std::rc::{Rc, Weak};
+
+use wasm_bindgen_futures::spawn_local;
+
+use super::super::clock::{now, request_id};
+use super::super::peer::Peer;
+use super::super::screen::show;
+use super::super::{BrowserError, storage};
+use super::media::open_mic;
+use super::{Event, Inner};
+use crate::api::{self, ApiError, Exchanged, Readiness, Ticket};
+use crate::engine::interview::EndReason;
+use crate::engine::link::channel;
+use crate::engine::link::machine::{Ask, Input, Refusal};
+use crate::engine::link::progress::Reach;
+use crate::engine::link::{Fault, Phase};
+use crate::engine::time::Epoch;
+
+/// One attempt under way.
+struct Attempt {
+    driver: Weak<Inner>,
+    epoch: Epoch,
+}
+
+/// Why an attempt goes no further.
+enum Stop {
+    Refused(Refusal),
+    /// The driver is gone or has moved on.
+    Overtaken,
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Attempt {
+    fn spawn<F: Future<Output = Result<(), Stop>>>(inner: &Inner, epoch: Epoch, recipe: fn(Self) -> F)
+    where
+        F: 'static,
+    {
+        let attempt = Self { driver: inner.me.clone(), epoch };
+        let me = inner.me.clone();
+        spawn_local(async move {
+            if let (Err(Stop::Refused(refusal)), Some(inner)) = (recipe(attempt).await, me.upgrade()) {
+                inner.push(Event::Link(Input::Refused(epoch, refusal)));
+            }
+        });
+    }
+
+    /// The driver, as long as this attempt is the one that counts. To be asked anew after every `await`.
+    fn driver(&self) -> Result<Rc<Inner>, Stop> {
+        self.driver.upgrade().filter(|inner| inner.epoch.get() == self.epoch).ok_or(Stop::Overtaken)
+    }
+
+    fn reached(&self, reach: Reach) -> Result<Rc<Inner>, Stop> {
+        self.driver()?.push(Event::Link(Input::Reached(self.epoch, reach)));
+        self.driver()
+    }
+}
+
+/// Connects: microphone, readiness, ticket, offer, exchange, answer.
+pub(super) fn open(inner: &Inner, epoch: Epoch) {
+    Attempt::spawn(inner, epoch, |attempt| async move {
+        let has_mic = attempt.driver()?.media.mic.borrow().is_some();
+        if !has_mic {
+            let opened = open_mic(attempt.driver.clone(), storage::device(storage::INPUT)).await;
+            opened.map_err(|_| Refusal::Final(Fault::Microphone))?;
+        }
+        attempt.reached(Reach::MicGranted)?;
+
+        let Readiness { connect_timeout_ms, embedded, .. } = ready(&attempt).await?;
+        attempt.reached(Reach::ApiReady { connect_timeout_ms, continuous: embedded })?;
+
+        let ticket = ticket(&attempt).await?;
+        let inner = attempt.reached(Reach::TicketGiven)?;
+        inner.push(Event::Channel(channel::Input::Join));
+
+        let made = {
+            let push = inner.pusher();
+            let mic = inner.media.mic.borrow();
+            let mic = mic.as_ref().ok_or(Refusal::Final(Fault::Microphone))?;
+            Peer::new(attempt.epoch, &ticket.ice_servers, mic, move |epoch, event| push(Event::Peer(epoch, event)))
+        };
+        let offering = {
+            let peer = made.map_err(|error| broken(&error))?;
+            let offering = peer.offer(false);
+            inner.peer.replace(Some(peer));
+            offering
+        };
+        inner.next_beat(now());
+        drop(inner);
+        attempt.reached(Reach::PeerCreated)?;
+        negotiate(&attempt, ticket, offering.await, false).await
+    });
+}
+
+/// Restarts ICE on the peer that is there.
+pub(super) fn restart(inner: &Inner, epoch: Epoch) {
+    Attempt::spawn(inner, epoch, |attempt| async move {
+        let ticket = ticket(&attempt).await?;
+        let offering = attempt.driver()?.peer.borrow().as_ref().map(|peer| peer.offer(true));
+        let offer = offering.ok_or(Stop::Overtaken)?.await;
+        negotiate(&attempt, ticket, offer, true).await
+    });
+}
+
+async fn negotiate(
+    attempt: &Attempt,
+    ticket: Ticket,
+    offer: Result<String, BrowserError>,
+    restart: bool,
+) -> Result<(), Stop> {
+    let offer = offer.map_err(|error| broken(&error))?;
+    attempt.reached(Reach::OfferSent)?;
+    let answer = exchange(ticket, offer, restart).await.map_err(|error| attempt.refused(&error))?.answer;
+    let inner = attempt.reached(Reach::AnswerReceived)?;
+    let setting = inner.peer.borrow().as_ref().map(|peer| peer.answer(&answer));
+    drop(inner);
+    setting.ok_or(Stop::Overtaken)?.await.map_err(|error| broken(&error))?;
+    attempt.reached(Reach::AnswerSet)?;
+    Ok(())
+}
+
+/// Sends the offer. An answer that got lost is asked for once more, under the same id.
+async fn exchange(ticket: Ticket, offer: String, restart: bool) -> Result<Exchanged, ApiError> {
+    let Ticket { session_id, client_secret, .. } = ticket;
+    let id = request_id();
+    let first = api::sdp_exchange(id.clone(), session_id.clone(), client_secret.clone(), offer.clone(), restart).await;
+    match first {
+        Err(ApiError::Transport) => api::sdp_exchange(id, session_id, client_secret, offer, restart).await,
+        answered => answered,
+    }
+}
+
+/// What the server can. Asked once: a repair does not wait for it.
+async fn ready(attempt: &Attempt) -> Result<Readiness, Stop> {
+    let known = attempt.driver()?.session.readiness.borrow().clone();
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let readiness = api::ready().await.map_err(|error| attempt.refused(&error))?;
+    attempt.driver()?.session.readiness.replace(Some(readiness.clone()));
+    Ok(readiness)
+}
+
+/// A ticket, for a new session or for the one that is there.
+async fn ticket(attempt: &Attempt) -> Result<Ticket, Stop> {
+    let inner = attempt.driver()?;
+    let (options, session_id) = (inner.session.options.borrow().clone(), inner.session.id.borrow().clone());
+    let id = inner.session.ticket_request.borrow_mut().get_or_insert_with(request_id).clone();
+    drop(inner);
+    let given = api::ephemeral_token(id, options.minutes, true, session_id, options.application_id).await;
+    let inner = attempt.driver()?;
+    if given != Err(ApiError::Transport) {
+        inner.session.ticket_request.take();
+    }
+    let ticket = given.map_err(|error| attempt.refused(&error))?;
+    storage::remember_session(&ticket.session_id);
+    inner.session.id.replace(Some(ticket.session_id.clone()));
+    Ok(ticket)
+}
+
+/// Gets the report of an interview that is over, or ends it first.
+pub(super) fn report(inner: &Inner, ask: Ask) {
+    let Some(session_id) = inner.session.id.borrow().clone() else {
+        return inner.inbox.borrow_mut().push_back(Event::Link(Input::Reported(false)));
+    };
+    let me = inner.me.clone();
+    spawn_local(async move {
+        let id = request_id();
+        let asked = || async {
+            match ask {
+                Ask::Finish => api::finish(id.clone(), session_id.clone()).await,
+                Ask::Read | Ask::Page => api::read_report(session_id.clone()).await,
+            }
+        };
+        let report = match asked().await {
+            Err(ApiError::Transport) => asked().await,
+            told => told,
+        };
+        let Some(inner) = me.upgrade() else { return };
+        let reported = report.is_ok();
+        if let Ok(report) = report {
+            // Also when it comes late: it is the better one.
+            show(inner.screen.notice, None);
+            show(inner.screen.report, Some(report));
+            storage::forget_session();
+        }
+        inner.push(Event::Link(Input::Reported(reported)));
+    });
+}
+
+impl Inner {
+    /// The server cannot be asked: what this page has seen is shown, and said to be no more than that.
+    pub(super) fn report_from_page(&self) {
+        let id = self.session.id.borrow().clone().unwrap_or_default();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]
+        let started_at = self.session.started_at.get() as u64;
+        let ended = match &*self.phase.borrow() {
+            Phase::Ended(reason) => *reason,
+            _ => EndReason::Finished,
+        };
+        let report = self.view.borrow().report(now(), &id, started_at, ended);
+        show(self.screen.report, Some(report));
+        let notice = "The server did not answer, so this report shows what this page has seen. What the server heard up \
+                      to here is kept there.";
+        show(self.screen.notice, Some(notice.to_owned()));
+    }
+}
+
+impl Attempt {
+    /// What a refusal of the API means, and what of it the candidate has to read.
+    fn refused(&self, error: &ApiError) -> Stop {
+        if let (Ok(inner), true) = (self.driver(), is_for_the_candidate(error)) {
+            show(inner.screen.notice, Some(error.to_string()));
+        }
+        if *error == ApiError::Over
+            && let Ok(inner) = self.driver()
+        {
+            inner.push(Event::Link(Input::Over(EndReason::Finished)));
+            return Stop::Overtaken;
+        }
+        Stop::Refused(refusal(error))
+    }
+}
+
+const fn is_for_the_candidate(error: &ApiError) -> bool {
+    matches!(error, ApiError::Invalid(_) | ApiError::Offer(_) | ApiError::Closed | ApiError::Consent)
+}
+
+/// Whether trying again can get past an error.
+const fn refusal(error: &ApiError) -> Refusal {
+    match error {
+        ApiError::Transport => Refusal::Passing(Fault::Offline),
+        ApiError::Upstream | ApiError::Internal | ApiError::Conflict => Refusal::Passing(Fault::Provider),
+        ApiError::NoRestart => Refusal::NoRestart,
+        ApiError::Busy { retry_after_s } => Refusal::Final(Fault::Busy { retry_after_s: *retry_after_s }),
+        ApiError::Invalid(_) | ApiError::Offer(_) | ApiError::Closed => Refusal::Final(Fault::Provider),
+        ApiError::Consent | ApiError::Origin | ApiError::Session | ApiError::Ticket | ApiError::Over => {
+            Refusal::Final(Fault::Refused)
+        }
+    }
+}
+
+/// The browser refused a part of the negotiation.
+fn broken(error: &BrowserError) -> Refusal {
+    leptos::logging::warn!("negotiation: {error}");
+    Refusal::Passing(Fault::Network)
+}

@@ -1,0 +1,189 @@
+//! The peer connection: microphone out, the interviewer's voice in, and `oai-events`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use serde_json::json;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    MediaStream, MediaStreamTrack, MessageEvent, RtcDataChannel, RtcIceConnectionState, RtcOfferOptions,
+    RtcPeerConnection, RtcPeerConnectionState, RtcRtpReceiver, RtcRtpSender, RtcSdpType, RtcSessionDescriptionInit,
+    RtcTrackEvent,
+};
+
+use super::mic::Mic;
+use super::{BrowserError, Listener};
+use crate::api::IceServer;
+use crate::engine::time::Epoch;
+
+/// The label of the data channel, as the provider expects it.
+const CHANNEL: &str = "oai-events";
+
+/// What a peer tells.
+#[derive(Clone, Debug)]
+pub enum PeerEvent {
+    /// Candidate pairs are being checked.
+    Checking,
+    Connected,
+    Disconnected,
+    Failed,
+    Track(MediaStream),
+    ChannelOpen,
+    Message(String),
+    ChannelClosed,
+}
+
+/// A peer connection and everything that listens to it. The microphone belongs to whoever passed it in.
+#[derive(Debug)]
+pub struct Peer {
+    pc: RtcPeerConnection,
+    channel: RtcDataChannel,
+    sender: RtcRtpSender,
+    epoch: Rc<Cell<Epoch>>,
+    listeners: Vec<Listener>,
+}
+
+impl Peer {
+    /// Makes a peer that sends `mic`. `on_event` is told the epoch that the peer had at that moment.
+    ///
+    /// # Errors
+    /// [`BrowserError::Call`] for ICE servers that the browser does not take.
+    pub fn new(
+        epoch: Epoch,
+        ice_servers: &[IceServer],
+        mic: &Mic,
+        on_event: impl Fn(Epoch, PeerEvent) + 'static,
+    ) -> Result<Self, BrowserError> {
+        let configuration = json!({ "iceServers": ice_servers, "bundlePolicy": "max-bundle" }).to_string();
+        let configuration =
+            js_sys::JSON::parse(&configuration).map_err(|error| BrowserError::from_js("RTCPeerConnection", &error))?;
+        let pc = RtcPeerConnection::new_with_configuration(configuration.unchecked_ref())
+            .map_err(|error| BrowserError::from_js("RTCPeerConnection", &error))?;
+        let sender = pc.add_track_0(mic.track(), mic.stream());
+        let channel = pc.create_data_channel(CHANNEL);
+        let mut peer = Self { pc, channel, sender, epoch: Rc::new(Cell::new(epoch)), listeners: Vec::new() };
+        peer.listen(on_event)?;
+        Ok(peer)
+    }
+
+    fn listen(&mut self, on_event: impl Fn(Epoch, PeerEvent) + 'static) -> Result<(), BrowserError> {
+        let epoch = Rc::clone(&self.epoch);
+        let tell = Rc::new(move |event| on_event(epoch.get(), event));
+        let state = {
+            let (pc, tell) = (self.pc.clone(), Rc::clone(&tell));
+            move |_: web_sys::Event| match pc.connection_state() {
+                RtcPeerConnectionState::Connected => tell(PeerEvent::Connected),
+                RtcPeerConnectionState::Disconnected => tell(PeerEvent::Disconnected),
+                RtcPeerConnectionState::Failed => tell(PeerEvent::Failed),
+                _ => {}
+            }
+        };
+        let ice = {
+            let (pc, tell) = (self.pc.clone(), Rc::clone(&tell));
+            move |_: web_sys::Event| {
+                if pc.ice_connection_state() == RtcIceConnectionState::Checking {
+                    tell(PeerEvent::Checking);
+                }
+            }
+        };
+        let track = {
+            let tell = Rc::clone(&tell);
+            move |event: RtcTrackEvent| {
+                // A far end that names no stream still gets one to be played from.
+                let stream = event.streams().get(0).dyn_into().or_else(|_| {
+                    let stream = MediaStream::new();
+                    if let Ok(stream) = &stream {
+                        stream.add_track(&event.track());
+                    }
+                    stream
+                });
+                if let Ok(stream) = stream {
+                    tell(PeerEvent::Track(stream));
+                }
+            }
+        };
+        let (open, message, close) = (Rc::clone(&tell), Rc::clone(&tell), tell);
+        self.listeners = vec![
+            Listener::new(&self.pc, "connectionstatechange", state)?,
+            Listener::new(&self.pc, "iceconnectionstatechange", ice)?,
+            Listener::new(&self.pc, "track", track)?,
+            Listener::new(&self.channel, "open", move |_: web_sys::Event| open(PeerEvent::ChannelOpen))?,
+            Listener::new(&self.channel, "message", move |event: MessageEvent| {
+                if let Some(text) = event.data().as_string() {
+                    message(PeerEvent::Message(text));
+                }
+            })?,
+            Listener::new(&self.channel, "close", move |_: web_sys::Event| close(PeerEvent::ChannelClosed))?,
+        ];
+        Ok(())
+    }
+
+    /// The peer goes on under a new epoch: an ICE restart.
+    pub fn set_epoch(&self, epoch: Epoch) {
+        self.epoch.set(epoch);
+    }
+
+    /// Makes an offer and sets it. Does not wait for candidates: the far end learns ours from our checks (RFC 8445,
+    /// section 7.3.1.3).
+    pub fn offer(&self, ice_restart: bool) -> impl Future<Output = Result<String, BrowserError>> + use<> {
+        let pc = self.pc.clone();
+        async move {
+            let options = RtcOfferOptions::new();
+            options.set_ice_restart(ice_restart);
+            let offer = JsFuture::from(pc.create_offer_with_rtc_offer_options(&options))
+                .await
+                .map_err(|error| BrowserError::from_js("createOffer", &error))?;
+            let offer: RtcSessionDescriptionInit = offer.unchecked_into();
+            JsFuture::from(pc.set_local_description(&offer))
+                .await
+                .map_err(|error| BrowserError::from_js("setLocalDescription", &error))?;
+            offer.get_sdp().ok_or(BrowserError::Missing("offer"))
+        }
+    }
+
+    /// Sets the far end's answer.
+    pub fn answer(&self, sdp: &str) -> impl Future<Output = Result<(), BrowserError>> + use<> {
+        let answer = RtcSessionDescriptionInit::new(RtcSdpType::Answer);
+        answer.set_sdp(sdp);
+        let asked = self.pc.set_remote_description(&answer);
+        async move {
+            JsFuture::from(asked).await.map_err(|error| BrowserError::from_js("setRemoteDescription", &error))?;
+            Ok(())
+        }
+    }
+
+    /// Sends another track from here on; None sends nothing. The track belongs to whoever passed it in.
+    pub fn replace_track(
+        &self,
+        track: Option<&MediaStreamTrack>,
+    ) -> impl Future<Output = Result<(), BrowserError>> + use<> {
+        let asked = self.sender.replace_track(track);
+        async move {
+            JsFuture::from(asked).await.map_err(|error| BrowserError::from_js("replaceTrack", &error))?;
+            Ok(())
+        }
+    }
+
+    /// The statistics of the inbound audio, its transport and its candidates; None before there is a receiver.
+    #[must_use]
+    pub fn stats(&self) -> Option<js_sys::Promise> {
+        let receiver: RtcRtpReceiver = self.pc.get_receivers().get(0).dyn_into().ok()?;
+        Some(receiver.get_stats())
+    }
+
+    /// The connection itself, for what only a test asks.
+    #[must_use]
+    pub const fn connection(&self) -> &RtcPeerConnection {
+        &self.pc
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Detach first: closing must not call back.
+        self.listeners.clear();
+        self.channel.close();
+        self.pc.close();
+    }
+}

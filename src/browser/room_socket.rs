@@ -1,0 +1,82 @@
+//! One WebSocket to our server: the room channel while it lives.
+
+use std::rc::Rc;
+
+use web_sys::{CloseEvent, MessageEvent, WebSocket};
+
+use super::clock::window;
+use super::{BrowserError, Listener};
+use crate::engine::protocol::room::PageMessage;
+
+/// What the socket tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketEvent {
+    Opened,
+    Text(String),
+    Closed { code: u16 },
+}
+
+/// An open or opening socket. Dropping it closes it without another word to us.
+#[derive(Debug)]
+pub struct RoomSocket {
+    socket: WebSocket,
+    listeners: Vec<Listener>,
+}
+
+impl RoomSocket {
+    /// Opens the room channel of a session. The session's cookie goes along by itself.
+    ///
+    /// # Errors
+    /// [`BrowserError`] when the address is refused, for example by the page's security policy.
+    pub fn open(session_id: &str, on_event: impl Fn(SocketEvent) + 'static) -> Result<Self, BrowserError> {
+        let id = js_sys::encode_uri_component(session_id);
+        Self::connect(&format!("{}/ws/interview?session_id={id}", origin()?), on_event)
+    }
+
+    /// Opens a socket to `url`.
+    ///
+    /// # Errors
+    /// [`BrowserError::Call`] for an address that is not valid.
+    pub fn connect(url: &str, on_event: impl Fn(SocketEvent) + 'static) -> Result<Self, BrowserError> {
+        let socket = WebSocket::new(url).map_err(|error| BrowserError::from_js("WebSocket", &error))?;
+        let on_event = Rc::new(on_event);
+        let (opened, told) = (Rc::clone(&on_event), Rc::clone(&on_event));
+        let listeners = vec![
+            Listener::new(&socket, "open", move |_: web_sys::Event| opened(SocketEvent::Opened))?,
+            Listener::new(&socket, "message", move |event: MessageEvent| {
+                if let Some(text) = event.data().as_string() {
+                    told(SocketEvent::Text(text));
+                }
+            })?,
+            // An `error` is always followed by a `close`, and says nothing more.
+            Listener::new(&socket, "close", move |event: CloseEvent| {
+                on_event(SocketEvent::Closed { code: event.code() });
+            })?,
+        ];
+        Ok(Self { socket, listeners })
+    }
+
+    /// Says something. Returns whether the socket took it.
+    #[must_use]
+    pub fn say(&self, message: &PageMessage) -> bool {
+        if self.socket.ready_state() != WebSocket::OPEN {
+            return false;
+        }
+        serde_json::to_string(message).is_ok_and(|text| self.socket.send_with_str(&text).is_ok())
+    }
+}
+
+impl Drop for RoomSocket {
+    fn drop(&mut self) {
+        self.listeners.clear();
+        _ = self.socket.close();
+    }
+}
+
+/// This page's server, as a WebSocket origin.
+fn origin() -> Result<String, BrowserError> {
+    let location = window()?.location();
+    let refused = |error| BrowserError::from_js("location", &error);
+    let scheme = if location.protocol().map_err(refused)? == "https:" { "wss" } else { "ws" };
+    Ok(format!("{scheme}://{}", location.host().map_err(refused)?))
+}

@@ -1,0 +1,438 @@
+//! The connection policy of one page, as a state machine without I/O.
+//!
+//! Feed [`Input`]s in with the time they happened, drain [`Command`]s, and send [`Input::Timeout`] at
+//! [`Link::poll_timeout`]. Commands are recipes: the shell performs a whole one and reports how far it came.
+
+mod policy;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+pub use policy::Policy;
+
+use super::progress::{Progress, Reach};
+use super::steps::{Step, Steps};
+use super::watchdog::{Flow, Sample, Watchdog};
+use super::{Fault, Phase, Route};
+use crate::engine::interview::EndReason;
+use crate::engine::time::{Epoch, Tick};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The candidate begins, or tries again after a fault.
+    Start,
+    Reached(Epoch, Reach),
+    Refused(Epoch, Refusal),
+    Ice(Epoch, Ice),
+    Packets(Epoch, Sample),
+    /// The provider's sound starts or stops.
+    Sounding(bool),
+    /// `oai-events` closed under a running call: the provider hung up.
+    ChannelClosed(Epoch),
+    Online,
+    Offline,
+    /// The room channel is closed for good.
+    RoomClosed(Fault),
+    /// The server says that the interview is over.
+    Over(EndReason),
+    /// The candidate ends the interview.
+    Leave,
+    /// The report is here, or will not come.
+    Reported(bool),
+    Timeout,
+}
+
+/// What the ICE agent says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ice {
+    Connected,
+    Disconnected,
+    Failed,
+}
+
+/// Why a recipe stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It will not become valid by trying again.
+    Final(Fault),
+    /// Another attempt may get past it.
+    Passing(Fault),
+    /// The provider cannot restart ICE: only a new call helps.
+    NoRestart,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Microphone, readiness, ticket, offer, exchange, answer. Reports [`Reach`] by [`Reach`], or a [`Refusal`].
+    Open(Epoch, Route),
+    /// Ticket, offer with `iceRestart`, exchange with `restart`, answer: on the peer that is there.
+    RestartIce(Epoch),
+    Close(Epoch),
+    Show(Phase),
+    /// Get the report and answer [`Input::Reported`].
+    Report(Ask),
+}
+
+/// Where a report comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// End the interview and take its report.
+    Finish,
+    /// The interview is over already.
+    Read,
+    /// The server cannot be reached: what this page has seen.
+    Page,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Nothing is open: in the lobby, or after a fault.
+    Idle,
+    /// `connect_by` bounds the first connection as a whole; a repair is bounded by its waits.
+    Opening {
+        connect_by: Option<Tick>,
+    },
+    Live {
+        since: Tick,
+    },
+    Wobbling {
+        since: Tick,
+        until: Tick,
+        then: Mend,
+    },
+    Restarting {
+        until: Tick,
+    },
+    Waiting {
+        until: Tick,
+        connect_by: Option<Tick>,
+    },
+    Ending {
+        until: Tick,
+        reason: EndReason,
+    },
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mend {
+    Restart,
+    Reopen,
+}
+
+/// The connection of one page.
+#[derive(Debug)]
+pub struct Link {
+    state: State,
+    epoch: Epoch,
+    /// Attempts that failed since the last steady call.
+    failures: usize,
+    /// ICE restarts since the last steady call.
+    restarts: u32,
+    restarts_in_all: u32,
+    /// A ticket was given once: there is something to finish and to report.
+    session: bool,
+    connect: Duration,
+    policy: Policy,
+    progress: Progress,
+    watchdog: Watchdog,
+    out: VecDeque<Command>,
+}
+
+impl Link {
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            state: State::Idle,
+            epoch: Epoch::default(),
+            failures: 0,
+            restarts: 0,
+            restarts_in_all: 0,
+            session: false,
+            connect: policy.connect,
+            policy,
+            progress: Progress::default(),
+            watchdog: Watchdog::default(),
+            out: VecDeque::new(),
+        }
+    }
+
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.out.pop_front()
+    }
+
+    /// When to send [`Input::Timeout`]. None only where nothing is waited for.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Tick> {
+        match self.state {
+            State::Idle | State::Live { .. } | State::Ended => None,
+            State::Opening { connect_by } => {
+                let step = self.progress.step().map(|(step, since)| since.after(self.policy.limit(step)));
+                connect_by.into_iter().chain(step).min()
+            }
+            State::Wobbling { until, .. }
+            | State::Restarting { until }
+            | State::Waiting { until, .. }
+            | State::Ending { until, .. } => Some(until),
+        }
+    }
+
+    /// The steps of the latest attempt.
+    #[must_use]
+    pub const fn steps(&self) -> &Steps {
+        self.progress.steps()
+    }
+
+    /// Milliseconds from `createOffer` to a connected peer, of the latest attempt.
+    #[must_use]
+    pub fn negotiation_ms(&self) -> Option<f64> {
+        self.progress.negotiation_ms()
+    }
+
+    /// How often ICE was restarted since the page was opened.
+    #[must_use]
+    pub const fn ice_restarts(&self) -> u32 {
+        self.restarts_in_all
+    }
+
+    /// Whether a peer may exist: its statistics are worth a look.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(
+            self.state,
+            State::Opening { .. } | State::Live { .. } | State::Wobbling { .. } | State::Restarting { .. }
+        )
+    }
+
+    /// Takes one input. Whatever carries an older epoch is ignored here, once.
+    pub fn handle(&mut self, now: Tick, input: Input) {
+        if self.is_stale(&input) {
+            return;
+        }
+        match (self.state, input) {
+            (State::Ended, _) => {}
+            (State::Ending { reason, .. }, Input::Reported(true)) => self.finish(reason),
+            (State::Ending { reason, .. }, Input::Reported(false)) => self.report_from_page(reason),
+            (State::Ending { until, reason }, Input::Timeout) if until <= now => self.report_from_page(reason),
+            (State::Ending { .. }, _) => {}
+            (_, Input::Over(reason)) if self.session => self.wind_up(now, reason, Ask::Read),
+            (_, Input::Leave) if self.session => self.wind_up(now, EndReason::Finished, Ask::Finish),
+            (State::Idle, Input::Start) => self.begin(now),
+            (State::Idle, _) => {}
+            (_, Input::Leave) => self.give_up(Phase::Lobby),
+            (_, Input::RoomClosed(fault) | Input::Refused(_, Refusal::Final(fault))) => self.fail(fault),
+            (State::Opening { .. }, Input::Reached(_, reach)) => self.reach(now, reach),
+            (State::Opening { .. }, Input::Packets(_, sample)) if sample.received > 0 => {
+                self.reach(now, Reach::FirstPacket);
+            }
+            (State::Opening { .. }, Input::Ice(_, Ice::Failed)) => self.reopen(now, Fault::Network),
+            (State::Opening { .. }, Input::Refused(_, Refusal::Passing(fault))) => self.reopen(now, fault),
+            (State::Opening { connect_by }, Input::Timeout) if self.poll_timeout() <= Some(now) => {
+                self.overdue(now, connect_by);
+            }
+            (State::Live { .. } | State::Wobbling { .. } | State::Restarting { .. }, Input::Packets(_, sample)) => {
+                self.watch(now, sample);
+            }
+            (_, Input::Sounding(sounding)) => self.watchdog.set_sounding(sounding),
+            (State::Live { since }, Input::Ice(_, Ice::Disconnected) | Input::Offline) => {
+                self.state = State::Wobbling { since, until: now.after(self.policy.grace), then: Mend::Restart };
+            }
+            (State::Wobbling { since, then: Mend::Restart, .. }, Input::Ice(_, Ice::Connected) | Input::Online) => {
+                self.state = State::Live { since };
+            }
+            (State::Live { since } | State::Wobbling { since, .. }, Input::Ice(_, Ice::Failed)) => {
+                self.settle(now, since);
+                self.restart(now);
+            }
+            (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_)) => {
+                // The end of the interview closes it too, and says so on the room channel in the same moment.
+                self.state = State::Wobbling { since, until: now.after(self.policy.hangup), then: Mend::Reopen };
+            }
+            (State::Wobbling { since, until, then }, Input::Timeout) if until <= now => {
+                self.settle(now, since);
+                match then {
+                    Mend::Restart => self.restart(now),
+                    Mend::Reopen => self.reopen(now, Fault::Provider),
+                }
+            }
+            (State::Restarting { .. }, Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_)) => {
+                self.reopen(now, Fault::Network);
+            }
+            (State::Restarting { until }, Input::Timeout) if until <= now => self.restart(now),
+            (State::Waiting { until, connect_by }, Input::Timeout) if until <= now => self.open(now, connect_by),
+            (State::Waiting { connect_by, .. }, Input::Online) => self.open(now, connect_by),
+            // Late or repeated, or a refusal of a restart that waits for its deadline, so that a server which refuses
+            // at once is not hammered.
+            (
+                _,
+                Input::Start
+                | Input::Reached(..)
+                | Input::Refused(..)
+                | Input::Ice(..)
+                | Input::Packets(..)
+                | Input::ChannelClosed(_)
+                | Input::Online
+                | Input::Offline
+                | Input::Over(_)
+                | Input::Reported(_)
+                | Input::Timeout,
+            ) => {}
+        }
+    }
+
+    fn is_stale(&self, input: &Input) -> bool {
+        match input {
+            Input::Reached(epoch, _)
+            | Input::Refused(epoch, _)
+            | Input::Ice(epoch, _)
+            | Input::Packets(epoch, _)
+            | Input::ChannelClosed(epoch) => *epoch != self.epoch,
+            Input::Start
+            | Input::Sounding(_)
+            | Input::Online
+            | Input::Offline
+            | Input::RoomClosed(_)
+            | Input::Over(_)
+            | Input::Leave
+            | Input::Reported(_)
+            | Input::Timeout => false,
+        }
+    }
+
+    fn begin(&mut self, now: Tick) {
+        self.failures = 0;
+        self.restarts = 0;
+        self.out.push_back(Command::Show(Phase::Connecting));
+        self.open(now, Some(now.after(self.connect)));
+    }
+
+    fn open(&mut self, now: Tick, connect_by: Option<Tick>) {
+        self.progress = Progress::begin(now);
+        self.watchdog.reset();
+        self.state = State::Opening { connect_by };
+        self.out.push_back(Command::Open(self.epoch, self.policy.route(self.failures)));
+    }
+
+    fn reach(&mut self, now: Tick, reach: Reach) {
+        match reach {
+            Reach::ApiReady { connect_timeout_ms, continuous } => {
+                self.connect = Duration::from_millis(connect_timeout_ms.into());
+                self.watchdog.set_continuous(continuous);
+            }
+            Reach::TicketGiven => self.session = true,
+            _ => {}
+        }
+        if self.progress.reach(now, reach) {
+            self.live(now);
+        }
+    }
+
+    fn live(&mut self, now: Tick) {
+        self.watchdog.reset();
+        self.state = State::Live { since: now };
+        self.out.push_back(Command::Show(Phase::Live));
+    }
+
+    fn watch(&mut self, now: Tick, sample: Sample) {
+        match (self.watchdog.judge(sample), self.state) {
+            (Flow::Moving, State::Wobbling { since, then: Mend::Restart, .. }) => self.state = State::Live { since },
+            (Flow::Moving, State::Restarting { .. }) => self.live(now),
+            (Flow::Stalled, State::Live { since } | State::Wobbling { since, then: Mend::Restart, .. }) => {
+                self.settle(now, since);
+                self.restart(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Only a call that was live for some time starts the counts anew: a flapping one runs out of attempts.
+    fn settle(&mut self, now: Tick, since: Tick) {
+        if now.since(since) >= self.policy.steady {
+            self.failures = 0;
+            self.restarts = 0;
+        }
+    }
+
+    fn restart(&mut self, now: Tick) {
+        if self.restarts >= self.policy.restarts {
+            return self.reopen(now, Fault::Network);
+        }
+        self.restarts += 1;
+        self.restarts_in_all += 1;
+        // The peer stays, but what the attempt before this one still reports is stale.
+        self.epoch = self.epoch.next();
+        self.watchdog.reset();
+        self.state = State::Restarting { until: now.after(self.policy.restart) };
+        self.out.extend([Command::Show(Phase::Recovering), Command::RestartIce(self.epoch)]);
+    }
+
+    fn overdue(&mut self, now: Tick, connect_by: Option<Tick>) {
+        if connect_by.is_some_and(|by| by <= now) {
+            return self.fail(Fault::TimedOut);
+        }
+        match self.progress.step().map(|(step, _)| step) {
+            Some(Step::Microphone) => self.fail(Fault::Microphone),
+            Some(Step::Api | Step::Session) => self.reopen(now, Fault::Offline),
+            Some(Step::WebRtc | Step::Audio) | None => self.reopen(now, Fault::Network),
+        }
+    }
+
+    /// Tries again with a new peer on the same session, after a wait, or gives up with `fault`.
+    fn reopen(&mut self, now: Tick, fault: Fault) {
+        let connect_by = match self.state {
+            State::Opening { connect_by } => connect_by,
+            _ => None,
+        };
+        let waits = self.policy.waits(connect_by.is_some());
+        let until = waits.get(self.failures).map(|wait| now.after(*wait));
+        let Some(until) = until.filter(|until| connect_by.is_none_or(|by| *until < by)) else {
+            return self.fail(fault);
+        };
+        self.failures += 1;
+        self.restarts = 0;
+        self.close();
+        self.state = State::Waiting { until, connect_by };
+        if connect_by.is_none() {
+            self.out.push_back(Command::Show(Phase::Recovering));
+        }
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.progress.fail();
+        self.give_up(Phase::Failed(fault));
+    }
+
+    fn give_up(&mut self, phase: Phase) {
+        self.close();
+        self.state = State::Idle;
+        self.out.push_back(Command::Show(phase));
+    }
+
+    fn wind_up(&mut self, now: Tick, reason: EndReason, ask: Ask) {
+        self.close();
+        self.state = State::Ending { until: now.after(self.policy.report), reason };
+        self.out.extend([Command::Show(Phase::Ending), Command::Report(ask)]);
+    }
+
+    fn report_from_page(&mut self, reason: EndReason) {
+        self.out.push_back(Command::Report(Ask::Page));
+        self.finish(reason);
+    }
+
+    fn finish(&mut self, reason: EndReason) {
+        self.state = State::Ended;
+        self.out.push_back(Command::Show(Phase::Ended(reason)));
+    }
+
+    /// Drops what is open and retires its epoch, so that its remaining callbacks are stale.
+    fn close(&mut self) {
+        if self.is_open() {
+            self.out.push_back(Command::Close(self.epoch));
+            self.epoch = self.epoch.next();
+        }
+    }
+}

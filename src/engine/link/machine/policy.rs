@@ -1,0 +1,75 @@
+//! The numbers of the connection policy.
+
+use std::time::Duration;
+
+use super::super::Route;
+use super::super::steps::Step;
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+const FIRST_WAITS: [Duration; 2] = [ms(300), ms(1_000)];
+const REPAIR_WAITS: [Duration; 7] = [ms(0), ms(500), ms(1_000), ms(2_000), ms(4_000), ms(8_000), ms(15_000)];
+
+/// How long things may take, and how often they are tried.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Connecting as a whole, until the server says otherwise.
+    pub connect: Duration,
+    /// How long ICE may stay `disconnected`, with no packet to prove it wrong, before it is restarted.
+    pub grace: Duration,
+    /// How long a closed data channel may wait for the word that the interview is over.
+    pub hangup: Duration,
+    /// One ICE restart. Over a live path it takes 72 to 230 ms.
+    pub restart: Duration,
+    /// ICE restarts in a row (S003-15).
+    pub restarts: u32,
+    /// A call that was live for so long starts the counts anew.
+    pub steady: Duration,
+    /// Getting the report.
+    pub report: Duration,
+    /// Waits before the next attempt of the first connection. Running off the end gives up.
+    pub first_waits: &'static [Duration],
+    /// The same for the repair of a call that was live once.
+    pub repair_waits: &'static [Duration],
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            connect: ms(30_000),
+            grace: ms(2_000),
+            hangup: ms(1_000),
+            restart: ms(1_500),
+            restarts: 3,
+            steady: ms(5_000),
+            report: ms(6_000),
+            first_waits: &FIRST_WAITS,
+            repair_waits: &REPAIR_WAITS,
+        }
+    }
+}
+
+impl Policy {
+    /// How long a step may take. A prompt waits for a person, so the microphone has nearly all the time there is.
+    #[must_use]
+    pub const fn limit(&self, step: Step) -> Duration {
+        match step {
+            Step::Microphone => ms(25_000),
+            Step::Api | Step::Session => ms(6_000),
+            Step::WebRtc => ms(8_000),
+            Step::Audio => ms(5_000),
+        }
+    }
+
+    /// The route of the attempt after so many failed ones.
+    #[must_use]
+    pub const fn route(&self, _failures: usize) -> Route {
+        Route::Direct
+    }
+
+    pub(super) const fn waits(&self, first: bool) -> &'static [Duration] {
+        if first { self.first_waits } else { self.repair_waits }
+    }
+}

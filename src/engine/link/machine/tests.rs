@@ -1,0 +1,336 @@
+use super::*;
+
+const API: Reach = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
+/// All reports of an attempt that works, but for the first packet.
+const GOOD: [Reach; 11] = [
+    Reach::MicGranted,
+    API,
+    Reach::TicketGiven,
+    Reach::PeerCreated,
+    Reach::OfferSent,
+    Reach::AnswerReceived,
+    Reach::AnswerSet,
+    Reach::Candidates,
+    Reach::Connected,
+    Reach::ChannelOpen,
+    Reach::ProviderReady,
+];
+
+/// A link on a virtual clock. Time moves only when a test says so.
+struct Sim {
+    now: Tick,
+    link: Link,
+    packets: u64,
+}
+
+impl Sim {
+    fn new() -> Self {
+        Self { now: Tick::ZERO, link: Link::new(Policy::default()), packets: 0 }
+    }
+
+    fn send(&mut self, input: Input) -> Vec<Command> {
+        self.link.handle(self.now, input);
+        std::iter::from_fn(|| self.link.poll_command()).collect()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.link.epoch
+    }
+
+    /// Jumps to the next deadline and returns what it caused.
+    fn skip(&mut self) -> Vec<Command> {
+        self.now = self.link.poll_timeout().expect("a deadline is armed");
+        self.send(Input::Timeout)
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now = self.now.after(Duration::from_millis(ms));
+    }
+
+    /// Polls every 50 ms for `ms`, with or without packets, and returns what it caused.
+    fn poll(&mut self, ms: u64, moving: bool) -> Vec<Command> {
+        let mut all = Vec::new();
+        for _ in 0..ms / 50 {
+            self.pass(50);
+            self.packets += if moving { 2 } else { 0 };
+            let sample = Sample { at: self.now, received: self.packets, responses: 0 };
+            all.extend(self.send(Input::Packets(self.epoch(), sample)));
+        }
+        all
+    }
+
+    fn connect(&mut self) -> Vec<Command> {
+        let epoch = self.epoch();
+        let mut all: Vec<_> = GOOD.into_iter().flat_map(|reach| self.send(Input::Reached(epoch, reach))).collect();
+        all.extend(self.poll(50, true));
+        all
+    }
+
+    fn live() -> Self {
+        let mut sim = Self::new();
+        sim.send(Input::Start);
+        assert_eq!(sim.connect(), [Command::Show(Phase::Live)]);
+        assert!(sim.poll(50, true).is_empty());
+        sim
+    }
+}
+
+#[test]
+fn five_steps_lead_from_start_to_live() {
+    let mut sim = Sim::new();
+    assert_eq!(sim.send(Input::Start), [Command::Show(Phase::Connecting), Command::Open(Epoch(0), Route::Direct)]);
+    assert_eq!(sim.connect(), [Command::Show(Phase::Live)]);
+    assert_eq!(sim.link.poll_timeout(), None);
+}
+
+/// S003-20: a negotiation takes 8 s at the most.
+#[test]
+fn a_negotiation_is_given_up_after_eight_seconds() {
+    let mut sim = Sim::new();
+    sim.send(Input::Start);
+    for reach in [Reach::MicGranted, API, Reach::TicketGiven] {
+        sim.send(Input::Reached(Epoch(0), reach));
+    }
+    assert_eq!(sim.skip(), [Command::Close(Epoch(0))]);
+    assert_eq!(sim.now, Tick::from_ms(8_000));
+}
+
+/// S001-05: nothing hangs. With a server that never answers it takes less than the 30 s, then there is a reason.
+#[test]
+fn connecting_ends_within_thirty_seconds_whatever_hangs() {
+    for reached in 0..GOOD.len() {
+        let mut sim = Sim::new();
+        sim.send(Input::Start);
+        let fault = loop {
+            for reach in &GOOD[..reached] {
+                sim.send(Input::Reached(sim.epoch(), *reach));
+            }
+            if let Some(Command::Show(Phase::Failed(fault))) = sim.skip().last() {
+                break *fault;
+            }
+        };
+        assert!(sim.now <= Tick::from_ms(30_000), "{reached}: {:?}", sim.now);
+        assert_eq!(sim.link.poll_timeout(), None, "{reached}: {fault:?}");
+        assert_eq!(sim.send(Input::Start).len(), 2, "it can be tried again");
+    }
+}
+
+#[test]
+fn the_servers_limit_for_connecting_holds_from_the_next_start() {
+    let mut sim = Sim::new();
+    sim.send(Input::Start);
+    sim.send(Input::Reached(Epoch(0), Reach::MicGranted));
+    sim.send(Input::Reached(Epoch(0), Reach::ApiReady { connect_timeout_ms: 4_000, continuous: false }));
+    sim.send(Input::Refused(Epoch(0), Refusal::Final(Fault::Provider)));
+    sim.send(Input::Start);
+    assert_eq!(sim.skip().last(), Some(&Command::Show(Phase::Failed(Fault::TimedOut))));
+    assert_eq!(sim.now, Tick::from_ms(4_000));
+}
+
+#[test]
+fn a_short_ice_dip_heals_without_a_restart() {
+    let mut sim = Sim::live();
+    assert!(sim.send(Input::Ice(Epoch(0), Ice::Disconnected)).is_empty());
+    assert!(sim.send(Input::Ice(Epoch(0), Ice::Connected)).is_empty());
+    assert_eq!(sim.link.poll_timeout(), None);
+    assert!(sim.send(Input::Offline).is_empty());
+    assert!(sim.poll(100, true).is_empty(), "packets prove it wrong");
+    assert_eq!(sim.link.poll_timeout(), None);
+}
+
+/// S003-14: the path is mended without the candidate.
+#[test]
+fn a_silent_path_restarts_ice_after_300_ms_and_packets_bring_it_back() {
+    let mut sim = Sim::live();
+    sim.poll(1_000, true);
+    assert!(sim.poll(250, false).is_empty());
+    assert_eq!(sim.poll(50, false), [Command::Show(Phase::Recovering), Command::RestartIce(Epoch(1))]);
+    sim.poll(50, false);
+    assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
+    assert_eq!(sim.link.ice_restarts(), 1);
+}
+
+/// S003-15, S003-16, S003-28: three restarts, then a new call on the same session, all within 6 s.
+#[test]
+fn three_restarts_are_followed_by_a_new_call() {
+    let mut sim = Sim::live();
+    sim.poll(300, false);
+    let from = sim.now;
+    assert_eq!(sim.skip()[1], Command::RestartIce(Epoch(2)));
+    assert_eq!(sim.skip()[1], Command::RestartIce(Epoch(3)));
+    assert_eq!(sim.skip(), [Command::Close(Epoch(3)), Command::Show(Phase::Recovering)]);
+    assert_eq!(sim.skip(), [Command::Open(Epoch(4), Route::Direct)]);
+    assert!(sim.now.since(from) < Duration::from_secs(6), "{:?}", sim.now.since(from));
+    assert_eq!(sim.connect(), [Command::Show(Phase::Live)]);
+}
+
+#[test]
+fn a_provider_that_cannot_restart_gets_a_new_call_at_once() {
+    let mut sim = Sim::live();
+    sim.poll(300, false);
+    let out = sim.send(Input::Refused(Epoch(1), Refusal::NoRestart));
+    assert_eq!(out, [Command::Close(Epoch(1)), Command::Show(Phase::Recovering)]);
+    let before = sim.now;
+    assert_eq!(sim.skip(), [Command::Open(Epoch(2), Route::Direct)]);
+    assert_eq!(sim.now, before);
+}
+
+#[test]
+fn a_server_that_refuses_a_restart_at_once_is_not_hammered() {
+    let mut sim = Sim::live();
+    sim.poll(300, false);
+    let armed = sim.link.poll_timeout();
+    assert_eq!(sim.epoch(), Epoch(1));
+    assert!(sim.send(Input::Refused(Epoch(1), Refusal::Passing(Fault::Offline))).is_empty());
+    assert_eq!(sim.link.poll_timeout(), armed);
+}
+
+#[test]
+fn a_refusal_is_retried_only_when_that_can_help() {
+    let table = [
+        (Refusal::Final(Fault::Refused), Some(Command::Show(Phase::Failed(Fault::Refused)))),
+        (Refusal::Passing(Fault::Offline), Some(Command::Close(Epoch(0)))),
+    ];
+    for (refusal, expected) in table {
+        let mut sim = Sim::new();
+        sim.send(Input::Start);
+        assert_eq!(sim.send(Input::Refused(Epoch(0), refusal)).pop(), expected, "{refusal:?}");
+    }
+}
+
+/// A flapping line must run out of attempts: a short success in between does not start the count anew.
+#[test]
+fn only_a_steady_call_forgets_the_failures_before_it() {
+    for (lived_ms, gives_up) in [(1_000, true), (6_000, false)] {
+        let mut sim = Sim::live();
+        let mut failed = false;
+        for _ in 0..12 {
+            sim.poll(lived_ms, true);
+            sim.send(Input::ChannelClosed(sim.epoch()));
+            failed |= sim.skip().iter().any(|it| matches!(it, Command::Show(Phase::Failed(_))));
+            if failed {
+                break;
+            }
+            sim.skip();
+            sim.connect();
+        }
+        assert_eq!(failed, gives_up, "{lived_ms}");
+    }
+}
+
+#[test]
+fn what_an_abandoned_attempt_still_says_is_ignored() {
+    let mut sim = Sim::new();
+    sim.send(Input::Start);
+    sim.send(Input::Ice(Epoch(0), Ice::Failed));
+    let armed = sim.link.poll_timeout();
+    assert!(sim.send(Input::Refused(Epoch(0), Refusal::Passing(Fault::Network))).is_empty());
+    assert!(sim.send(Input::Reached(Epoch(0), Reach::MicGranted)).is_empty());
+    assert_eq!(sim.link.poll_timeout(), armed, "one fault with many symptoms costs one attempt");
+}
+
+/// A hidden tab polls once a second, later once a minute: that never ends anything.
+#[test]
+fn late_polls_are_not_a_stall() {
+    let mut sim = Sim::live();
+    for gap in [1_000, 1_000, 60_000, 60_000] {
+        sim.pass(gap);
+        sim.packets += gap / 20;
+        let sample = Sample { at: sim.now, received: sim.packets, responses: 0 };
+        assert!(sim.send(Input::Packets(Epoch(0), sample)).is_empty(), "{gap}");
+    }
+}
+
+#[test]
+fn leaving_frees_the_call_at_once_and_the_report_follows() {
+    let mut sim = Sim::live();
+    assert_eq!(
+        sim.send(Input::Leave),
+        [Command::Close(Epoch(0)), Command::Show(Phase::Ending), Command::Report(Ask::Finish)]
+    );
+    assert_eq!(sim.send(Input::Reported(true)), [Command::Show(Phase::Ended(EndReason::Finished))]);
+    assert!(sim.send(Input::Start).is_empty());
+}
+
+#[test]
+fn without_the_server_the_report_is_what_the_page_has() {
+    for unreachable in [Input::Reported(false), Input::Timeout] {
+        let mut sim = Sim::live();
+        sim.send(Input::Over(EndReason::TimeUp));
+        if unreachable == Input::Timeout {
+            sim.now = sim.link.poll_timeout().expect("the report is waited for, but not for ever");
+        }
+        let expected = [Command::Report(Ask::Page), Command::Show(Phase::Ended(EndReason::TimeUp))];
+        assert_eq!(sim.send(unreachable), expected);
+    }
+}
+
+#[test]
+fn leaving_before_there_is_a_session_goes_back_to_the_lobby() {
+    let mut sim = Sim::new();
+    sim.send(Input::Start);
+    assert_eq!(sim.send(Input::Leave), [Command::Close(Epoch(0)), Command::Show(Phase::Lobby)]);
+    assert!(sim.send(Input::Leave).is_empty());
+}
+
+#[test]
+fn another_tab_takes_the_room() {
+    let mut sim = Sim::live();
+    let out = sim.send(Input::RoomClosed(Fault::Replaced));
+    assert_eq!(out, [Command::Close(Epoch(0)), Command::Show(Phase::Failed(Fault::Replaced))]);
+    assert_eq!(sim.send(Input::Start).last(), Some(&Command::Open(Epoch(1), Route::Direct)));
+}
+
+/// Whatever happens: a state that waits for something has a deadline, and there is at most one peer.
+#[test]
+fn no_reachable_state_waits_for_ever_and_no_two_peers_are_open() {
+    let menu = |epoch, sample| {
+        [
+            Input::Start,
+            Input::Ice(epoch, Ice::Connected),
+            Input::Ice(epoch, Ice::Disconnected),
+            Input::Ice(epoch, Ice::Failed),
+            Input::Refused(epoch, Refusal::Passing(Fault::Network)),
+            Input::Refused(epoch, Refusal::NoRestart),
+            Input::Packets(epoch, sample),
+            Input::ChannelClosed(epoch),
+            Input::Offline,
+            Input::Online,
+            Input::Timeout,
+            Input::Timeout,
+        ]
+    };
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    for walk in 0..2_000 {
+        let mut sim = Sim::new();
+        let mut open: Option<Epoch> = None;
+        sim.send(Input::Start);
+        open.replace(Epoch(0));
+        for _ in 0..60 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let sample = Sample { at: sim.now, received: seed % 50, responses: 0 };
+            let menu = menu(sim.epoch(), sample);
+            let reach = usize::try_from(seed >> 32).unwrap_or(0) % 40;
+            let input = match GOOD.get(reach) {
+                Some(reach) => Input::Reached(sim.epoch(), *reach),
+                None => menu[reach % menu.len()],
+            };
+            if let (Input::Timeout, Some(at)) = (input, sim.link.poll_timeout()) {
+                sim.now = at.max(sim.now);
+            }
+            sim.pass(20);
+            for command in sim.send(input) {
+                match command {
+                    Command::Open(epoch, _) => assert_eq!(open.replace(epoch), None, "walk {walk}: two peers"),
+                    Command::RestartIce(epoch) => assert!(open.replace(epoch).is_some(), "walk {walk}: no peer"),
+                    Command::Close(epoch) => assert_eq!(open.take(), Some(epoch), "walk {walk}: closes another"),
+                    Command::Show(_) | Command::Report(_) => {}
+                }
+            }
+            let settled = matches!(sim.link.state, State::Idle | State::Live { .. } | State::Ended);
+            assert_eq!(sim.link.poll_timeout().is_none(), settled, "walk {walk}: {:?}", sim.link.state);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! How far one attempt to connect has come: which step is under way, since when, and what was reached.
+
+use super::steps::{Step, StepState, Steps, SubStep};
+use crate::engine::time::Tick;
+
+/// What an attempt reports as it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    MicGranted,
+    /// Server and provider are ready.
+    ApiReady {
+        /// What connecting may take as a whole.
+        connect_timeout_ms: u32,
+        /// The provider sends RTP without pause.
+        continuous: bool,
+    },
+    TicketGiven,
+    PeerCreated,
+    OfferSent,
+    AnswerReceived,
+    AnswerSet,
+    /// Candidate pairs are being checked.
+    Candidates,
+    Connected,
+    /// `oai-events` is open.
+    ChannelOpen,
+    /// `session.created` was seen, on whichever way.
+    ProviderReady,
+    FirstPacket,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    steps: Steps,
+    began: Tick,
+    /// The step under way, and since when. None before the first attempt and after the last step.
+    step: Option<(Step, Tick)>,
+    mic: bool,
+    api: bool,
+    ticket: bool,
+    answer: bool,
+    connected: bool,
+    channel: bool,
+    provider: bool,
+    packet: bool,
+}
+
+impl Progress {
+    /// An attempt that begins now.
+    #[must_use]
+    pub fn begin(now: Tick) -> Self {
+        let mut progress = Self { began: now, ..Self::default() };
+        progress.mark(now, SubStep::Started);
+        progress.enter(now, Step::Microphone);
+        progress
+    }
+
+    #[must_use]
+    pub const fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// The step under way and when it began.
+    #[must_use]
+    pub const fn step(&self) -> Option<(Step, Tick)> {
+        self.step
+    }
+
+    /// Notes what was reached. Returns whether the attempt is complete.
+    pub fn reach(&mut self, now: Tick, reach: Reach) -> bool {
+        match reach {
+            Reach::MicGranted => self.mic = true,
+            Reach::ApiReady { .. } => self.api = true,
+            Reach::TicketGiven => self.ticket = true,
+            Reach::PeerCreated => self.mark(now, SubStep::PeerCreated),
+            Reach::OfferSent => self.mark(now, SubStep::OfferSent),
+            Reach::AnswerReceived => self.mark(now, SubStep::AnswerReceived),
+            Reach::AnswerSet => {
+                self.answer = true;
+                self.mark(now, SubStep::AnswerSet);
+            }
+            Reach::Candidates => self.mark(now, SubStep::Candidates),
+            Reach::Connected => {
+                self.connected = true;
+                self.mark(now, SubStep::Connected);
+            }
+            Reach::ChannelOpen => self.channel = true,
+            Reach::ProviderReady => self.provider = true,
+            Reach::FirstPacket => {
+                self.packet = true;
+                self.mark(now, SubStep::Streaming);
+            }
+        }
+        while let Some((step, since)) = self.step.filter(|(step, _)| self.is_done(*step)) {
+            self.steps.set(step, StepState::Done { ms: millis(since, now) });
+            self.step = None;
+            if let Some(next) = Step::ALL.into_iter().find(|next| *next > step) {
+                self.enter(now, next);
+            }
+        }
+        self.step.is_none()
+    }
+
+    /// Marks the step under way as failed.
+    pub fn fail(&mut self) {
+        if let Some((step, _)) = self.step.take() {
+            self.steps.set(step, StepState::Failed);
+        }
+    }
+
+    /// Milliseconds from `createOffer` to a connected peer.
+    #[must_use]
+    pub fn negotiation_ms(&self) -> Option<f64> {
+        let from = self.steps.reached_ms(SubStep::PeerCreated)?;
+        Some(f64::from(self.steps.reached_ms(SubStep::Connected)?.saturating_sub(from)))
+    }
+
+    fn is_done(&self, step: Step) -> bool {
+        match step {
+            Step::Microphone => self.mic,
+            Step::Api => self.api,
+            Step::Session => self.ticket,
+            Step::WebRtc => self.answer && self.connected,
+            Step::Audio => self.channel && self.provider && self.packet,
+        }
+    }
+
+    fn enter(&mut self, now: Tick, step: Step) {
+        self.step = Some((step, now));
+        self.steps.set(step, StepState::Active);
+    }
+
+    fn mark(&mut self, now: Tick, sub: SubStep) {
+        self.steps.mark(sub, millis(self.began, now));
+    }
+}
+
+fn millis(from: Tick, to: Tick) -> u32 {
+    u32::try_from(to.since(from).as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S001-28: five steps, one after the other, though the browser tells things in an order of its own.
+    #[test]
+    fn steps_finish_in_order_whatever_order_things_happen_in() {
+        let mut progress = Progress::begin(Tick::ZERO);
+        let api = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
+        for (ms, reach) in [
+            (5, Reach::MicGranted),
+            (9, api),
+            (20, Reach::TicketGiven),
+            (21, Reach::PeerCreated),
+            (30, Reach::ChannelOpen),
+            (31, Reach::ProviderReady),
+            (32, Reach::Connected),
+        ] {
+            assert!(!progress.reach(Tick::from_ms(ms), reach), "{reach:?}");
+        }
+        assert_eq!(progress.step(), Some((Step::WebRtc, Tick::from_ms(20))));
+        assert!(!progress.reach(Tick::from_ms(40), Reach::AnswerSet));
+        assert_eq!(progress.steps().state(Step::WebRtc), StepState::Done { ms: 20 });
+        assert_eq!(progress.steps().state(Step::Audio), StepState::Active);
+        assert!(progress.reach(Tick::from_ms(45), Reach::FirstPacket));
+        assert_eq!(progress.steps().state(Step::Audio), StepState::Done { ms: 5 });
+        assert_eq!(progress.negotiation_ms(), Some(11.0));
+    }
+
+    #[test]
+    fn the_step_under_way_is_the_one_that_fails() {
+        let mut progress = Progress::begin(Tick::ZERO);
+        progress.reach(Tick::from_ms(5), Reach::MicGranted);
+        progress.fail();
+        let states = Step::ALL.map(|step| progress.steps().state(step).name());
+        assert_eq!(states, ["done", "failed", "pending", "pending", "pending"]);
+    }
+}

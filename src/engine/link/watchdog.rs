@@ -1,0 +1,138 @@
+//! Notices a dead path long before ICE does: by packets that do not come.
+//!
+//! `iceConnectionState` needs seconds (RFC 7675 lets consent expire after 30 s), while a far end that sends without pause
+//! is known to be gone after a few missing packets.
+
+use std::time::Duration;
+
+use crate::engine::time::Tick;
+
+/// How often the shell is to take a sample.
+pub const POLL: Duration = Duration::from_millis(50);
+/// Without a packet for this long, where packets must come, the path is dead.
+const STALL: Duration = Duration::from_millis(300);
+/// Without an answer to a connectivity check for this long, the path is dead whoever is speaking.
+const DEAF: Duration = Duration::from_secs(6);
+/// A poll that comes later than this was held up by the browser (a hidden tab, a busy page): it counts as one poll, not
+/// as the time that passed.
+const LATE: Duration = Duration::from_millis(200);
+
+/// What the browser's statistics said at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was taken, not when it was handled.
+    pub at: Tick,
+    /// Inbound RTP packets since the call began.
+    pub received: u64,
+    /// Answers to connectivity checks of the selected pair.
+    pub responses: u64,
+}
+
+/// What a sample says about the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Moving,
+    /// Nothing came, which says nothing yet.
+    Quiet,
+    Stalled,
+}
+
+/// Judges one sample after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Watchdog {
+    last: Option<Sample>,
+    silent: Duration,
+    deaf: Duration,
+    /// The far end sends packets even when it says nothing.
+    continuous: bool,
+    /// The far end is sending speech.
+    sounding: bool,
+}
+
+impl Watchdog {
+    /// Whether the far end sends without pause, as our own peers do.
+    pub fn set_continuous(&mut self, continuous: bool) {
+        self.continuous = continuous;
+    }
+
+    /// Whether the far end is between `output_audio_buffer.started` and `.stopped`.
+    pub fn set_sounding(&mut self, sounding: bool) {
+        self.sounding = sounding;
+        self.silent = Duration::ZERO;
+    }
+
+    /// Forgets the samples so far: a path begins anew.
+    pub fn reset(&mut self) {
+        *self = Self { continuous: self.continuous, sounding: self.sounding, ..Self::default() };
+    }
+
+    /// Judges `sample`. A stall is told once; the count then begins anew.
+    pub fn judge(&mut self, sample: Sample) -> Flow {
+        let Some(last) = self.last.replace(sample) else { return Flow::Quiet };
+        let gap = sample.at.since(last.at);
+        let passed = if gap > LATE { POLL } else { gap };
+        let moved = sample.received > last.received;
+        let answered = sample.responses > last.responses;
+        self.silent = if moved { Duration::ZERO } else { self.silent + passed };
+        self.deaf = if moved || answered { Duration::ZERO } else { self.deaf + passed };
+        if moved || (answered && !self.continuous && !self.sounding) {
+            return Flow::Moving;
+        }
+        if self.deaf >= DEAF || ((self.continuous || self.sounding) && self.silent >= STALL) {
+            self.silent = Duration::ZERO;
+            self.deaf = Duration::ZERO;
+            return Flow::Stalled;
+        }
+        Flow::Quiet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds samples `gap` milliseconds apart in which nothing moves, until one is a stall. Milliseconds until then.
+    fn stalls_after(dog: &mut Watchdog, gap: u64, responses: bool) -> Option<u64> {
+        (0..400).map(|n| n * gap).find(|&ms| {
+            let sample = Sample { at: Tick::from_ms(ms), received: 7, responses: if responses { ms } else { 0 } };
+            dog.judge(sample) == Flow::Stalled
+        })
+    }
+
+    fn watchdog(continuous: bool, sounding: bool) -> Watchdog {
+        Watchdog { continuous, sounding, ..Watchdog::default() }
+    }
+
+    #[test]
+    fn a_far_end_that_never_pauses_is_missed_after_300_ms() {
+        assert_eq!(stalls_after(&mut watchdog(true, false), 50, true), Some(300));
+        assert_eq!(stalls_after(&mut watchdog(false, true), 50, true), Some(300));
+    }
+
+    #[test]
+    fn a_far_end_that_may_pause_is_missed_when_its_checks_stay_unanswered() {
+        assert_eq!(stalls_after(&mut watchdog(false, false), 50, true), None);
+        assert_eq!(stalls_after(&mut watchdog(false, false), 50, false), Some(6_000));
+    }
+
+    /// A hidden tab polls once a second: that alone is no stall, a real silence is still found.
+    #[test]
+    fn a_late_poll_counts_as_one_poll() {
+        let mut dog = watchdog(true, false);
+        for (ms, received) in [(0, 1), (1_000, 1), (2_000, 40), (62_000, 40), (63_000, 90)] {
+            let sample = Sample { at: Tick::from_ms(ms), received, responses: 0 };
+            assert_ne!(dog.judge(sample), Flow::Stalled, "at {ms} ms");
+        }
+        assert_eq!(stalls_after(&mut watchdog(true, false), 1_000, false), Some(6_000));
+    }
+
+    #[test]
+    fn a_packet_starts_the_count_anew() {
+        let mut dog = watchdog(true, false);
+        for (ms, received, flow) in
+            [(0, 1, Flow::Quiet), (200, 1, Flow::Quiet), (250, 2, Flow::Moving), (450, 2, Flow::Quiet)]
+        {
+            assert_eq!(dog.judge(Sample { at: Tick::from_ms(ms), received, responses: 0 }), flow, "at {ms} ms");
+        }
+    }
+}

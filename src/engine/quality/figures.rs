@@ -1,0 +1,186 @@
+//! The figures of a session as they come in: delays from what happened when, the line from the browser's statistics.
+
+use super::{Measured, Quality};
+use crate::engine::protocol::room::PageStats;
+use crate::engine::time::Tick;
+
+/// What the browser's statistics say of the line at one moment. Counts are since the call began.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LineStats {
+    pub received: u64,
+    pub lost: i64,
+    pub jitter_ms: Option<f64>,
+    pub rtt_ms: Option<f64>,
+    /// Answers to connectivity checks of the selected pair.
+    pub responses: u64,
+    /// `host`, `srflx`, `prflx` or `relay`, of our side of the selected pair.
+    pub candidate_type: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    First,
+    Turn,
+}
+
+/// Collects the figures. What is not measured stays unknown, never zero.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    measured: Measured,
+    page: PageStats,
+    quality: Quality,
+    waiting: Option<(Wait, Tick)>,
+    last: Option<(u64, i64)>,
+    revision: u64,
+}
+
+impl Figures {
+    /// Changes whenever a figure does.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    #[must_use]
+    pub const fn measured(&self) -> &Measured {
+        &self.measured
+    }
+
+    #[must_use]
+    pub const fn quality(&self) -> &Quality {
+        &self.quality
+    }
+
+    /// What the server is told.
+    #[must_use]
+    pub const fn page(&self) -> &PageStats {
+        &self.page
+    }
+
+    /// A call is live. The first negotiation is the one that is reported.
+    pub fn connected(&mut self, negotiation_ms: Option<f64>, now_unix_ms: f64, ice_restarts: u32) {
+        self.revision += 1;
+        self.measured.negotiation_ms = self.measured.negotiation_ms.or(negotiation_ms);
+        self.page.negotiation_ms = self.measured.negotiation_ms;
+        self.page.stream_started_at.get_or_insert(now_unix_ms);
+        self.page.ice_restarts = ice_restarts;
+    }
+
+    /// What the microphone gave.
+    pub fn microphone(&mut self, rate_hz: Option<u32>, channels: Option<u32>) {
+        self.page.mic_rate_hz = rate_hz;
+        self.page.mic_channels = channels;
+    }
+
+    /// The first question was asked for (S003-10).
+    pub fn asked(&mut self, now: Tick) {
+        if self.measured.first_audio_ms.is_none() && self.waiting.is_none() {
+            self.waiting = Some((Wait::First, now));
+        }
+    }
+
+    /// A turn of the candidate is over: the answer is waited for.
+    pub fn turn_ended(&mut self, now: Tick) {
+        self.waiting = Some((Wait::Turn, now));
+    }
+
+    /// The line dropped: a delay that spans the repair says nothing about the interviewer.
+    pub fn interrupted(&mut self) {
+        self.waiting = None;
+        self.last = None;
+    }
+
+    /// The interviewer is audible. Returns whether that completed a figure.
+    pub fn heard(&mut self, now: Tick) -> bool {
+        let Some((wait, since)) = self.waiting.take() else { return false };
+        self.revision += 1;
+        let delay_ms = now.since(since).as_secs_f64() * 1_000.0;
+        match wait {
+            Wait::First => {
+                self.measured.first_audio_ms = Some(delay_ms);
+                self.page.first_audio_ms = Some(delay_ms);
+            }
+            Wait::Turn => {
+                self.measured.turn_delays_ms.push(delay_ms);
+                self.page.turn_delay_ms = Some(delay_ms);
+                self.page.latency_sum_ms += delay_ms;
+                self.page.response_count += 1;
+            }
+        }
+        true
+    }
+
+    /// The line over the last seconds.
+    pub fn line(&mut self, stats: &LineStats) {
+        self.revision += 1;
+        let last = self.last.replace((stats.received, stats.lost));
+        if let Some((received, lost)) = last {
+            let received = stats.received.saturating_sub(received);
+            let lost = u64::try_from(stats.lost - lost).unwrap_or(0);
+            if received + lost > 0 {
+                #[expect(clippy::cast_precision_loss, reason = "packets of a few seconds")]
+                let pct = 100.0 * lost as f64 / (received + lost) as f64;
+                self.quality.loss_pct = Some(pct);
+                self.measured.loss_pct.push(pct);
+            }
+        }
+        self.quality.rtt_ms = stats.rtt_ms.or(self.quality.rtt_ms);
+        self.quality.jitter_ms = stats.jitter_ms;
+        self.quality.relayed = stats.candidate_type.as_deref() == Some("relay");
+        self.measured.jitter_ms.extend(stats.jitter_ms);
+        self.page.jitter_ms = stats.jitter_ms;
+        self.page.loss_pct = self.quality.loss_pct;
+        self.page.rtt_ms = self.quality.rtt_ms;
+        self.page.candidate_type.clone_from(&stats.candidate_type);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S003-11, S003-60, S004-15, S004-16.
+    #[test]
+    fn delays_run_from_the_request_or_the_turns_end_to_the_first_sound() {
+        let mut figures = Figures::default();
+        figures.asked(Tick::from_ms(100));
+        assert!(figures.heard(Tick::from_ms(400)));
+        assert!(!figures.heard(Tick::from_ms(450)), "a delay is counted once");
+        figures.asked(Tick::from_ms(500));
+        for (end, heard) in [(1_000, 1_300), (5_000, 5_500)] {
+            figures.turn_ended(Tick::from_ms(end));
+            assert!(figures.heard(Tick::from_ms(heard)));
+        }
+        assert_eq!(figures.measured().first_audio_ms, Some(300.0));
+        assert_eq!(figures.measured().turn_delays_ms, [300.0, 500.0]);
+        assert_eq!((figures.page().latency_sum_ms, figures.page().mean_latency_ms()), (800.0, Some(400.0)));
+    }
+
+    #[test]
+    fn a_delay_that_spans_a_repair_is_not_counted() {
+        let mut figures = Figures::default();
+        figures.turn_ended(Tick::ZERO);
+        figures.interrupted();
+        assert!(!figures.heard(Tick::from_ms(9_000)));
+    }
+
+    /// S003-61: loss is that of the last seconds, not of the whole call.
+    #[test]
+    fn loss_is_counted_between_two_looks() {
+        let mut figures = Figures::default();
+        for (received, lost, expected) in [(100, 50, None), (190, 60, Some(10.0)), (290, 60, Some(0.0))] {
+            figures.line(&LineStats { received, lost, jitter_ms: Some(2.0), ..LineStats::default() });
+            assert_eq!(figures.quality().loss_pct, expected);
+        }
+        assert_eq!(figures.measured().jitter_ms, [2.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn the_first_negotiation_is_the_one_reported() {
+        let mut figures = Figures::default();
+        figures.connected(Some(80.0), 1_000.0, 0);
+        figures.connected(Some(500.0), 9_000.0, 2);
+        let page = figures.page();
+        assert_eq!((page.negotiation_ms, page.stream_started_at, page.ice_restarts), (Some(80.0), Some(1_000.0), 2));
+    }
+}

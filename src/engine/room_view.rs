@@ -1,0 +1,399 @@
+//! What the page shows of the room: a fold of the room's events, told by the room channel and, on a direct call, by the
+//! data channel too.
+//!
+//! The data channel is quicker, the room channel is complete. Both tell the interviewer's turns and words, so each thing
+//! is taken from one teller: turns and speech from the data channel once it has told any in this call, words from whoever
+//! began the line. The candidate's words come from the room channel alone, because only the server groups them by turn.
+
+mod ear;
+mod notes;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::interview::report::Report;
+use super::interview::{EndReason, Question, Snapshot, Speaker};
+use super::link::view::Clock;
+use super::protocol::room::{AiState, PageMessage, RoomEvent, RoomMessage};
+use super::time::Tick;
+use super::transcript::{Captions, Line};
+pub use ear::{Ear, loudness};
+use notes::Notes;
+
+/// Who told an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The room channel of our server.
+    Room,
+    /// `oai-events` of the call.
+    Channel,
+}
+
+/// What follows from an event, beyond what is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    Say(PageMessage),
+    ProviderReady,
+    /// The interviewer's sound starts or stops.
+    Sounding(bool),
+    /// The candidate's turn is over: the answer to this question took so long.
+    Answered {
+        question: u32,
+        spoken_ms: u64,
+    },
+    Over(EndReason),
+}
+
+/// What came of an event: whether it was news, and what follows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    pub fresh: bool,
+    pub effect: Option<Effect>,
+}
+
+impl Told {
+    const STALE: Self = Self { fresh: false, effect: None };
+    const FRESH: Self = Self { fresh: true, effect: None };
+
+    const fn then(effect: Effect) -> Self {
+        Self { fresh: true, effect: Some(effect) }
+    }
+}
+
+/// The turn of the candidate that is under way.
+#[derive(Clone, Debug)]
+struct Answer {
+    item_id: String,
+    at_ms: u64,
+    /// Spoken before the piece under way.
+    before_ms: u64,
+    since: Option<Tick>,
+}
+
+impl Answer {
+    fn spoken_ms(&self, now: Tick) -> u64 {
+        self.before_ms + self.since.map_or(0, |since| Tick(now.since(since)).as_ms())
+    }
+}
+
+/// The room as the page shows it.
+#[derive(Debug, Default)]
+pub struct RoomView {
+    snapshot: Option<Snapshot>,
+    question: Option<Question>,
+    /// What the director says; the sound has a say too.
+    state: AiState,
+    sounding: bool,
+    /// The data channel tells turns and speech in this call.
+    fast: bool,
+    last_n: u64,
+    captions: Captions,
+    /// Counts the changes of the captions.
+    revision: u64,
+    tellers: BTreeMap<String, Source>,
+    clock: Clock,
+    clock_at: Tick,
+    paused: bool,
+    hearing: bool,
+    answer: Option<Answer>,
+    ear: Ear,
+    notice: Option<String>,
+    notes: Notes,
+}
+
+impl RoomView {
+    #[must_use]
+    pub const fn snapshot(&self) -> Option<&Snapshot> {
+        self.snapshot.as_ref()
+    }
+
+    #[must_use]
+    pub const fn question(&self) -> Option<&Question> {
+        self.question.as_ref()
+    }
+
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        self.captions.lines()
+    }
+
+    /// Changes whenever the lines do.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Whether the candidate is heard speaking.
+    #[must_use]
+    pub const fn hearing(&self) -> bool {
+        self.hearing
+    }
+
+    /// What the provider or the director reported, for the candidate to read.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// Whether the candidate has begun an answer.
+    #[must_use]
+    pub const fn answering(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// The question being answered, and the milliseconds spoken so far.
+    #[must_use]
+    pub fn answer_so_far(&self, now: Tick) -> Option<(u32, u64)> {
+        let answer = self.answer.as_ref()?;
+        Some((self.question.as_ref().map_or(0, |question| question.idx), answer.spoken_ms(now)))
+    }
+
+    /// The report as far as this page has seen the interview, for when the server cannot be asked.
+    #[must_use]
+    pub fn report(&self, now: Tick, session_id: &str, started_at: u64, ended: EndReason) -> Report {
+        Report {
+            session_id: session_id.to_owned(),
+            application_id: self.snapshot.as_ref().and_then(|it| it.application_id.clone()),
+            persona: self.snapshot.as_ref().map(|it| it.persona.clone()).unwrap_or_default(),
+            started_at,
+            duration_ms: self.clock(now).elapsed_ms,
+            ended: Some(ended),
+            questions: self.notes.questions(),
+            transcript: self.lines().to_vec(),
+        }
+    }
+
+    /// Who has the floor: `Speaking` only while the markers and the sound agree (S003-08).
+    #[must_use]
+    pub fn ai(&self, now: Tick) -> AiState {
+        match (self.sounding, self.state) {
+            (true, _) if self.ear.is_audible(now) => AiState::Speaking,
+            (true, _) | (false, AiState::Thinking) => AiState::Thinking,
+            (false, AiState::Listening | AiState::Speaking) => AiState::Listening,
+        }
+    }
+
+    /// The interview's clock, carried on from what the server said last.
+    #[must_use]
+    pub fn clock(&self, now: Tick) -> Clock {
+        let running = self.clock.running && !self.paused;
+        let passed = if running { Tick(now.since(self.clock_at)).as_ms() } else { 0 };
+        let left_ms = self.clock.left_ms.saturating_sub(passed);
+        Clock { elapsed_ms: self.clock.elapsed_ms + passed, left_ms, running }
+    }
+
+    /// Stops or starts the shown clock: it stands still while the line is being mended.
+    pub fn pause(&mut self, now: Tick, paused: bool) {
+        if self.paused != paused {
+            self.clock = Clock { running: self.clock.running, ..self.clock(now) };
+            self.clock_at = now;
+            self.paused = paused;
+        }
+    }
+
+    /// The call is gone, and with it what its data channel told. Whatever was sounding is not any more.
+    pub fn call_lost(&mut self, now: Tick) {
+        self.fast = false;
+        self.sounding = false;
+        self.quiet(now);
+    }
+
+    /// A level of the interviewer's sound, as RMS of full scale; None where it cannot be measured. Returns whether the
+    /// interviewer is audible at this very moment.
+    pub fn listen(&mut self, now: Tick, rms: Option<f32>) -> bool {
+        self.ear.listen(now, rms)
+    }
+
+    /// Time passes: the length of the answer under way grows.
+    pub fn tick(&mut self, now: Tick) {
+        let Some(answer) = self.answer.as_ref().filter(|answer| answer.since.is_some()) else { return };
+        let spoken_ms = answer.spoken_ms(now);
+        self.captions.hear(&answer.item_id, answer.at_ms, spoken_ms);
+        self.revision += 1;
+    }
+
+    /// Folds one event in.
+    pub fn apply(&mut self, now: Tick, source: Source, message: &RoomMessage) -> Told {
+        if source == Source::Room && message.n > 0 {
+            let known = message.n <= self.last_n && !matches!(message.event, RoomEvent::Welcome(_));
+            if known {
+                return Told::STALE;
+            }
+            self.last_n = message.n;
+        }
+        match &message.event {
+            RoomEvent::Welcome(snapshot) => self.welcome(now, snapshot),
+            RoomEvent::ProviderReady => Told::then(Effect::ProviderReady),
+            RoomEvent::TurnStart { speaker: Speaker::Interviewer } => self.sound(source, true),
+            RoomEvent::TurnEnd { speaker: Speaker::Interviewer, .. } => self.sound(source, false),
+            RoomEvent::TurnStart { speaker: Speaker::Candidate } => Told::FRESH,
+            RoomEvent::TurnEnd { speaker: Speaker::Candidate, spoken_ms } => self.answered(now, *spoken_ms),
+            RoomEvent::Speech { active, item_id } => self.speech(now, source, *active, item_id),
+            RoomEvent::QuestionReady(question) => {
+                let fresh = self.question.as_ref() != Some(question);
+                self.question = Some(question.clone());
+                self.notes.asked(question);
+                Told { fresh, effect: None }
+            }
+            RoomEvent::AiState { state } => self.director_says(*state),
+            RoomEvent::CaptionDelta { item_id, speaker, delta } => {
+                if !self.tells(source, *speaker, item_id) {
+                    return Told::STALE;
+                }
+                let at_ms = self.clock(now).elapsed_ms;
+                self.captions.append(item_id, *speaker, delta, at_ms);
+                self.changed()
+            }
+            RoomEvent::CaptionDone(line) => {
+                if source == Source::Channel && line.speaker == Speaker::Candidate {
+                    return Told::STALE;
+                }
+                let at_ms = if line.at_ms == 0 { self.clock(now).elapsed_ms } else { line.at_ms };
+                if line.solid || self.lines().iter().any(|it| it.item_id == line.item_id) {
+                    self.captions.finish(line);
+                } else {
+                    self.captions.finish(&Line { at_ms, ..line.clone() });
+                }
+                self.changed()
+            }
+            RoomEvent::CaptionCut { item_id, .. } => {
+                self.captions.cut(item_id);
+                self.changed()
+            }
+            RoomEvent::Clock { elapsed_ms, left_ms, running } => {
+                self.clock = Clock { elapsed_ms: *elapsed_ms, left_ms: *left_ms, running: *running };
+                self.clock_at = now;
+                Told::FRESH
+            }
+            RoomEvent::LatencyPing { id } => Told::then(Effect::Say(PageMessage::Pong { id: *id })),
+            RoomEvent::Error { message, .. } => {
+                self.notice = Some(message.clone());
+                Told::FRESH
+            }
+            RoomEvent::Ended { reason } => Told::then(Effect::Over(*reason)),
+            RoomEvent::Unknown => Told::STALE,
+        }
+    }
+
+    fn welcome(&mut self, now: Tick, snapshot: &Snapshot) -> Told {
+        self.captions.restore(snapshot.lines.clone());
+        self.tellers.clear();
+        self.question.clone_from(&snapshot.question);
+        self.state = snapshot.ai;
+        let running = self.clock.running;
+        self.clock = Clock { elapsed_ms: snapshot.elapsed_ms, left_ms: snapshot.left_ms, running };
+        self.clock_at = now;
+        self.notice = None;
+        self.question.iter().for_each(|question| self.notes.asked(question));
+        self.snapshot = Some(snapshot.clone());
+        self.revision += 1;
+        snapshot.ended.map_or(Told::FRESH, |reason| Told::then(Effect::Over(reason)))
+    }
+
+    /// Whether this teller's turn markers count. The data channel's always do, and from then on only they.
+    fn leads(&mut self, source: Source) -> bool {
+        self.fast |= source == Source::Channel;
+        source == Source::Channel || !self.fast
+    }
+
+    fn sound(&mut self, source: Source, sounding: bool) -> Told {
+        if !self.leads(source) || self.sounding == sounding {
+            return Told::STALE;
+        }
+        self.sounding = sounding;
+        Told::then(Effect::Sounding(sounding))
+    }
+
+    fn director_says(&mut self, state: AiState) -> Told {
+        let fresh = self.state != state;
+        self.state = state;
+        let sounding = state == AiState::Speaking;
+        if !self.fast && self.sounding != sounding {
+            self.sounding = sounding;
+            return Told { fresh, effect: Some(Effect::Sounding(sounding)) };
+        }
+        Told { fresh, effect: None }
+    }
+
+    fn speech(&mut self, now: Tick, source: Source, active: bool, item_id: &str) -> Told {
+        if !self.leads(source) || self.hearing == active {
+            return Told::STALE;
+        }
+        if active {
+            let at_ms = self.clock(now).elapsed_ms;
+            let answer = self.answer.get_or_insert_with(|| Answer {
+                item_id: item_id.to_owned(),
+                at_ms,
+                before_ms: 0,
+                since: None,
+            });
+            answer.since = Some(now);
+            self.hearing = true;
+            self.tick(now);
+        } else {
+            self.quiet(now);
+        }
+        Told::FRESH
+    }
+
+    /// The candidate stops speaking, maybe only for a breath.
+    fn quiet(&mut self, now: Tick) {
+        self.tick(now);
+        self.hearing = false;
+        if let Some(answer) = &mut self.answer {
+            answer.before_ms = answer.spoken_ms(now);
+            answer.since = None;
+        }
+    }
+
+    fn answered(&mut self, now: Tick, spoken_ms: u64) -> Told {
+        self.quiet(now);
+        let (mut spoken_ms, mut at_ms) = (spoken_ms, self.clock(now).elapsed_ms);
+        if let Some(answer) = self.answer.take() {
+            // The server counts better, but a turn that it did not count was still spoken.
+            spoken_ms = if spoken_ms == 0 { answer.before_ms } else { spoken_ms };
+            at_ms = answer.at_ms;
+            self.captions.hear(&answer.item_id, at_ms, spoken_ms);
+            self.revision += 1;
+        }
+        let Some(question) = &self.question else { return Told::FRESH };
+        self.notes.answered(question, at_ms, spoken_ms);
+        Told::then(Effect::Answered { question: question.idx, spoken_ms })
+    }
+
+    /// Whether this teller's words count: those of whoever began the line.
+    fn tells(&mut self, source: Source, speaker: Speaker, item_id: &str) -> bool {
+        if source == Source::Channel && speaker == Speaker::Candidate {
+            return false;
+        }
+        *self.tellers.entry(item_id.to_owned()).or_insert(source) == source
+    }
+
+    fn changed(&mut self) -> Told {
+        self.revision += 1;
+        Told::FRESH
+    }
+}
+
+/// The name under which an event is told to the rest of the page (S003-30). None for what only the room itself needs.
+#[must_use]
+pub const fn announced_as(event: &RoomEvent) -> Option<&'static str> {
+    match event {
+        RoomEvent::TurnStart { .. } => Some("turn.start"),
+        RoomEvent::TurnEnd { .. } => Some("turn.end"),
+        RoomEvent::QuestionReady(_) => Some("question.ready"),
+        RoomEvent::LatencyPing { .. } => Some("latency.ping"),
+        RoomEvent::Error { .. } => Some("error"),
+        RoomEvent::AiState { .. } => Some("ai.state"),
+        RoomEvent::Welcome(_)
+        | RoomEvent::ProviderReady
+        | RoomEvent::Speech { .. }
+        | RoomEvent::CaptionDelta { .. }
+        | RoomEvent::CaptionDone(_)
+        | RoomEvent::CaptionCut { .. }
+        | RoomEvent::Clock { .. }
+        | RoomEvent::Ended { .. }
+        | RoomEvent::Unknown => None,
+    }
+}

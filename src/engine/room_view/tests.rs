@@ -1,0 +1,233 @@
+use super::*;
+use crate::engine::interview::Tier;
+
+const HELLO: &str = "it_1";
+
+/// A view on a virtual clock.
+#[derive(Default)]
+struct Sim {
+    view: RoomView,
+    now: u64,
+    n: u64,
+}
+
+impl Sim {
+    fn tell(&mut self, source: Source, event: RoomEvent) -> Told {
+        self.n += u64::from(source == Source::Room);
+        let n = if source == Source::Room { self.n } else { 0 };
+        self.view.apply(Tick::from_ms(self.now), source, &RoomMessage { n, ts: 0, event })
+    }
+
+    fn at(&mut self, ms: u64) -> &mut Self {
+        self.now = ms;
+        self
+    }
+
+    fn ai(&self) -> AiState {
+        self.view.ai(Tick::from_ms(self.now))
+    }
+}
+
+fn turn(speaker: Speaker, start: bool) -> RoomEvent {
+    if start { RoomEvent::TurnStart { speaker } } else { RoomEvent::TurnEnd { speaker, spoken_ms: 0 } }
+}
+
+fn delta(text: &str) -> RoomEvent {
+    RoomEvent::CaptionDelta { item_id: HELLO.to_owned(), speaker: Speaker::Interviewer, delta: text.to_owned() }
+}
+
+fn speech(active: bool, item_id: &str) -> RoomEvent {
+    RoomEvent::Speech { active, item_id: item_id.to_owned() }
+}
+
+fn question(idx: u32) -> RoomEvent {
+    RoomEvent::QuestionReady(Question {
+        idx,
+        total: 5,
+        domain: "Databases".to_owned(),
+        tier: Tier::Core,
+        text: "What is an index?".to_owned(),
+        follow_up: false,
+    })
+}
+
+/// Both channels tell the same turn; it happens once, and the late teller does not start it again.
+#[test]
+fn a_turn_told_by_both_channels_happens_once() {
+    let mut sim = Sim::default();
+    let told = sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
+    assert_eq!(told, Told::then(Effect::Sounding(true)));
+    assert_eq!(sim.tell(Source::Room, turn(Speaker::Interviewer, true)), Told::STALE);
+    assert!(sim.tell(Source::Channel, turn(Speaker::Interviewer, false)).fresh);
+    assert_eq!(sim.tell(Source::Room, turn(Speaker::Interviewer, true)), Told::STALE);
+    assert_eq!(sim.ai(), AiState::Listening);
+}
+
+#[test]
+fn without_a_data_channel_the_room_channel_tells_the_turns() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
+    sim.view.call_lost(Tick::ZERO);
+    assert!(sim.tell(Source::Room, turn(Speaker::Interviewer, true)).fresh);
+    assert!(sim.tell(Source::Room, turn(Speaker::Interviewer, false)).fresh);
+}
+
+/// S003-08: markers and sound have to agree.
+#[test]
+fn speaking_needs_the_marker_and_the_sound() {
+    let mut sim = Sim::default();
+    sim.view.listen(Tick::ZERO, Some(0.2));
+    assert_eq!(sim.ai(), AiState::Listening, "sound alone");
+    sim.at(2_000).tell(Source::Room, RoomEvent::AiState { state: AiState::Thinking });
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
+    assert_eq!(sim.ai(), AiState::Thinking, "marker alone");
+    sim.view.listen(Tick::from_ms(2_000), Some(0.2));
+    assert_eq!(sim.ai(), AiState::Speaking);
+    assert_eq!(sim.at(2_600).ai(), AiState::Speaking, "a pause between sentences");
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, false));
+    sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Listening });
+    assert_eq!(sim.ai(), AiState::Listening);
+}
+
+#[test]
+fn where_no_level_can_be_measured_the_marker_is_believed() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
+    sim.view.listen(Tick::ZERO, None);
+    assert_eq!(sim.ai(), AiState::Speaking);
+}
+
+#[test]
+fn words_told_by_both_channels_are_shown_once() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Channel, delta("Hello "));
+    sim.tell(Source::Room, delta("Hello "));
+    sim.tell(Source::Channel, delta("there"));
+    sim.tell(Source::Room, delta("there"));
+    assert_eq!(sim.view.lines()[0].text.as_deref(), Some("Hello there"));
+    let line = Line { solid: true, at_ms: 40, ..Line::spoken(HELLO, Speaker::Interviewer, "Hello there.") };
+    sim.tell(Source::Room, RoomEvent::CaptionDone(line.clone()));
+    sim.tell(Source::Channel, delta("there"));
+    assert_eq!(sim.view.lines(), [line]);
+}
+
+#[test]
+fn a_numbered_event_told_again_changes_nothing() {
+    let mut sim = Sim::default();
+    let message = RoomMessage { n: 4, ts: 0, event: delta("Once") };
+    assert!(sim.view.apply(Tick::ZERO, Source::Room, &message).fresh);
+    assert_eq!(sim.view.apply(Tick::ZERO, Source::Room, &message), Told::STALE);
+    assert_eq!(sim.view.lines()[0].text.as_deref(), Some("Once"));
+}
+
+/// A turn of two pieces is one line that counts what was spoken, pauses left out.
+#[test]
+fn a_spoken_answer_grows_by_what_is_spoken() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Room, question(2));
+    sim.at(1_000).tell(Source::Channel, speech(true, "u1"));
+    assert!(sim.view.hearing());
+    sim.view.tick(Tick::from_ms(2_000));
+    assert_eq!(sim.view.lines()[0].spoken_ms, 1_000);
+    sim.at(2_000).tell(Source::Channel, speech(false, "u1"));
+    sim.at(3_000).tell(Source::Channel, speech(true, "u2"));
+    sim.at(3_500).tell(Source::Channel, speech(false, "u2"));
+    assert_eq!(sim.view.lines().len(), 1);
+    assert_eq!(sim.view.lines()[0].spoken_ms, 1_500);
+    let end = RoomEvent::TurnEnd { speaker: Speaker::Candidate, spoken_ms: 1_480 };
+    let told = sim.at(5_000).tell(Source::Room, end);
+    assert_eq!(told, Told::then(Effect::Answered { question: 2, spoken_ms: 1_480 }));
+    assert_eq!(sim.view.lines()[0].spoken_ms, 1_480);
+    sim.at(9_000).tell(Source::Channel, speech(true, "u3"));
+    assert_eq!(sim.view.lines().len(), 2, "the next turn is a line of its own");
+}
+
+#[test]
+fn a_ping_is_answered_and_the_end_is_passed_on() {
+    let mut sim = Sim::default();
+    let told = sim.tell(Source::Room, RoomEvent::LatencyPing { id: 9 });
+    assert_eq!(told, Told::then(Effect::Say(PageMessage::Pong { id: 9 })));
+    let told = sim.tell(Source::Room, RoomEvent::Ended { reason: EndReason::Completed });
+    assert_eq!(told, Told::then(Effect::Over(EndReason::Completed)));
+}
+
+#[test]
+fn the_clock_runs_on_between_the_servers_words_and_stands_while_the_line_is_mended() {
+    let mut sim = Sim::default();
+    sim.at(1_000).tell(Source::Room, RoomEvent::Clock { elapsed_ms: 5_000, left_ms: 60_000, running: true });
+    let clock = |sim: &Sim, ms| sim.view.clock(Tick::from_ms(ms));
+    assert_eq!(clock(&sim, 3_000), Clock { elapsed_ms: 7_000, left_ms: 58_000, running: true });
+    sim.view.pause(Tick::from_ms(3_000), true);
+    assert_eq!(clock(&sim, 9_000), Clock { elapsed_ms: 7_000, left_ms: 58_000, running: false });
+    sim.view.pause(Tick::from_ms(9_000), false);
+    assert_eq!(clock(&sim, 10_000), Clock { elapsed_ms: 8_000, left_ms: 57_000, running: true });
+    assert_eq!(clock(&sim, 100_000).left_ms, 0);
+}
+
+#[test]
+fn a_welcome_restores_everything() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Channel, delta("half a sen"));
+    let line = Line { solid: true, ..Line::spoken("it_0", Speaker::Interviewer, "Welcome.") };
+    let snapshot = Snapshot {
+        session_id: "s".to_owned(),
+        application_id: None,
+        persona: "Mariam".to_owned(),
+        total: 5,
+        minutes: 15,
+        question: None,
+        lines: vec![line.clone()],
+        ai: AiState::Thinking,
+        elapsed_ms: 1_000,
+        left_ms: 9_000,
+        transcribes: false,
+        ended: Some(EndReason::Idle),
+    };
+    let told = sim.tell(Source::Room, RoomEvent::Welcome(Box::new(snapshot)));
+    assert_eq!(told, Told::then(Effect::Over(EndReason::Idle)));
+    assert_eq!((sim.view.lines(), sim.ai()), (&[line][..], AiState::Thinking));
+}
+
+/// S003-39, S003-62: every type of S003-30 in its wire form, what it is called on the page, and what it changes.
+#[test]
+fn every_event_of_the_schema_is_parsed_and_folded() {
+    let table = [
+        (r#"{"type":"turn.start","ts":1,"payload":{"speaker":"interviewer"}}"#, "turn.start"),
+        (r#"{"type":"turn.end","ts":2,"payload":{"speaker":"interviewer","spoken_ms":5}}"#, "turn.end"),
+        (
+            r#"{"type":"question.ready","ts":3,"payload":{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"}}"#,
+            "question.ready",
+        ),
+        (r#"{"type":"latency.ping","ts":4,"payload":{"id":7}}"#, "latency.ping"),
+        (r#"{"type":"error","ts":5,"payload":{"code":"provider","message":"A problem."}}"#, "error"),
+        (r#"{"type":"ai.state","ts":6,"payload":{"state":"thinking"}}"#, "ai.state"),
+    ];
+    let mut view = RoomView::default();
+    for (text, name) in table {
+        let message: RoomMessage = serde_json::from_str(text).expect(text);
+        assert_eq!(announced_as(&message.event), Some(name), "{text}");
+        assert!(view.apply(Tick::ZERO, Source::Room, &message).fresh, "{text}");
+    }
+    assert_eq!(view.question().map(|it| it.idx), Some(1));
+    assert_eq!(view.notice(), Some("A problem."));
+    assert_eq!(view.ai(Tick::ZERO), AiState::Thinking);
+    let unknown: RoomMessage =
+        serde_json::from_str(r#"{"type":"party.start","ts":1}"#).expect("unknown types are understood as such");
+    assert_eq!(view.apply(Tick::ZERO, Source::Room, &unknown), Told::STALE);
+}
+
+#[test]
+fn the_page_can_report_what_it_has_seen() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Room, question(0));
+    sim.at(500).tell(Source::Channel, speech(true, "u1"));
+    sim.at(2_500).tell(Source::Channel, speech(false, "u1"));
+    assert_eq!(sim.view.answer_so_far(Tick::from_ms(2_500)), Some((0, 2_000)));
+    sim.tell(Source::Room, turn(Speaker::Candidate, false));
+    sim.tell(Source::Room, question(1));
+    let report = sim.view.report(Tick::from_ms(3_000), "s", 7, EndReason::Finished);
+    let answers: Vec<_> =
+        report.questions.iter().map(|it| it.answers.iter().map(|it| it.spoken_ms).collect()).collect();
+    assert_eq!(answers, [vec![2_000], vec![]]);
+    assert_eq!(report.transcript.len(), 1);
+}
