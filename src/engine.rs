@@ -4,7 +4,9 @@
 //! reads a clock, awaits, or knows a browser or a server; both shells use the same code.
 
 pub mod audio;
+pub mod chart;
 pub mod device;
+pub mod export;
 pub mod floor;
 pub mod interview;
 pub mod link;
@@ -12,5 +14,8 @@ pub mod protocol;
 pub mod quality;
 pub mod response;
 pub mod sdp;
+pub mod string;
+pub mod theme;
 pub mod time;
 pub mod transcript;
+pub mod wording;
