@@ -90,14 +90,7 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Self {
-        Self {
-            interviewer: Voice::SILENT,
-            candidate: Voice::SILENT,
-            breath: 0.0,
-            drawn: 0.0,
-            time_s: 0.0,
-            rest: 0.0,
-        }
+        Self { interviewer: Voice::SILENT, candidate: Voice::SILENT, breath: 0.0, drawn: 0.0, time_s: 0.0, rest: 0.0 }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the page says in words: who has the floor, what was spoken, how long something took.
 
+use super::device::{Mic, Support};
 use super::interview::report::clock;
 use super::interview::{Question, Speaker};
 use super::link::Phase;
@@ -90,6 +91,28 @@ pub fn quality(quality: &Quality) -> &'static str {
     }
 }
 
+/// What keeps the interview from being started, with what to do about it. None: it can start.
+#[must_use]
+pub fn missing(support: Support, consent: bool, mic: &Mic, permitted: bool) -> Option<&'static str> {
+    let reason = match support {
+        Support::Unknown => "One moment: the page is getting ready.",
+        Support::NoWebRtc => "This browser cannot carry the call. Use a current Chrome, Edge, Firefox or Safari.",
+        Support::NoMicrophone => {
+            "This browser gives no page a microphone. Use a current Chrome, Edge, Firefox or Safari."
+        }
+        Support::Insecure => "The microphone needs a secure page. Open this address with https.",
+        Support::Full if !consent => "To start, read what happens above and agree to it.",
+        Support::Full => match mic {
+            Mic::Off => "To start, turn on the microphone.",
+            Mic::Asking => "To start, allow the microphone in your browser's question.",
+            Mic::Failed(_) => "To start, bring the microphone back: what to do is said beside it.",
+            Mic::On(_) if permitted => return None,
+            Mic::On(_) => "One moment: the microphone is getting ready.",
+        },
+    };
+    Some(reason)
+}
+
 /// Whether `id` can be the id of an application: up to 64 of `[A-Za-z0-9_-]`.
 #[must_use]
 pub fn is_application_id(id: &str) -> bool {
@@ -99,6 +122,7 @@ pub fn is_application_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::device::{MicFault, MicGiven};
 
     #[test]
     fn mute_never_hides_what_the_interviewer_does() {
@@ -156,6 +180,21 @@ mod tests {
         for bad in ["", "a b", "ä", "../etc", &"x".repeat(65)] {
             assert!(!is_application_id(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_start_that_cannot_be_pressed_says_why() {
+        let on = Mic::On(MicGiven::default());
+        for support in [Support::Unknown, Support::NoWebRtc, Support::NoMicrophone, Support::Insecure] {
+            assert!(missing(support, true, &on, true).is_some(), "{support:?}");
+        }
+        assert!(missing(Support::Full, false, &on, true).is_some_and(|it| it.contains("agree")));
+        for mic in [Mic::Off, Mic::Asking, Mic::Failed(MicFault::Busy)] {
+            assert!(missing(Support::Full, true, &mic, false).is_some(), "{mic:?}");
+        }
+        // S003-58: the grant alone is not enough, the event that announces it must have come.
+        assert!(missing(Support::Full, true, &on, false).is_some());
+        assert_eq!(missing(Support::Full, true, &on, true), None);
     }
 
     #[test]
