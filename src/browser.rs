@@ -5,11 +5,13 @@
 pub mod announce;
 pub mod clock;
 pub mod devices;
+pub mod download;
 pub mod driver;
 pub mod error;
 pub mod listener;
 pub mod meter;
 pub mod mic;
+pub mod page;
 pub mod peer;
 pub mod recorder;
 pub mod room_socket;
@@ -17,6 +19,7 @@ pub mod screen;
 pub mod speaker;
 pub mod stats;
 pub mod storage;
+pub mod string;
 pub mod tone;
 
 pub use driver::Driver;

@@ -4,7 +4,9 @@
 //! reads a clock, awaits, or knows a browser or a server; both shells use the same code.
 
 pub mod audio;
+pub mod chart;
 pub mod device;
+pub mod export;
 pub mod floor;
 pub mod interview;
 pub mod link;
@@ -13,5 +15,8 @@ pub mod quality;
 pub mod response;
 pub mod room_view;
 pub mod sdp;
+pub mod string;
+pub mod theme;
 pub mod time;
 pub mod transcript;
+pub mod wording;

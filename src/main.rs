@@ -14,10 +14,9 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 use vivavoce::server::{
-    App,
+    App, AppError,
     config::{Config, ConfigError, LogFormat},
     listen::{self, Limits},
-    provider::{Provider, ProviderError},
     router::router,
     site,
 };
@@ -39,7 +38,7 @@ enum StartError {
     #[error("the page does not answer at {0}")]
     NoPage(String),
     #[error(transparent)]
-    Provider(#[from] ProviderError),
+    App(#[from] AppError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -79,8 +78,7 @@ async fn run(config: Config) -> Result<(), StartError> {
     let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
     let address = reachable(listener.local_addr()?);
     let public = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
-    let provider = Provider::of(&config, config.provider_addr)?;
-    let app = App::new(config, provider);
+    let app = App::start(config).await?;
     if !site::is_built(&app) {
         tracing::warn!("built without a browser part: pages can be read, not used (`make build` makes both)");
     }

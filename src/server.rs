@@ -14,13 +14,20 @@ pub mod rtc;
 pub mod site;
 pub mod voice;
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{config::Config, provider::Provider, room::Rooms};
+use self::config::{Config, ProviderKind};
+use self::provider::{Provider, ProviderError};
+use self::room::Rooms;
+use self::voice::persona::Persona;
+use crate::engine::interview::plan::{LENGTHS, Plan};
 
 /// Everything a handler or a server function may need. Cheap to clone: fields are handles.
 #[derive(Clone, Debug)]
@@ -47,6 +54,75 @@ impl App {
         let rooms = Rooms::new(Arc::clone(&config), provider, shutdown.clone(), tasks.clone());
         Self { config, leptos, shutdown, tasks, rooms }
     }
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error("the embedded interviewer does not start: {0}")]
+    Voice(#[from] voice::StartError),
+    #[error("cannot listen on {0}: {1} (VIVAVOCE_PROVIDER_ADDR sets another address)")]
+    Listen(SocketAddr, #[source] io::Error),
+}
+
+impl App {
+    /// A server with the provider that its settings name; the embedded one is started with it.
+    ///
+    /// # Errors
+    /// [`AppError`] when a port is taken or the voice is damaged.
+    pub async fn start(config: Config) -> Result<Self, AppError> {
+        let embedded = match config.provider_kind() {
+            ProviderKind::Embedded => Some(embed(&config).await?),
+            ProviderKind::Hosted { .. } => None,
+        };
+        let address = embedded.as_ref().map_or(config.provider_addr, |it| it.address);
+        let provider = Provider::of(&config, address)?;
+        let app = Self::new(config, provider);
+        if let Some(Embedded { voice, listener, .. }) = embedded {
+            warm(&voice);
+            let (router, limits) = (voice::serve::router(voice.clone()), listen::Limits::default());
+            let shutdown = app.shutdown.clone();
+            app.tasks.spawn(async move {
+                listen::serve(listener, router, shutdown, limits).await;
+                voice.close().await;
+            });
+        }
+        Ok(app)
+    }
+}
+
+struct Embedded {
+    voice: voice::Provider,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+async fn embed(config: &Config) -> Result<Embedded, AppError> {
+    let settings = voice::Settings {
+        port: config.rtc_port,
+        public_ips: config.public_ip.clone(),
+        max_calls: config.max_sessions as usize,
+        ..voice::Settings::new(config.provider_key.clone())
+    };
+    let wanted = config.provider_addr;
+    let voice = voice::Provider::start(settings).await?;
+    let listener = TcpListener::bind(wanted).await.map_err(|error| AppError::Listen(wanted, error))?;
+    let address = listener.local_addr().map_err(|error| AppError::Listen(wanted, error))?;
+    Ok(Embedded { voice, listener, address })
+}
+
+/// Makes ready what the practice interview is going to say, so that it costs nothing when it is said.
+fn warm(voice: &voice::Provider) {
+    let speaker = voice.speaker().clone();
+    tokio::task::spawn_blocking(move || {
+        for (minutes, _) in LENGTHS {
+            for text in Plan::practice(minutes).known_texts() {
+                speaker.warm([text.as_str()], &Persona::mariam());
+            }
+        }
+    });
 }
 
 impl FromRef<App> for LeptosOptions {

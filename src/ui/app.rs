@@ -1,27 +1,40 @@
 //! The application: routes and providers.
 
 use leptos::prelude::*;
-use leptos_meta::provide_meta_context;
-use leptos_router::{
-    components::{Route, Router, Routes},
-    path,
-};
+use leptos_meta::{Html, Meta, Title, provide_meta_context};
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::path;
+
+use super::pages::interview::InterviewPage;
+use super::pages::not_found::NotFound;
+use super::pages::start::Start;
+use super::parts::arrival;
+use super::parts::theme;
 
 /// The root of the page.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    Effect::new(|| {
-        if let Some(root) = document().document_element() {
-            _ = root.set_attribute("data-hydrated", "true");
-        }
-    });
+    theme::provide();
+    arrival::provide();
+    // Effects run in the browser only: from here on every button has its handler.
+    let hydrated = RwSignal::new(false);
+    Effect::new(move |_| hydrated.set(true));
     view! {
+        <Html {..} data-hydrated=move || hydrated.get().to_string() />
+        <Title formatter=|title: String| format!("{title} · Vivavoce") />
+        <Meta
+            name="description"
+            content="A quiet room on the web in which you practise a job interview by voice with an AI interviewer."
+        />
         <Router>
-            <Routes fallback=|| view! { <h1>"There is no such page"</h1> }>
-                <Route path=path!("/") view=|| view! { <h1>"Vivavoce"</h1> } />
-                <Route path=path!("/interview") view=|| view! { <h1>"Interview"</h1> } />
-                <Route path=path!("/interview/new/:application_id") view=|| view! { <h1>"Interview"</h1> } />
+            <a class="skip" href="#main" rel="external">
+                "Skip to the content"
+            </a>
+            <Routes fallback=NotFound>
+                <Route path=path!("") view=Start />
+                <Route path=path!("/interview") view=InterviewPage />
+                <Route path=path!("/interview/new/:application_id") view=InterviewPage />
             </Routes>
         </Router>
     }

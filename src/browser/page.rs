@@ -1,0 +1,101 @@
+//! What the page asks of the browser besides the call: colours, focus, ticks, events.
+
+use std::cell::RefCell;
+
+use gloo_timers::callback::Interval;
+use leptos::html::{Canvas, Main};
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+
+use super::string::StringCanvas;
+use crate::engine::string::Scene;
+use crate::engine::theme::Theme;
+
+const THEME_KEY: &str = "vivavoce-theme";
+
+/// Draws the string on `canvas` until the reactive owner is gone.
+pub fn draw_string(canvas: NodeRef<Canvas>, scene: impl Fn() -> Scene + 'static) {
+    let Some(canvas) = canvas.get() else { return };
+    // The arena drops the string, and with it the frame under way, together with the owner.
+    StoredValue::new_local(StringCanvas::start(canvas, scene));
+}
+
+/// Calls `tick` every `period_ms` milliseconds until the reactive owner is gone.
+pub fn every(period_ms: u32, tick: impl FnMut() + 'static) {
+    StoredValue::new_local(Interval::new(period_ms, tick));
+}
+
+/// Whether the candidate asked the system for less motion.
+#[must_use]
+pub fn reduced_motion() -> bool {
+    let query = web_sys::window().and_then(|it| it.match_media("(prefers-reduced-motion: reduce)").ok().flatten());
+    query.is_some_and(|it| it.matches())
+}
+
+/// The colours that were chosen on an earlier visit.
+#[must_use]
+pub fn stored_theme() -> Theme {
+    let stored = storage().and_then(|it| it.get_item(THEME_KEY).ok().flatten());
+    stored.as_deref().map(Theme::parse).unwrap_or_default()
+}
+
+/// Wears `theme`, and remembers it where the browser lets us.
+pub fn wear(theme: Theme) {
+    if let Some(storage) = storage() {
+        _ = storage.set_item(THEME_KEY, theme.name());
+    }
+    if let Some(root) = web_sys::window().and_then(|it| it.document()).and_then(|it| it.document_element()) {
+        _ = root.set_attribute("data-theme", theme.name());
+    }
+}
+
+/// Moves the focus to the heading of what has just appeared, so that it is never lost.
+pub fn focus_heading() {
+    let heading = web_sys::window()
+        .and_then(|it| it.document())
+        .and_then(|it| it.query_selector("[data-heading]").ok().flatten())
+        .and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok());
+    if let Some(heading) = heading {
+        _ = heading.focus();
+    }
+}
+
+/// Tells `root` and everything around it that `event` happened: a DOM `CustomEvent` that bubbles.
+pub fn announce(root: NodeRef<Main>, event: &str) {
+    let Some(root) = root.get_untracked() else { return };
+    let init = web_sys::CustomEventInit::new();
+    init.set_bubbles(true);
+    if let Ok(event) = web_sys::CustomEvent::new_with_event_init_dict(event, &init) {
+        _ = root.dispatch_event(&event);
+    }
+}
+
+/// Puts `text` on the clipboard, then says whether that worked.
+pub fn copy(text: &str, done: impl FnOnce(bool) + 'static) {
+    let Some(window) = web_sys::window() else { return done(false) };
+    let clipboard = window.navigator().clipboard();
+    // Not there on insecure pages, whatever its type says.
+    if clipboard.is_undefined() {
+        return done(false);
+    }
+    let promise = clipboard.write_text(text);
+    leptos::task::spawn_local(async move { done(wasm_bindgen_futures::JsFuture::from(promise).await.is_ok()) });
+}
+
+thread_local! {
+    // A download reads its file after the click: it lives until the next one.
+    static FILE: RefCell<Option<super::download::File>> = const { RefCell::new(None) };
+}
+
+/// Hands `text` to the candidate as a file. Nothing leaves the page.
+pub fn save(name: &str, media_type: &str, text: &str) {
+    let file = super::download::File::new(media_type, text);
+    if let Some(file) = &file {
+        file.save_as(name);
+    }
+    FILE.set(file);
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    web_sys::window()?.local_storage().ok()?
+}

@@ -1,0 +1,115 @@
+//! The interview, from the lobby to the report.
+
+use leptos::either::Either;
+use leptos::ev;
+use leptos::html::Main;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+use super::not_found::BadApplication;
+use crate::engine::device::Mic;
+use crate::engine::link::Phase;
+use crate::engine::wording::is_application_id;
+use crate::ui::parts::connecting::Connecting;
+use crate::ui::parts::live::Live;
+use crate::ui::parts::lobby::{Choices, Lobby};
+use crate::ui::parts::masthead::{Colophon, Masthead};
+use crate::ui::parts::report::ReportPage;
+use crate::ui::use_page::announce;
+use crate::ui::use_room::{Room, use_room};
+
+/// `/interview` and `/interview/new/:application_id`
+#[component]
+pub fn InterviewPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = params.read_untracked().get("application_id");
+    match id {
+        Some(id) if !is_application_id(&id) => Either::Left(view! { <BadApplication /> }),
+        id => Either::Right(view! { <Interview room=use_room() application_id=id /> }),
+    }
+}
+
+/// What is on the screen: several phases share one, so that nothing is rebuilt when the line wobbles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Screen {
+    Lobby,
+    Connecting,
+    Live,
+    Report,
+}
+
+impl Screen {
+    const fn of(phase: &Phase) -> Self {
+        match phase {
+            Phase::Lobby => Self::Lobby,
+            Phase::Connecting | Phase::Failed(_) => Self::Connecting,
+            Phase::Live | Phase::Recovering => Self::Live,
+            Phase::Ending | Phase::Ended(_) => Self::Report,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lobby => "lobby",
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Report => "report",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Lobby => "Before you start",
+            Self::Connecting => "Connecting",
+            Self::Live => "Interview",
+            Self::Report => "Your report",
+        }
+    }
+}
+
+/// The room with everything in it.
+#[component]
+pub fn Interview(room: Room, application_id: Option<String>) -> impl IntoView {
+    let choices = Choices::new();
+    let application_id = Signal::stored(application_id);
+    let screen = Memo::new(move |_| Screen::of(&room.phase.read()));
+    let root = NodeRef::<Main>::new();
+    // The grant is announced as an event of the page, for this and for other parts of it (S003-58).
+    Effect::new(move |was: Option<bool>| {
+        let on = matches!(*room.mic.read(), Mic::On(_));
+        if on && was != Some(true) {
+            announce(root, "permissions_ready");
+        } else if !on {
+            choices.permitted.set(false);
+        }
+        on
+    });
+    let number = move || room.question.get().map(|it| (it.idx + 1).to_string());
+    view! {
+        <Title text=move || screen.get().title() />
+        <div class="page" data-screen=move || screen.get().name()>
+            <Masthead />
+            <main
+                id="main"
+                class="room"
+                tabindex="-1"
+                node_ref=root
+                data-testid="room"
+                data-phase=move || room.phase.read().name()
+                data-route=move || room.route.get().name()
+                data-ai=move || room.ai.get().name()
+                data-question=number
+                on:permissions_ready=move |_: ev::CustomEvent| choices.permitted.set(true)
+            >
+                {move || match screen.get() {
+                    Screen::Lobby => view! { <Lobby room choices application_id /> }.into_any(),
+                    Screen::Connecting => view! { <Connecting room /> }.into_any(),
+                    Screen::Live => view! { <Live room /> }.into_any(),
+                    Screen::Report => view! { <ReportPage room /> }.into_any(),
+                }}
+            </main>
+            <Colophon />
+        </div>
+    }
+}

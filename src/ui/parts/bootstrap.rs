@@ -1,0 +1,48 @@
+//! What connects: the button that starts the interview once the microphone is granted (S003-49, S003-58).
+
+use leptos::prelude::*;
+
+use super::icon::{Icon, Sign};
+use super::lobby::Choices;
+use crate::engine::link::view::StartOptions;
+use crate::engine::wording;
+use crate::ui::use_room::Room;
+
+/// Connects on the candidate's click. `choices.permitted` is set by the room's `permissions_ready` event; before that the
+/// button says what is missing instead of being silently dead.
+#[component]
+pub fn RealtimeSessionBootstrap(
+    room: Room,
+    choices: Choices,
+    #[prop(into)] application_id: Signal<Option<String>>,
+) -> impl IntoView {
+    let missing = Memo::new(move |_| {
+        wording::missing(room.support.get(), choices.consent.get(), &room.mic.get(), choices.permitted.get())
+    });
+    let start = move |_| {
+        if missing.get_untracked().is_none() {
+            room.start.run(StartOptions {
+                minutes: choices.minutes.get_untracked(),
+                application_id: application_id.get_untracked(),
+                record: choices.record.get_untracked(),
+            });
+        }
+    };
+    view! {
+        <div class="start">
+            <button
+                type="button"
+                class="primary large"
+                aria-disabled=move || missing.get().is_some().to_string()
+                aria-describedby="start-reason"
+                on:click=start
+            >
+                "Start interview"
+                <Icon sign=Sign::Arrow />
+            </button>
+            <p id="start-reason" class="reason" role="status">
+                {move || missing.get().unwrap_or("Everything is ready. The clock starts with the first question.")}
+            </p>
+        </div>
+    }
+}

@@ -1,0 +1,125 @@
+//! Connecting, while it happens: five steps that each say how they stand.
+
+use leptos::prelude::*;
+
+use super::arrival;
+use super::figure::StringFigure;
+use super::icon::{Icon, Sign};
+use crate::engine::link::steps::{Step, StepState, SubStep};
+use crate::engine::link::{Fault, Phase};
+use crate::engine::string::Scene;
+use crate::engine::wording;
+use crate::ui::use_room::Room;
+
+/// The steps, and when it failed what happened and what to do.
+#[component]
+pub fn Connecting(room: Room) -> impl IntoView {
+    arrival::focus_when_shown();
+    let fault = Memo::new(move |_| match &*room.phase.read() {
+        Phase::Failed(fault) => Some(*fault),
+        _ => None,
+    });
+    let begun = move || room.snapshot.read().is_some();
+    let title = move || match fault.get() {
+        None => "Connecting you to the interviewer",
+        Some(_) if begun() => "The line is down",
+        Some(_) => "That did not work yet",
+    };
+    let scene = move || Scene { drawn: wording::connected(&room.steps.read_untracked()), ..Scene::default() };
+    let words = Signal::derive(move || match fault.get() {
+        Some(_) => "Not connected".to_owned(),
+        None => "Connecting".to_owned(),
+    });
+    view! {
+        <div class="connecting">
+            <StringFigure scene words />
+            <h1 data-heading tabindex="-1">
+                {title}
+            </h1>
+            <p class="lead" role="status" data-testid="link-status">
+                {move || {
+                    if fault.get().is_some() {
+                        "Nothing is lost by trying again."
+                    } else {
+                        "This takes a few seconds. You hear the interviewer as soon as it is done."
+                    }
+                }}
+            </p>
+            <ol class="steps">
+                {Step::ALL
+                    .map(|step| {
+                        view! { <StepRow step state=Signal::derive(move || room.steps.read().state(step)) fault /> }
+                    })
+                    .collect_view()}
+            </ol>
+            {move || fault.get().map(|fault| view! { <Failed room fault begun=begun() /> })}
+            <details class="fold">
+                <summary>"Details"</summary>
+                <ol class="substeps">
+                    {SubStep::ALL
+                        .map(|sub| {
+                            let reached = move || {
+                                let at = room.steps.read().reached_ms(sub);
+                                at.map_or_else(|| "not yet".to_owned(), |ms| wording::duration(f64::from(ms)))
+                            };
+                            view! {
+                                <li>
+                                    <span>{sub.label()}</span>
+                                    <span class="figures">{reached}</span>
+                                </li>
+                            }
+                        })
+                        .collect_view()}
+                </ol>
+            </details>
+        </div>
+    }
+}
+
+#[component]
+fn StepRow(step: Step, state: Signal<StepState>, #[prop(into)] fault: Signal<Option<Fault>>) -> impl IntoView {
+    let sign = move || match state.get() {
+        StepState::Pending => Sign::Circle,
+        StepState::Active => Sign::Turning,
+        StepState::Done { .. } => Sign::Check,
+        StepState::Failed => Sign::Cross,
+    };
+    let reason = move || fault.get().filter(|_| state.get() == StepState::Failed).map(Fault::what);
+    view! {
+        <li data-testid=format!("step-{}", step.name()) data-state=move || state.get().name()>
+            <span class="sign">{move || view! { <Icon sign=sign() /> }}</span>
+            <span>{step.label()}</span>
+            <span class="figures">{move || wording::step(state.get())}</span>
+            {move || reason().map(|it| view! { <span class="why">{it}</span> })}
+        </li>
+    }
+}
+
+#[component]
+fn Failed(room: Room, fault: Fault, begun: bool) -> impl IntoView {
+    view! {
+        <div class="notice bad" role="alert">
+            <Icon sign=Sign::Caution />
+            <div>
+                <p>
+                    <strong>{fault.what()}</strong>
+                </p>
+                <p>{fault.cure()}</p>
+                <p class="actions">
+                    <button type="button" class="primary" on:click=move |_| room.retry.run(())>
+                        <Icon sign=Sign::Repeat />
+                        "Try again"
+                    </button>
+                    {begun
+                        .then(|| {
+                            view! {
+                                <button type="button" on:click=move |_| room.end.run(())>
+                                    "End and read the report"
+                                </button>
+                            }
+                        })}
+                </p>
+            </div>
+        </div>
+    }
+}

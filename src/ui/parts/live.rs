@@ -1,0 +1,90 @@
+//! The room while the interview runs: top line, stage, captions, dock.
+
+mod captions;
+mod dock;
+mod hush;
+mod notices;
+mod topline;
+
+use leptos::prelude::*;
+
+use self::captions::Captions;
+use self::dock::Dock;
+use self::hush::HushDialog;
+use self::notices::Notices;
+use self::topline::TopLine;
+use super::arrival;
+use super::figure::StringFigure;
+use crate::engine::link::Phase;
+use crate::engine::protocol::room::AiState;
+use crate::engine::string::Scene;
+use crate::engine::wording;
+use crate::ui::use_room::Room;
+
+/// The room.
+#[component]
+pub fn Live(room: Room) -> impl IntoView {
+    arrival::focus_when_shown();
+    let persona = Signal::derive(move || persona(room));
+    let recovering = Memo::new(move |_| matches!(*room.phase.read(), Phase::Recovering));
+    let words = Memo::new(move |_| {
+        let muted = room.muted.get() || room.hushed.get();
+        wording::floor(&room.phase.read(), room.ai.get(), room.hearing.get(), muted, &persona.get())
+    });
+    let scene = move || {
+        let levels = room.levels.run(());
+        let lost = recovering.get_untracked();
+        Scene {
+            interviewer: if lost { 0.0 } else { levels.interviewer },
+            candidate: if lost { 0.0 } else { levels.candidate },
+            thinking: lost || room.ai.get_untracked() == AiState::Thinking,
+            muted: room.muted.get_untracked() || room.hushed.get_untracked(),
+            drawn: 1.0,
+        }
+    };
+    view! {
+        <div class="live" data-recovering=move || recovering.get().to_string()>
+            <TopLine room />
+            <section class="stage" aria-label="Stage">
+                <StringFigure scene words />
+                <p class="floor" data-testid="floor" data-muted=move || room.muted.get().to_string()>
+                    {words}
+                </p>
+                <QuestionCard room />
+                <Notices room />
+            </section>
+            <Captions room persona />
+            <Dock room />
+            <HushDialog room />
+        </div>
+    }
+}
+
+/// The interviewer's name, once it is known.
+pub(super) fn persona(room: Room) -> String {
+    room.snapshot.read().as_ref().map_or_else(|| wording::INTERVIEWER.to_owned(), |it| it.persona.clone())
+}
+
+/// The question that is being asked or answered.
+#[component]
+fn QuestionCard(room: Room) -> impl IntoView {
+    let kind = move || {
+        room.question.get().map(|it| {
+            let follow_up = if it.follow_up { " · Follow-up" } else { "" };
+            format!("{} · {}{follow_up}", it.domain, it.tier.label())
+        })
+    };
+    let text = move || {
+        room.question
+            .get()
+            .map_or_else(|| "Lean back for a moment. The interviewer introduces itself first.".to_owned(), |it| it.text)
+    };
+    view! {
+        <article class="question" data-testid="question" data-none=move || room.question.read().is_none().to_string()>
+            <p class="kind">{kind}</p>
+            <h1 data-heading tabindex="-1">
+                {text}
+            </h1>
+        </article>
+    }
+}

@@ -1,0 +1,37 @@
+//! The buttons of the room, under the thumb on a phone.
+
+use leptos::prelude::*;
+
+use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::use_room::Room;
+
+/// Mute, repeat, end.
+#[component]
+pub(super) fn Dock(room: Room) -> impl IntoView {
+    let muted = room.muted;
+    view! {
+        <div class="dock" role="group" aria-label="Controls">
+            <button
+                type="button"
+                class="mute"
+                aria-pressed=move || muted.get().to_string()
+                on:click=move |_| room.mute.run(!muted.get_untracked())
+            >
+                {move || view! { <Icon sign=if muted.get() { Sign::MicrophoneOff } else { Sign::Microphone } /> }}
+                <span>{move || if muted.get() { "Unmute" } else { "Mute" }}</span>
+            </button>
+            <button type="button" on:click=move |_| room.repeat.run(())>
+                <Icon sign=Sign::Repeat />
+                <span>"Repeat question"</span>
+            </button>
+            <span class="hint">
+                <kbd>"Esc"</kbd>
+                " silences everything"
+            </span>
+            <button type="button" class="end" on:click=move |_| room.end.run(())>
+                <Icon sign=Sign::Leave />
+                <span>"End interview"</span>
+            </button>
+        </div>
+    }
+}

@@ -1,0 +1,59 @@
+//! What the candidate should read now: what happened, what is kept, what to do.
+
+use leptos::prelude::*;
+
+use crate::engine::link::Phase;
+use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::use_room::Room;
+
+/// Said while the line is mended and nobody has said it better.
+const RECOVERING: &str =
+    "The line dropped for a moment. What you said is kept and the clock waits. Reconnecting; you need not do anything.";
+
+/// At most one notice at a time, the most pressing one. Its place is kept free, so that nothing moves.
+#[component]
+pub(super) fn Notices(room: Room) -> impl IntoView {
+    let notice = Memo::new(move |_| match (&*room.phase.read(), room.notice.get()) {
+        (_, Some(notice)) => Some(notice),
+        (Phase::Recovering, None) => Some(RECOVERING.to_owned()),
+        _ => None,
+    });
+    let muted = Memo::new(move |_| room.muted.get() && !room.hushed.get());
+    view! {
+        <div class="notices">
+            <div role="alert">
+                {move || {
+                    notice
+                        .get()
+                        .map(|it| {
+                            view! {
+                                <p class="notice caution" data-testid="notice">
+                                    <Icon sign=Sign::Caution />
+                                    <span>{it}</span>
+                                </p>
+                            }
+                        })
+                }}
+            </div>
+            <Show when=move || room.sound_blocked.get()>
+                <div class="notice caution" role="alert" data-testid="sound-blocked">
+                    <Icon sign=Sign::Speaker />
+                    <div>
+                        <p>"Your browser holds the sound back until you press something."</p>
+                        <p class="actions">
+                            <button type="button" class="primary" on:click=move |_| room.start_sound.run(())>
+                                "Turn sound on"
+                            </button>
+                        </p>
+                    </div>
+                </div>
+            </Show>
+            <Show when=move || muted.get() && notice.read().is_none() && !room.sound_blocked.get()>
+                <p class="notice own" data-testid="muted">
+                    <Icon sign=Sign::MicrophoneOff />
+                    <span>"You are muted. Nobody hears you until you choose \u{201c}Unmute\u{201d}."</span>
+                </p>
+            </Show>
+        </div>
+    }
+}

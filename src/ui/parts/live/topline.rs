@@ -1,0 +1,85 @@
+//! Where one is, how much time is left, and how the line is, in words.
+
+use leptos::prelude::*;
+
+use crate::engine::interview::report::clock;
+use crate::engine::link::{Phase, Route};
+use crate::engine::wording;
+use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::use_room::Room;
+
+/// The slim line on top.
+#[component]
+pub(super) fn TopLine(room: Room) -> impl IntoView {
+    let number = Memo::new(move |_| wording::question_number(room.question.read().as_ref()));
+    let seconds = |ms: u64| clock(ms / 1_000 * 1_000);
+    view! {
+        <header class="topline">
+            <p class="number" data-testid="question-number">
+                {number}
+            </p>
+            <p class="timer" role="timer" data-testid="timer" data-running=move || room.clock.get().running.to_string()>
+                <Icon sign=Sign::Clock />
+                <span class="figures">{move || seconds(room.clock.get().elapsed_ms)}</span>
+                <span class="soft">
+                    <span class="figures">{move || seconds(room.clock.get().left_ms)}</span>
+                    {move || if room.clock.get().running { " left" } else { " left, waiting" }}
+                </span>
+            </p>
+            <LinkBadge room />
+        </header>
+    }
+}
+
+/// How the line is: the transport in words, a verdict, the delay. The figures are not read aloud as they change.
+#[component]
+fn LinkBadge(room: Room) -> impl IntoView {
+    let recovering = Memo::new(move |_| matches!(*room.phase.read(), Phase::Recovering));
+    let badge = move || room.route.get().badge();
+    let verdict =
+        Memo::new(move |_| if recovering.get() { "reconnecting" } else { wording::quality(&room.quality.read()) });
+    let delay = move || room.quality.read().rtt_ms.map(|it| format!("{it:.0} ms"));
+    let figure = |value: Option<f64>, unit: &str, digits: usize| {
+        value.map_or_else(|| "not measured yet".to_owned(), |it| format!("{it:.digits$} {unit}"))
+    };
+    let way = move || match (room.route.get(), room.quality.read().relayed) {
+        (Route::Direct, false) => "Direct to the voice service",
+        (Route::Relay, false) => "Relayed by this server",
+        (Route::Direct | Route::Relay, true) => "Relayed by a TURN server",
+        (Route::Socket, _) => "Through this server",
+    };
+    view! {
+        <details class="badge" data-quality=move || verdict.get()>
+            <summary>
+                <span role="status" data-testid="link-status">
+                    <Icon sign=Sign::Signal />
+                    <span class="transport">{badge}</span>
+                    <span class="unseen">", "</span>
+                    <span>{verdict}</span>
+                    <span class="figures delay" aria-live="off">
+                        {delay}
+                    </span>
+                </span>
+                <span class="unseen">", details"</span>
+            </summary>
+            <dl class="facts-list">
+                <div>
+                    <dt>"Way"</dt>
+                    <dd>{way}</dd>
+                </div>
+                <div>
+                    <dt>"Round trip"</dt>
+                    <dd>{move || figure(room.quality.read().rtt_ms, "ms", 0)}</dd>
+                </div>
+                <div>
+                    <dt>"Jitter"</dt>
+                    <dd>{move || figure(room.quality.read().jitter_ms, "ms", 1)}</dd>
+                </div>
+                <div>
+                    <dt>"Loss"</dt>
+                    <dd>{move || figure(room.quality.read().loss_pct, "%", 1)}</dd>
+                </div>
+            </dl>
+        </details>
+    }
+}

@@ -1,0 +1,131 @@
+//! The lobby: what will happen, consent, then microphone and sound, then the start.
+
+mod choices;
+mod consent;
+mod microphone;
+mod speaker;
+
+use leptos::prelude::*;
+
+use self::choices::{ConnectionChoice, RecordChoice};
+use self::consent::WhatHappens;
+use self::microphone::MicrophoneCheck;
+use self::speaker::SpeakerCheck;
+use super::arrival;
+use super::bootstrap::RealtimeSessionBootstrap;
+use super::icon::{Icon, Sign};
+use crate::engine::device::Support;
+use crate::ui::use_room::Room;
+
+/// What the candidate chooses here. Outlives the lobby: a second try asks nothing again.
+#[derive(Clone, Copy, Debug)]
+pub struct Choices {
+    pub consent: RwSignal<bool>,
+    /// The length of the interview.
+    pub minutes: RwSignal<u32>,
+    /// Record the answers in this page's memory.
+    pub record: RwSignal<bool>,
+    /// The room announced `permissions_ready`.
+    pub permitted: RwSignal<bool>,
+}
+
+impl Choices {
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            consent: RwSignal::new(false),
+            minutes: RwSignal::new(10),
+            record: RwSignal::new(false),
+            permitted: RwSignal::new(false),
+        }
+    }
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Everything before the call.
+#[component]
+pub fn Lobby(room: Room, choices: Choices, #[prop(into)] application_id: Signal<Option<String>>) -> impl IntoView {
+    arrival::focus_when_shown();
+    view! {
+        <div class="lobby">
+            <header>
+                <h1 data-heading tabindex="-1">
+                    "Before you start"
+                </h1>
+                <p class="lead">"Take your time here. The clock starts with the first question, not before."</p>
+                {move || {
+                    application_id
+                        .get()
+                        .map(|it| view! { <p class="soft">"Application " <span class="code">{it}</span></p> })
+                }}
+            </header>
+            <Unsupported support=room.support />
+            <WhatHappens choices />
+            <MicrophoneCheck room choices />
+            <SpeakerCheck room />
+            <RecordChoice choices />
+            <ConnectionChoice />
+            <RealtimeSessionBootstrap room choices application_id />
+        </div>
+    }
+}
+
+/// Says what this browser cannot do, and where to go instead.
+#[component]
+fn Unsupported(support: Signal<Support>) -> impl IntoView {
+    let words = move || match support.get() {
+        Support::Unknown | Support::Full => None,
+        Support::NoWebRtc => Some((
+            "This browser cannot carry a call.",
+            "Open this page in a current Chrome, Edge, Firefox or Safari. If this is one of them, an extension or a policy has switched WebRTC off.",
+        )),
+        Support::NoMicrophone => Some((
+            "This browser has no way to a microphone.",
+            "Open this page in a current Chrome, Edge, Firefox or Safari, not inside another app.",
+        )),
+        Support::Insecure => Some((
+            "This page was opened over an insecure address.",
+            "Browsers give a microphone only to https pages and to http://localhost. Open the same address with https, or on the computer that runs the server.",
+        )),
+    };
+    view! {
+        <noscript>
+            <p class="notice bad">"The room needs JavaScript. Switch it on for this page and load it again."</p>
+        </noscript>
+        {move || {
+            words()
+                .map(|(what, cure)| {
+                    view! {
+                        <div class="notice bad" role="alert" data-testid="unsupported">
+                            <Icon sign=Sign::Caution />
+                            <div>
+                                <p>
+                                    <strong>{what}</strong>
+                                </p>
+                                <p>{cure}</p>
+                            </div>
+                        </div>
+                    }
+                })
+        }}
+    }
+}
+
+/// The heading of a check, with its tick once it is passed.
+#[component]
+fn CheckHeading(id: &'static str, title: &'static str, #[prop(into)] passed: Signal<bool>) -> impl IntoView {
+    view! {
+        <h2 id=id>
+            {title}
+            <span class="tick" data-on=move || passed.get().to_string()>
+                <Icon sign=Sign::Check />
+                <span class="unseen">{move || if passed.get() { "done" } else { "" }}</span>
+            </span>
+        </h2>
+    }
+}

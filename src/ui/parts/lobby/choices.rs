@@ -1,0 +1,59 @@
+//! Two choices with a good default: a recording that stays here, and how the sound travels.
+
+use leptos::prelude::*;
+
+use super::Choices;
+
+/// Whether this page keeps the answers as sound, for the candidate alone.
+#[component]
+pub(super) fn RecordChoice(choices: Choices) -> impl IntoView {
+    let record = choices.record;
+    view! {
+        <section class="check" aria-labelledby="recording">
+            <h2 id="recording">"Recording"</h2>
+            <div>
+                <label class="agree">
+                    <input
+                        type="checkbox"
+                        aria-describedby="recording-note"
+                        prop:checked=move || record.get()
+                        on:change=move |event| record.set(event_target_checked(&event))
+                    />
+                    <span>"Record my answers in this page's memory"</span>
+                </label>
+                <p id="recording-note" class="soft indent">
+                    "So that you can listen to them in the report. The recording never leaves this device and is gone when you close the page."
+                </p>
+            </div>
+        </section>
+    }
+}
+
+/// How the sound travels.
+#[component]
+pub(super) fn ConnectionChoice() -> impl IntoView {
+    view! {
+        <section class="check" aria-labelledby="connection">
+            <h2 id="connection">"Connection"</h2>
+            <div>
+                <fieldset class="choices" role="radiogroup" aria-labelledby="connection">
+                    <label class="choice">
+                        <input type="radio" name="connection" value="automatic" checked />
+                        <span>"Automatic"</span>
+                        <small>"The best that works"</small>
+                    </label>
+                    <label class="choice">
+                        <input type="radio" name="connection" value="webrtc" />
+                        <span>"WebRTC"</span>
+                        <small>"Lowest delay"</small>
+                    </label>
+                    <label class="choice">
+                        <input type="radio" name="connection" value="websocket" disabled aria-describedby="websocket-note" />
+                        <span>"WebSocket"</span>
+                        <small id="websocket-note">"Coming: not built yet"</small>
+                    </label>
+                </fieldset>
+            </div>
+        </section>
+    }
+}

@@ -1,0 +1,77 @@
+//! What will happen, how long it takes, what is kept; and the candidate's agreement to it.
+
+use leptos::prelude::*;
+
+use super::{CheckHeading, Choices};
+use crate::ui::parts::icon::{Icon, Sign};
+
+/// Minutes, questions, and the word for it.
+const LENGTHS: [(u32, u32, &str); 3] = [(5, 3, "Short"), (10, 5, "Standard"), (20, 9, "Long")];
+
+/// Everything that one should know before agreeing.
+#[component]
+pub(super) fn WhatHappens(choices: Choices) -> impl IntoView {
+    let Choices { consent, minutes, .. } = choices;
+    let questions = move || LENGTHS.iter().find(|it| it.0 == minutes.get()).map_or(0, |it| it.1);
+    view! {
+        <section class="check" aria-labelledby="what">
+            <CheckHeading id="what" title="What happens" passed=consent />
+            <div>
+                <fieldset class="choices" role="radiogroup" aria-labelledby="length">
+                    <legend id="length">"Length"</legend>
+                    {LENGTHS
+                        .map(|(length, count, word)| {
+                            view! {
+                                <label class="choice">
+                                    <input
+                                        type="radio"
+                                        name="length"
+                                        value=length.to_string()
+                                        prop:checked=move || minutes.get() == length
+                                        checked=length == 10
+                                        on:change=move |_| minutes.set(length)
+                                    />
+                                    <span>{word}</span>
+                                    <small>{format!("{length} min, {count} questions")}</small>
+                                </label>
+                            }
+                        })
+                        .collect_view()}
+                </fieldset>
+                <ul class="promises">
+                    <li>
+                        <Icon sign=Sign::Person />
+                        <p>
+                            <strong>"You talk with an AI."</strong>
+                            " The interviewer is a computer voice. No person listens in."
+                        </p>
+                    </li>
+                    <li>
+                        <Icon sign=Sign::Clock />
+                        <p>
+                            <strong>
+                                {questions} " questions in at most " {move || minutes.get()} " minutes."
+                            </strong>
+                            " Pauses are fine. The clock waits while the line is down."
+                        </p>
+                    </li>
+                    <li>
+                        <Icon sign=Sign::Page />
+                        <p>
+                            <strong>"Kept on the server:"</strong>
+                            " the questions, when and how long you spoke, and your words if a transcriber is set up. Your voice goes to the voice service during the call; the sound is not stored."
+                        </p>
+                    </li>
+                </ul>
+                <label class="agree">
+                    <input
+                        type="checkbox"
+                        prop:checked=move || consent.get()
+                        on:change=move |event| consent.set(event_target_checked(&event))
+                    />
+                    <span>"I understand and agree"</span>
+                </label>
+            </div>
+        </section>
+    }
+}

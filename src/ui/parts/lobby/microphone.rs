@@ -1,0 +1,236 @@
+//! The microphone: asked for only after consent, shown with its level, and cured when it fails.
+
+use leptos::prelude::*;
+
+use super::{CheckHeading, Choices};
+use crate::engine::device::{Device, Mic, MicFault, MicGiven};
+use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::use_page::{every, reduced_motion};
+use crate::ui::use_room::Room;
+
+/// Bars of the level meter.
+const BARS: u8 = 24;
+/// From this level on somebody speaks.
+const SPEECH: f32 = 0.12;
+
+/// The microphone's section.
+#[component]
+pub(super) fn MicrophoneCheck(room: Room, choices: Choices) -> impl IntoView {
+    let on = Memo::new(move |_| matches!(*room.mic.read(), Mic::On(_)));
+    // A level or a label that changes must not rebuild the meter.
+    let kind = Memo::new(move |_| match *room.mic.read() {
+        Mic::Off => Kind::Off,
+        Mic::Asking => Kind::Asking,
+        Mic::On(_) => Kind::On,
+        Mic::Failed(fault) => Kind::Failed(fault),
+    });
+    view! {
+        <section class="check" aria-labelledby="microphone" data-testid="microphone" data-mic=move || kind.get().name()>
+            <CheckHeading id="microphone" title="Microphone" passed=on />
+            <div>
+                {move || match kind.get() {
+                    Kind::Off => view! { <Ask room choices /> }.into_any(),
+                    Kind::Asking => {
+                        view! {
+                            <p class="waiting" role="status">
+                                <Icon sign=Sign::Turning />
+                                "Your browser is asking. Choose \u{201c}Allow\u{201d}."
+                            </p>
+                        }
+                            .into_any()
+                    }
+                    Kind::On => view! { <Open room /> }.into_any(),
+                    Kind::Failed(fault) => view! { <Fault room fault /> }.into_any(),
+                }}
+            </div>
+        </section>
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Off,
+    Asking,
+    On,
+    Failed(MicFault),
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Asking => "asking",
+            Self::On => "on",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+#[component]
+fn Ask(room: Room, choices: Choices) -> impl IntoView {
+    let ask = move |_| {
+        if choices.consent.get_untracked() {
+            room.ask_microphone.run(());
+        }
+    };
+    view! {
+        <div class="row">
+            <button
+                type="button"
+                aria-disabled=move || (!choices.consent.get()).to_string()
+                aria-describedby="microphone-reason"
+                on:click=ask
+            >
+                <Icon sign=Sign::Microphone />
+                "Turn on the microphone"
+            </button>
+            <p id="microphone-reason" class="reason">
+                {move || {
+                    if choices.consent.get() {
+                        "Your browser asks you for permission."
+                    } else {
+                        "It stays off until you have agreed above."
+                    }
+                }}
+            </p>
+        </div>
+    }
+}
+
+#[component]
+fn Fault(room: Room, fault: MicFault) -> impl IntoView {
+    view! {
+        <div class="notice bad" role="alert">
+            <Icon sign=Sign::MicrophoneOff />
+            <div>
+                <p>
+                    <strong>{fault.what()}</strong>
+                </p>
+                <p>{fault.cure()}</p>
+                <p class="actions">
+                    <button type="button" on:click=move |_| room.ask_microphone.run(())>
+                        <Icon sign=Sign::Repeat />
+                        "Try again"
+                    </button>
+                </p>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Open(room: Room) -> impl IntoView {
+    let given = move || match room.mic.get() {
+        Mic::On(given) => given,
+        Mic::Off | Mic::Asking | Mic::Failed(_) => MicGiven::default(),
+    };
+    view! {
+        <LevelMeter room />
+        <Picker
+            id="input"
+            label="Microphone in use"
+            devices=room.inputs
+            chosen=room.input_id
+            choose=room.choose_input
+        />
+        <details class="fold">
+            <summary>"Details"</summary>
+            <dl class="facts-list">{move || facts(&given())}</dl>
+        </details>
+    }
+}
+
+/// The level, with a word once the voice was heard.
+#[component]
+fn LevelMeter(room: Room) -> impl IntoView {
+    let level = RwSignal::new(0.0_f32);
+    let heard = RwSignal::new(false);
+    Effect::new(move |_| {
+        let period_ms = if reduced_motion() { 250 } else { 66 };
+        let mut loud = 0_u32;
+        every(period_ms, move || {
+            let now = room.levels.run(()).candidate.clamp(0.0, 1.0);
+            level.set(now);
+            loud = if now > SPEECH { loud + period_ms } else { 0 };
+            if loud >= 200 && !heard.get_untracked() {
+                heard.set(true);
+            }
+        });
+    });
+    let lit = Memo::new(move |_| (level.get() * f32::from(BARS)).round() as u8);
+    view! {
+        <div class="meter">
+            <div
+                class="meter-bars"
+                role="meter"
+                aria-label="Microphone level"
+                aria-valuemin="0"
+                aria-valuemax=BARS.to_string()
+                aria-valuenow=move || lit.get().to_string()
+            >
+                {(0..BARS).map(|it| view! { <i data-on=move || (lit.get() > it).to_string()></i> }).collect_view()}
+            </div>
+            <p role="status" data-testid="heard">
+                {move || if heard.get() { "We hear you. Your microphone works." } else { "Say a few words: the bars should move." }}
+            </p>
+        </div>
+    }
+}
+
+/// A list of devices to choose from.
+#[component]
+pub(super) fn Picker(
+    id: &'static str,
+    label: &'static str,
+    devices: Signal<Vec<Device>>,
+    chosen: Signal<Option<String>>,
+    choose: Callback<String>,
+) -> impl IntoView {
+    let options = move || {
+        let chosen = chosen.get();
+        let option = |it: Device| {
+            let selected = chosen.as_deref() == Some(it.id.as_str());
+            view! {
+                <option value=it.id selected=selected>
+                    {it.label}
+                </option>
+            }
+        };
+        devices.get().into_iter().map(option).collect_view()
+    };
+    view! {
+        <label class="picker" for=id>
+            <span>{label}</span>
+            <select id=id on:change=move |event| choose.run(event_target_value(&event))>
+                {options}
+            </select>
+        </label>
+    }
+}
+
+/// What the device gave, as it differs from what was asked for.
+fn facts(given: &MicGiven) -> impl IntoView + use<> {
+    let yes_no = |it: Option<bool>| match it {
+        Some(true) => "on",
+        Some(false) => "off",
+        None => "not told",
+    };
+    let rate = given.sample_rate_hz.map_or_else(|| "not told".to_owned(), |it| format!("{it} Hz"));
+    let channels = given.channels.map_or_else(|| "not told".to_owned(), |it| it.to_string());
+    [
+        ("Device", if given.label.is_empty() { "not named".to_owned() } else { given.label.clone() }),
+        ("Sample rate (24000 Hz asked for)", rate),
+        ("Channels (1 asked for)", channels),
+        ("Echo cancellation", yes_no(given.echo_cancellation).to_owned()),
+        ("Noise suppression", yes_no(given.noise_suppression).to_owned()),
+    ]
+    .map(|(name, value)| {
+        view! {
+            <div>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+            </div>
+        }
+    })
+    .collect_view()
+}

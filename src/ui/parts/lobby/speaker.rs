@@ -1,0 +1,54 @@
+//! The loudspeaker: a choice and a test sound.
+
+use leptos::prelude::*;
+
+use super::CheckHeading;
+use super::microphone::Picker;
+use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::use_room::Room;
+
+/// The loudspeaker's section. Passed once the test sound was played.
+#[component]
+pub(super) fn SpeakerCheck(room: Room) -> impl IntoView {
+    let tested = RwSignal::new(false);
+    let many = move || !room.outputs.read().is_empty();
+    view! {
+        <section class="check" aria-labelledby="speaker">
+            <CheckHeading id="speaker" title="Sound" passed=tested />
+            <div>
+                <div class="row">
+                    <button
+                        type="button"
+                        on:click=move |_| {
+                            tested.set(true);
+                            room.test_speaker.run(());
+                        }
+                    >
+                        <Icon sign=Sign::Speaker />
+                        {move || if room.testing_speaker.get() { "Playing" } else { "Play a test sound" }}
+                    </button>
+                    <p class="reason" role="status">
+                        {move || {
+                            if room.testing_speaker.get() {
+                                "You should hear three soft tones now."
+                            } else if tested.get() {
+                                "Heard nothing? Turn the volume up or choose another speaker. Headphones are best."
+                            } else {
+                                "Headphones keep the interviewer's voice out of your microphone."
+                            }
+                        }}
+                    </p>
+                </div>
+                <Show when=many>
+                    <Picker
+                        id="output"
+                        label="Speaker in use"
+                        devices=room.outputs
+                        chosen=room.output_id
+                        choose=room.choose_output
+                    />
+                </Show>
+            </div>
+        </section>
+    }
+}
