@@ -14,6 +14,9 @@
 //! Everything speaks the Realtime protocol: the embedded interviewer is a provider like any other, served on a loopback
 //! listener of its own, so that offline use, tests and production run the same code.
 
+// Views are types, and a whole page is a deep one.
+#![recursion_limit = "512"]
+
 pub mod engine;
 
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
