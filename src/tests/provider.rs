@@ -1,5 +1,7 @@
 //! The embedded provider against a real WebRTC peer on loopback: events, sound, ears, faults.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "provider/call.rs"]
 mod call;
 #[path = "provider/peer.rs"]
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use str0m::ice::{StunMessage, TransId};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::call::{House, KEY, jfk};
@@ -98,9 +101,10 @@ async fn media_is_continuous_and_evenly_paced() {
         assert_eq!(pair[1].time.wrapping_sub(pair[0].time) % 960, 0);
     }
     assert_eq!(packets.iter().filter(|it| it.marker).count(), 2);
-    let span = packets.last().unwrap().at - packets[0].at;
-    let expected = span.as_millis() / 20;
-    assert!(packets.len().abs_diff(expected as usize) < 5, "{} packets in {span:?}", packets.len());
+    let (first, last) = (&packets[0], &packets[packets.len() - 1]);
+    let (wall, told) = ((last.at - first.at).as_millis(), u128::from(last.time.wrapping_sub(first.time) / 48));
+    assert!(wall.abs_diff(told) < 150, "the timestamps say {told} ms, the clock {wall} ms");
+    assert!(packets.len() as u128 * 20 > told * 8 / 10, "{} packets in {told} ms", packets.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,8 +145,9 @@ async fn an_interruption_is_quiet_within_frames_and_truncated_to_what_was_heard(
     call.listen(600 * MS).await;
     assert_eq!(done["response"]["status"], "cancelled");
     assert_eq!(done["response"]["status_details"]["reason"], "turn_detected");
+    let after = call.levels().into_iter().filter(|(at, db)| *at > cut && *db > -45.0).count();
+    assert!(after <= 3, "{after} loud frames after the cut");
     let (first, last) = call.heard(call.packets[0].at, Instant::now()).unwrap();
-    assert!(last <= cut + 60 * MS, "sound {:?} after the cut", last - cut);
     let heard_ms = (last - first).as_millis() as u64;
     let told_ms = truncated["audio_end_ms"].as_u64().unwrap();
     assert!(told_ms.abs_diff(heard_ms) < 250, "told {told_ms} ms, heard {heard_ms} ms");
@@ -191,6 +196,51 @@ async fn an_ice_restart_from_another_address_keeps_channel_and_sound() {
     assert_eq!(house.provider.calls(), 1);
 }
 
+/// Firefox checks consent without USE-CANDIDATE (RFC 7675): such requests are answered for the whole call.
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_checks_are_answered_whatever_their_attributes() {
+    let house = House::open().await;
+    let mut call = house.call(patient()).await;
+    let field = |sdp: &str, name: &str| sdp.lines().find_map(|it| it.strip_prefix(name)).unwrap().trim().to_owned();
+    let username = format!("{}:{}", field(&call.answer, "a=ice-ufrag:"), field(&call.offer, "a=ice-ufrag:"));
+    let password = field(&call.answer, "a=ice-pwd:");
+    let port: u16 = field(&call.answer, "a=candidate:").split(' ').nth(5).unwrap().parse().unwrap();
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(("127.0.0.1", port)).await.unwrap();
+    let sha1 = str0m::crypto::from_feature_flags().sha1_hmac_provider;
+    let mut bytes = [0; 512];
+    for round in 0..12 {
+        let request = StunMessage::binding_request(&username, TransId::new(), true, 1, 1, false);
+        let id = request.trans_id();
+        let hmac = |key: &[u8], parts: &[&[u8]]| sha1.sha1_hmac(key, parts);
+        let len = request.to_bytes(Some(password.as_bytes()), &mut bytes, hmac).unwrap();
+        socket.send(&bytes[..len]).await.unwrap();
+        loop {
+            let received = tokio::time::timeout(1_000 * MS, socket.recv(&mut bytes)).await;
+            let len = received.unwrap_or_else(|_| panic!("request {round} was not answered")).unwrap();
+            let answer = StunMessage::parse(&bytes[..len]).unwrap();
+            if answer.is_successful_binding_response() && answer.trans_id() == id {
+                break;
+            }
+        }
+        call.listen(250 * MS).await;
+    }
+    // A wrong password is not answered, and does not disturb the call.
+    let request = StunMessage::binding_request(&username, TransId::new(), true, 1, 1, false);
+    let id = request.trans_id();
+    let len = request.to_bytes(Some(b"wrong"), &mut bytes, |key, parts| sha1.sha1_hmac(key, parts)).unwrap();
+    socket.send(&bytes[..len]).await.unwrap();
+    while let Ok(len) = tokio::time::timeout(300 * MS, socket.recv(&mut bytes)).await {
+        let answer = StunMessage::parse(&bytes[..len.unwrap()]).unwrap();
+        assert_ne!(answer.trans_id(), id);
+        if answer.is_binding_request() {
+            break;
+        }
+    }
+    call.say("Still here.");
+    call.next("output_audio_buffer.stopped").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_on_one_port_do_not_mix() {
     let house = House::open().await;
@@ -215,9 +265,8 @@ async fn a_peer_that_vanished_is_freed_and_its_control_socket_closed() {
     let freed = house.until_calls(0, 3_000 * MS).await;
     assert!(freed > 1_000 * MS, "{freed:?}");
     let close = loop {
-        match sideband.next().await.unwrap().unwrap() {
-            Message::Close(frame) => break frame.unwrap(),
-            _ => {}
+        if let Message::Close(frame) = sideband.next().await.unwrap().unwrap() {
+            break frame.unwrap();
         }
     };
     assert_eq!(u16::from(close.code), 1000);
@@ -234,6 +283,14 @@ async fn a_peer_that_closes_is_freed_at_once_and_one_that_never_comes_soon() {
     assert_eq!(house.post_offer(offer, &json!({ "type": "realtime" })).await.status(), 201);
     assert_eq!(house.provider.calls(), 1);
     house.until_calls(0, 2_000 * MS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_too_long_is_told_so_and_ends() {
+    let house = House::with(|settings| settings.session_limit = 1_000 * MS).await;
+    let mut call = house.call(patient()).await;
+    assert_eq!(call.next("error").await["error"]["code"], "session_expired");
+    house.until_calls(0, 1_000 * MS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -419,6 +476,11 @@ async fn answers_and_first_sound_come_soon() {
         waits.push((first - asked).as_millis());
     }
     waits.sort_unstable();
-    println!("response.create to first sound in ms: {waits:?}");
+    let created = call.events.iter().filter(|(_, it)| it["type"] == "response.created").map(|(at, _)| *at);
+    let talks = call.packets.iter().filter(|it| it.marker).map(|it| it.at);
+    let mut first: Vec<_> = created.zip(talks).map(|(from, to)| (to - from).as_millis()).collect();
+    first.sort_unstable();
+    println!("response.created to first packet of speech in ms: {first:?}");
+    println!("response.create to first sound above -45 dBFS in ms: {waits:?}");
     assert!(waits[10] < 200, "{waits:?}");
 }

@@ -56,15 +56,15 @@ impl House {
     pub(crate) async fn call(&self, session: Value) -> Call {
         let (peer, offer) = Peer::offer().await;
         let asked = Instant::now();
-        let response = self.post_offer(offer, &session).await;
+        let response = self.post_offer(offer.clone(), &session).await;
         assert_eq!(response.status(), 201);
         let path = response.headers()["location"].to_str().unwrap().to_owned();
         assert!(path.starts_with("/v1/realtime/calls/rtc_"), "{path}");
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
         let answer = response.text().await.unwrap();
         let answer_ms = asked.elapsed().as_secs_f64() * 1e3;
-        peer.answer(answer);
-        let mut call = Call { peer, path, events: Vec::new(), packets: Vec::new(), read: 0, answer_ms };
+        peer.answer(answer.clone());
+        let mut call = Call { peer, path, offer, answer, events: Vec::new(), packets: Vec::new(), read: 0, answer_ms };
         let first = call.next("session.created").await;
         assert_eq!(call.events.len(), 1, "session.created comes first: {:?}", call.types());
         assert_eq!(first["session"]["type"], "realtime");
@@ -101,6 +101,8 @@ impl House {
 pub(crate) struct Call {
     pub(crate) peer: Peer,
     pub(crate) path: String,
+    pub(crate) offer: String,
+    pub(crate) answer: String,
     pub(crate) events: Vec<(Instant, Value)>,
     pub(crate) packets: Vec<Packet>,
     read: usize,
