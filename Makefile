@@ -41,8 +41,8 @@ site: toolchain ## Build the browser part into target/site
 	$(call step,building the browser part)
 	@cargo build --lib --target $(WASM) --profile wasm-release --no-default-features --features hydrate
 	$(call step,bundling the site)
-	@cargo build --release --features bundle --bin bundle
-	@"$(CARGO_TARGET_DIR)/release/bundle" "$(CARGO_TARGET_DIR)/$(WASM)/wasm-release/vivavoce.wasm" $(SITE)
+	@cargo build --profile bundle --features bundle --bin bundle
+	@"$(CARGO_TARGET_DIR)/bundle/bundle" "$(CARGO_TARGET_DIR)/$(WASM)/wasm-release/vivavoce.wasm" $(SITE)
 
 .PHONY: watch
 watch: toolchain ## Develop: rebuild and reload on every change (installs cargo-leptos)
