@@ -30,6 +30,7 @@ use self::session::Session;
 use self::speech::{Speaker, SpeechError};
 use crate::engine::protocol::session::{Refusal, SessionConfig};
 use crate::server::clock;
+use crate::server::config::Config;
 use crate::server::rtc::{OfferError, Peer, Port, PortError, PortSettings};
 
 /// How the embedded provider is set up.
@@ -63,6 +64,18 @@ impl Settings {
             gone_after: Duration::from_secs(10),
             connect_within: Duration::from_secs(20),
             session_limit: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            port: config.rtc_port,
+            public_ips: config.public_ip.clone(),
+            // A session that comes back after a cut has two calls until the lost one is noticed.
+            max_calls: usize::try_from(config.max_sessions).unwrap_or(usize::MAX).saturating_mul(2),
+            ..Self::new(config.provider_key.clone())
         }
     }
 }
@@ -164,7 +177,7 @@ impl Provider {
         tasks.spawn(async move {
             // Freed on every way out, a panic included.
             let _place = Place { provider, name };
-            call.run(stop).await;
+            Box::pin(call.run(stop)).await;
         });
         Ok((id, answer))
     }

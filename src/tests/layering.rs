@@ -26,7 +26,7 @@ const RULES: &[Rule] = &[
             "sqlx",
             "str0m",
             "reqwest",
-            "tracing",
+            "tracing::",
             "rand::",
             "async ",
             ".await",

@@ -211,6 +211,12 @@ impl Peer {
         Ok(())
     }
 
+    /// Whether every message has arrived at the far end.
+    pub fn is_flushed(&mut self) -> bool {
+        let in_flight = self.channel.and_then(|id| self.rtc.channel(id)).map_or(0, |mut it| it.buffered_amount());
+        self.outbox.is_empty() && in_flight == 0
+    }
+
     /// Sends one frame of audio; `marker` on the first after silence (RFC 3551, section 4.1).
     pub fn send_audio(&mut self, packet: &[u8], marker: bool, now: Instant) {
         let Some(out) = self.audio.as_mut() else { return };

@@ -26,6 +26,9 @@ pub const MAILBOX: usize = 64;
 /// Datagrams taken in one go, so that a flood of them cannot starve the clock.
 const MAX_BATCH: usize = 32;
 
+/// How long a call that we end waits for its last words to arrive.
+const LINGER: Duration = Duration::from_millis(500);
+
 /// What others ask of a call.
 #[derive(Debug)]
 pub enum Command {
@@ -114,6 +117,9 @@ impl Call {
             }
             end = self.step(&mut beat, &stop).await.err();
         };
+        if matches!(end, End::Expired | End::Flooded) {
+            self.linger().await;
+        }
         self.peer.close();
         tracing::info!(call = %self.id, ?end, seconds = self.began.elapsed().as_secs(), "call ends");
     }
@@ -139,6 +145,19 @@ impl Call {
             self.peer_event(event)?;
         }
         self.tell_all()
+    }
+
+    /// Lets the last words arrive: closing at once would drop them.
+    async fn linger(&mut self) {
+        let limit = tokio::time::Instant::now() + LINGER;
+        while !self.peer.is_flushed() {
+            let deadline = tokio::time::Instant::from_std(self.peer.deadline());
+            tokio::select! {
+                () = tokio::time::sleep_until(limit) => return,
+                () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
+                Some(datagram) = self.datagrams.recv() => self.peer.receive(&datagram, Instant::now()),
+            }
+        }
     }
 
     /// Sends the frames that are due, and looks whether anybody is still there.

@@ -19,7 +19,6 @@ use super::Provider;
 const MAX_BODY_BYTES: usize = 160 * 1024;
 
 /// All routes. Every one of them wants the key.
-#[must_use]
 pub fn router(provider: Provider) -> Router {
     Router::new()
         .route("/v1/realtime", get(sideband::attach))

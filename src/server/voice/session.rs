@@ -205,7 +205,9 @@ impl Session {
                 self.emit(ServerEvent::InputCleared);
                 Ok(())
             }
-            ClientEvent::ConversationItemCreate { item, previous_item_id } => self.create_item(item, previous_item_id),
+            ClientEvent::ConversationItemCreate { item, previous_item_id } => {
+                self.create_item(item, previous_item_id.as_deref())
+            }
             ClientEvent::ConversationItemRetrieve { item_id } => match self.conversation.get(&item_id) {
                 Some(item) => {
                     let item = item.clone();
@@ -288,9 +290,9 @@ impl Session {
         self.emit(ServerEvent::ItemDone { item, previous_item_id });
     }
 
-    fn create_item(&mut self, item: Item, previous: Option<String>) -> Result<(), Fault> {
+    fn create_item(&mut self, item: Item, previous: Option<&str>) -> Result<(), Fault> {
         let item = parse::item(item, &mut self.ids)?;
-        let previous_item_id = self.conversation.insert(item.clone(), previous.as_deref())?;
+        let previous_item_id = self.conversation.insert(item.clone(), previous)?;
         self.emit(ServerEvent::ItemAdded { item: item.clone(), previous_item_id: previous_item_id.clone() });
         self.emit(ServerEvent::ItemDone { item, previous_item_id });
         Ok(())
