@@ -215,7 +215,10 @@ impl Inner {
             }
             Some(Effect::Answered { question, spoken_ms }) => {
                 self.figures.borrow_mut().turn_ended(now);
-                self.stop_recording(question, spoken_ms);
+                match question {
+                    Some(question) => self.stop_recording(question, spoken_ms),
+                    None => self.drop_recording(),
+                }
             }
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
         }
