@@ -53,6 +53,11 @@ impl Media {
         }
     }
 
+    /// Nothing will sound any more. The recordings stay.
+    pub(super) fn close(&self) {
+        drop((self.tone.take(), self.speaker.take(), self.meter.take()));
+    }
+
     /// The call is gone: nobody is measured as the interviewer.
     pub(super) fn hear_nobody(&self) {
         self.listen(Voice::Interviewer, None);

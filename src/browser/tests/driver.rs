@@ -234,6 +234,22 @@ async fn a_muted_candidate_is_not_heard() -> Result<(), BrowserError> {
     Ok(())
 }
 
+/// Whoever clicks twice, or once more in the middle of the interview, gets one session and one call.
+#[wasm_bindgen_test]
+async fn a_second_start_changes_nothing() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.start()?;
+    page.start()?;
+    until("a live call", || page.phase() == Phase::Live).await;
+    page.start()?;
+    page.driver()?.end();
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    let asked = |what| page.far.has_asked(what);
+    assert_eq!((asked("ephemeral-token"), asked("finish"), page.far.called()), (1, 1, 1));
+    assert_eq!(audio_elements().len(), 0, "nothing sounds after the end");
+    Ok(())
+}
+
 /// The first microphone goes; another one takes its place in the same call, and the one before is off.
 #[wasm_bindgen_test]
 async fn another_microphone_takes_the_place_of_a_lost_one() -> Result<(), BrowserError> {

@@ -15,6 +15,7 @@ use super::super::{BrowserError, Listener, stats};
 use super::until;
 use crate::engine::time::Epoch;
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
 fn broken(error: wasm_bindgen::JsValue) -> BrowserError {
     BrowserError::from_js("far end", &error)
 }
@@ -94,7 +95,7 @@ async fn two_peers_exchange_sound_and_events_and_restart_ice() -> Result<(), Bro
     let closed = Rc::new(RefCell::new(false));
     let watch = {
         let closed = Rc::clone(&closed);
-        Listener::new(&channel, "close", move |_: Event| drop(closed.replace(true)))?
+        Listener::new(&channel, "close", move |_: Event| *closed.borrow_mut() = true)?
     };
     let count = told.borrow().len();
     drop(peer);
