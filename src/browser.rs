@@ -26,3 +26,6 @@ pub use driver::Driver;
 pub use error::BrowserError;
 pub use listener::Listener;
 pub use screen::Screen;
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,6 @@ enum Event {
     MicEnded,
     ToneEnded,
     DevicesChanged,
-    Visible,
     Recorded {
         question: u32,
         spoken_ms: u64,
@@ -143,17 +142,20 @@ impl Driver {
 
     /// Starts the interview. To be called while handling a click, or the browser may block the sound.
     pub fn start(&self, options: StartOptions) {
-        self.0.session.options.replace(options);
-        self.0.session.id.take();
-        storage::forget_session();
-        self.again();
+        // A second click on the same button must not forget the session that the first one made.
+        if self.0.is_idle() {
+            self.0.begin_session(options);
+            self.again();
+        }
     }
 
     /// Tries again after a fault, with the same session where there is one.
     pub fn retry(&self) {
-        let id = self.0.session.id.take().or_else(storage::session);
-        self.0.session.id.replace(id);
-        self.again();
+        if self.0.is_idle() {
+            let id = self.0.session.id.take().or_else(storage::session);
+            self.0.session.id.replace(id);
+            self.again();
+        }
     }
 
     fn again(&self) {
@@ -287,7 +289,6 @@ impl Inner {
 
     fn listen(&self) -> Result<(), BrowserError> {
         let window = window()?;
-        let document = window.document().ok_or(BrowserError::Missing("document"))?;
         let on = |target: &web_sys::EventTarget, kind, event: fn() -> Event| {
             let push = self.pusher();
             let listener = Listener::new(target, kind, move |_: web_sys::Event| push(event()))?;
@@ -296,11 +297,31 @@ impl Inner {
         };
         on(&window, "online", || Event::Link(Input::Online))?;
         on(&window, "offline", || Event::Link(Input::Offline))?;
-        on(&document, "visibilitychange", || Event::Visible)?;
         let push = self.pusher();
         let changed = devices::watch(move || push(Event::DevicesChanged))?;
         self.listeners.borrow_mut().push(changed);
         Ok(())
+    }
+
+    /// Whether nothing is under way: in the lobby, or after a fault.
+    fn is_idle(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Lobby | Phase::Failed(_))
+    }
+
+    /// Forgets the session before this one, if there was any.
+    fn begin_session(&self, options: StartOptions) {
+        storage::forget_session();
+        let mut figures = Figures::default();
+        if let Some(mic) = self.media.mic.borrow().as_ref() {
+            let given = mic.given();
+            figures.microphone(given.sample_rate_hz, given.channels);
+        }
+        self.figures.replace(figures);
+        self.view.replace(RoomView::default());
+        self.session.options.replace(options);
+        self.session.id.take();
+        self.session.started_at.set(0.0);
+        show(self.screen.report, None);
     }
 
     /// Says something on the room channel, if it is open: what is said repeatedly or repeated on opening needs no more.

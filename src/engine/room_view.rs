@@ -37,9 +37,9 @@ pub enum Effect {
     ProviderReady,
     /// The interviewer's sound starts or stops.
     Sounding(bool),
-    /// The candidate's turn is over: the answer to this question took so long.
+    /// The candidate's turn is over. Before the first question it answers none.
     Answered {
-        question: u32,
+        question: Option<u32>,
         spoken_ms: u64,
     },
     Over(EndReason),
@@ -145,8 +145,7 @@ impl RoomView {
     /// The question being answered, and the milliseconds spoken so far.
     #[must_use]
     pub fn answer_so_far(&self, now: Tick) -> Option<(u32, u64)> {
-        let answer = self.answer.as_ref()?;
-        Some((self.question.as_ref().map_or(0, |question| question.idx), answer.spoken_ms(now)))
+        Some((self.question.as_ref()?.idx, self.answer.as_ref()?.spoken_ms(now)))
     }
 
     /// The report as far as this page has seen the interview, for when the server cannot be asked.
@@ -357,9 +356,10 @@ impl RoomView {
             self.captions.hear(&answer.item_id, at_ms, spoken_ms);
             self.revision += 1;
         }
-        let Some(question) = &self.question else { return Told::FRESH };
-        self.notes.answered(question, at_ms, spoken_ms);
-        Told::then(Effect::Answered { question: question.idx, spoken_ms })
+        if let Some(question) = &self.question {
+            self.notes.answered(question, at_ms, spoken_ms);
+        }
+        Told::then(Effect::Answered { question: self.question.as_ref().map(|it| it.idx), spoken_ms })
     }
 
     /// Whether this teller's words count: those of whoever began the line.

@@ -1,7 +1,7 @@
 // A candidate in a real browser: a voice that speaks on cue, and ears that measure what really arrives.
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 
 const VOICE = readFileSync(path.join(import.meta.dirname, "../../fixtures/jfk.wav"));
 
@@ -84,15 +84,23 @@ export async function seat(page: Page) {
 
 /** The room as a candidate finds it: by role and name first. */
 export class RoomPage {
-  constructor(readonly page: Page) {}
+  readonly room: Locator;
+  readonly question: Locator;
+  readonly captions: Locator;
+  readonly report: Locator;
+  readonly status: Locator;
+  readonly start: Locator;
+  readonly consent: Locator;
 
-  readonly room = this.page.getByTestId("room");
-  readonly question = this.page.getByTestId("question");
-  readonly captions = this.page.getByTestId("captions");
-  readonly report = this.page.getByTestId("report");
-  readonly status = this.page.getByTestId("link-status");
-  readonly start = this.page.getByRole("button", { name: "Start interview" });
-  readonly consent = this.page.getByRole("checkbox", { name: "I understand and agree" });
+  constructor(readonly page: Page) {
+    this.room = page.getByTestId("room");
+    this.question = page.getByTestId("question");
+    this.captions = page.getByTestId("captions");
+    this.report = page.getByTestId("report");
+    this.status = page.getByTestId("link-status");
+    this.start = page.getByRole("button", { name: "Start interview" });
+    this.consent = page.getByRole("checkbox", { name: "I understand and agree" });
+  }
 
   async open(path = "/interview") {
     await this.page.goto(path);

@@ -47,7 +47,6 @@ impl Inner {
             Event::MicEnded => self.replace_lost_mic(),
             Event::ToneEnded => self.stop_tone(),
             Event::DevicesChanged => self.list_devices(),
-            Event::Visible => self.media.resume(),
             Event::Recorded { question, spoken_ms, url } => self.keep_recording(question, spoken_ms, url),
             Event::Timer => self.timer(),
         }
@@ -103,9 +102,14 @@ impl Inner {
                 self.finish_recording();
                 self.release_mic();
             }
-            Phase::Ended(_) | Phase::Failed(_) => {
+            Phase::Failed(_) => {
                 self.channel(channel::Input::Leave);
                 self.release_mic();
+            }
+            Phase::Ended(_) => {
+                self.channel(channel::Input::Leave);
+                self.release_mic();
+                self.media.close();
             }
         }
         self.phase.replace(phase);
@@ -215,7 +219,10 @@ impl Inner {
             }
             Some(Effect::Answered { question, spoken_ms }) => {
                 self.figures.borrow_mut().turn_ended(now);
-                self.stop_recording(question, spoken_ms);
+                match question {
+                    Some(question) => self.stop_recording(question, spoken_ms),
+                    None => self.drop_recording(),
+                }
             }
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
         }

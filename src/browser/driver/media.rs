@@ -53,6 +53,11 @@ impl Media {
         }
     }
 
+    /// Nothing will sound any more. The recordings stay.
+    pub(super) fn close(&self) {
+        drop((self.tone.take(), self.speaker.take(), self.meter.take()));
+    }
+
     /// The call is gone: nobody is measured as the interviewer.
     pub(super) fn hear_nobody(&self) {
         self.listen(Voice::Interviewer, None);
@@ -200,7 +205,8 @@ impl Inner {
     /// Records from here on, so that the first word of an answer is on it.
     pub(super) fn start_recording(&self) {
         let wanted = self.session.options.borrow().record && self.media.recording.borrow().is_none();
-        let stream = self.media.mic.borrow().as_ref().filter(|_| wanted).map(|mic| mic.stream().clone());
+        // `stream.clone()` would be the DOM's method: another stream, with live tracks that nobody stops.
+        let stream = self.media.mic.borrow().as_ref().filter(|_| wanted).map(|mic| Clone::clone(mic.stream()));
         let Some(stream) = stream else { return };
         let label = Rc::new(Cell::new(None));
         let take = {

@@ -38,9 +38,9 @@ impl From<Refusal> for Stop {
 }
 
 impl Attempt {
-    fn spawn<F: Future<Output = Result<(), Stop>>>(inner: &Inner, epoch: Epoch, recipe: fn(Self) -> F)
+    fn spawn<F>(inner: &Inner, epoch: Epoch, recipe: fn(Self) -> F)
     where
-        F: 'static,
+        F: Future<Output = Result<(), Stop>> + 'static,
     {
         let attempt = Self { driver: inner.me.clone(), epoch };
         let me = inner.me.clone();

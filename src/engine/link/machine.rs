@@ -230,6 +230,7 @@ impl Link {
                 self.reach(now, Reach::FirstPacket);
             }
             (State::Opening { .. }, Input::Ice(_, Ice::Failed)) => self.reopen(now, Fault::Network),
+            (State::Opening { .. }, Input::ChannelClosed(_)) => self.reopen(now, Fault::Provider),
             (State::Opening { .. }, Input::Refused(_, Refusal::Passing(fault))) => self.reopen(now, fault),
             (State::Opening { connect_by }, Input::Timeout) if self.poll_timeout() <= Some(now) => {
                 self.overdue(now, connect_by);

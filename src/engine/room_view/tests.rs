@@ -136,7 +136,7 @@ fn a_spoken_answer_grows_by_what_is_spoken() {
     assert_eq!(sim.view.lines()[0].spoken_ms, 1_500);
     let end = RoomEvent::TurnEnd { speaker: Speaker::Candidate, spoken_ms: 1_480 };
     let told = sim.at(5_000).tell(Source::Room, end);
-    assert_eq!(told, Told::then(Effect::Answered { question: 2, spoken_ms: 1_480 }));
+    assert_eq!(told, Told::then(Effect::Answered { question: Some(2), spoken_ms: 1_480 }));
     assert_eq!(sim.view.lines()[0].spoken_ms, 1_480);
     sim.at(9_000).tell(Source::Channel, speech(true, "u3"));
     assert_eq!(sim.view.lines().len(), 2, "the next turn is a line of its own");
@@ -226,7 +226,7 @@ fn the_page_can_report_what_it_has_seen() {
     sim.tell(Source::Room, turn(Speaker::Candidate, false));
     sim.tell(Source::Room, question(1));
     let report = sim.view.report(Tick::from_ms(3_000), "s", 7, EndReason::Finished);
-    let answers: Vec<_> =
+    let answers: Vec<Vec<u64>> =
         report.questions.iter().map(|it| it.answers.iter().map(|it| it.spoken_ms).collect()).collect();
     assert_eq!(answers, [vec![2_000], vec![]]);
     assert_eq!(report.transcript.len(), 1);

@@ -1,0 +1,47 @@
+//! What only a browser can show, with real devices (Chromium's fake ones), real peers and real elements.
+
+mod driver;
+mod owners;
+mod peers;
+mod words;
+
+use std::time::Duration;
+
+use gloo_timers::future::sleep;
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_test::wasm_bindgen_test_configure;
+use web_sys::{MediaStreamTrack, MediaStreamTrackState};
+
+use super::clock::now;
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+/// Waits until `condition` holds. Fails after ten seconds, saying `what` was waited for.
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let give_up = now().after(Duration::from_secs(10));
+    while !condition() {
+        assert!(now() < give_up, "waited in vain: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Lets everything happen that is on its way.
+async fn settle() {
+    sleep(Duration::from_millis(60)).await;
+}
+
+fn is_live(track: &MediaStreamTrack) -> bool {
+    track.ready_state() == MediaStreamTrackState::Live
+}
+
+/// The audio elements of the page.
+fn audio_elements() -> Vec<web_sys::HtmlMediaElement> {
+    let body = web_sys::window().and_then(|it| it.document()).and_then(|it| it.body());
+    let mut next = body.and_then(|body| body.first_element_child());
+    let mut found = Vec::new();
+    while let Some(element) = next {
+        next = element.next_element_sibling();
+        found.extend(element.dyn_into().ok());
+    }
+    found
+}

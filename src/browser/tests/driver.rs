@@ -1,0 +1,285 @@
+//! The whole driver against a far end inside the page.
+
+use leptos::prelude::*;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::super::{BrowserError, Driver, Screen};
+use super::{audio_elements, settle, until};
+use crate::engine::device::Mic;
+use crate::engine::interview::EndReason;
+use crate::engine::link::steps::{Step, StepState};
+use crate::engine::link::view::StartOptions;
+use crate::engine::link::{Fault, Phase};
+use crate::engine::protocol::room::AiState;
+
+#[wasm_bindgen(module = "/src/browser/tests/far_end.js")]
+extern "C" {
+    type FarEnd;
+    #[wasm_bindgen(constructor)]
+    fn new() -> FarEnd;
+    #[wasm_bindgen(method)]
+    fn tell(this: &FarEnd, event: &str);
+    #[wasm_bindgen(method)]
+    fn cut_socket(this: &FarEnd, code: u16);
+    #[wasm_bindgen(method)]
+    fn speak(this: &FarEnd, on: bool);
+    #[wasm_bindgen(method)]
+    fn starve(this: &FarEnd) -> js_sys::Promise;
+    #[wasm_bindgen(method)]
+    fn refuse(this: &FarEnd, what: &str, error: &str);
+    #[wasm_bindgen(method)]
+    fn hang_up(this: &FarEnd);
+    #[wasm_bindgen(method)]
+    fn has_said(this: &FarEnd, kind: &str) -> u32;
+    #[wasm_bindgen(method)]
+    fn has_asked(this: &FarEnd, what: &str) -> u32;
+    #[wasm_bindgen(method)]
+    fn live_tracks(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    fn heard_tracks(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    fn lose_microphone(this: &FarEnd);
+    #[wasm_bindgen(method)]
+    fn open_sockets(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    fn is_left(this: &FarEnd) -> bool;
+    #[wasm_bindgen(method)]
+    fn restarted(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    fn called(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    fn free(this: &FarEnd);
+}
+
+/// A page with a driver, and the far end it talks to.
+struct Page {
+    far: FarEnd,
+    screen: Screen,
+    driver: Option<Driver>,
+    _owner: Owner,
+}
+
+impl Page {
+    fn open() -> Self {
+        let owner = Owner::new();
+        owner.set();
+        let (far, screen) = (FarEnd::new(), Screen::default());
+        Self { far, screen, driver: Some(Driver::new(screen)), _owner: owner }
+    }
+
+    fn driver(&self) -> Result<&Driver, BrowserError> {
+        self.driver.as_ref().ok_or(BrowserError::Missing("driver"))
+    }
+
+    fn phase(&self) -> Phase {
+        self.screen.phase.get_untracked()
+    }
+
+    fn start(&self) -> Result<(), BrowserError> {
+        self.driver()?.start(StartOptions { minutes: 15, application_id: None, record: true });
+        Ok(())
+    }
+
+    async fn live() -> Result<Self, BrowserError> {
+        let page = Self::open();
+        page.start()?;
+        until("a live call", || page.phase() == Phase::Live).await;
+        Ok(page)
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.driver = None;
+        self.far.free();
+    }
+}
+
+/// S001-28, S002-32, S003-08, S003-10, S003-60: five steps, `ready` once, and speaking when sound and marker agree.
+#[wasm_bindgen_test]
+async fn a_call_goes_from_start_to_the_greeting() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    let steps = page.screen.steps.get_untracked();
+    for step in Step::ALL {
+        assert!(matches!(steps.state(step), StepState::Done { .. }), "{step:?}: {:?}", steps.state(step));
+    }
+    until("ready", || page.far.has_said("ready") == 1).await;
+    assert!(matches!(page.screen.mic.get_untracked(), Mic::On(_)));
+    assert_eq!(page.screen.ai.get_untracked(), AiState::Listening);
+    page.far.speak(true);
+    until("speaking", || page.screen.ai.get_untracked() == AiState::Speaking).await;
+    page.far.speak(false);
+    until("listening", || page.screen.ai.get_untracked() == AiState::Listening).await;
+    page.far.tell(r#"{"n":1,"type":"turn.end","payload":{"speaker":"candidate","spoken_ms":900}}"#);
+    page.far.speak(true);
+    until("a turn's delay", || page.screen.measured.get_untracked().turn_delays_ms.len() == 1).await;
+    let measured = page.screen.measured.get_untracked();
+    assert!(measured.negotiation_ms.is_some_and(|ms| ms < 4_000.0), "{measured:?}");
+    assert!(measured.first_audio_ms.is_some_and(|ms| ms < 1_200.0), "{measured:?}");
+    assert!(page.far.has_said("stats") >= 2, "after the first sound and after the turn");
+    page.far.tell(r#"{"n":2,"type":"latency.ping","payload":{"id":4}}"#);
+    assert_eq!(page.far.has_said("pong"), 1);
+    Ok(())
+}
+
+/// S003-14 to S003-17, S003-42: packets stop, ICE is restarted on the same session, sound is back.
+#[wasm_bindgen_test]
+async fn a_starved_call_is_mended_by_an_ice_restart() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    until("ready", || page.far.has_said("ready") == 1).await;
+    JsFuture::from(page.far.starve()).await.map_err(|error| BrowserError::from_js("starve", &error))?;
+    until("recovering", || page.phase() == Phase::Recovering).await;
+    until("live again", || page.phase() == Phase::Live).await;
+    assert_eq!((page.far.called(), page.far.restarted()), (1, 1));
+    assert_eq!(page.far.has_said("ready"), 1, "the greeting is asked for once in a call");
+    Ok(())
+}
+
+#[wasm_bindgen_test]
+async fn a_call_that_the_provider_drops_is_made_anew() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.hang_up();
+    until("a new call", || page.far.called() == 2 && page.phase() == Phase::Live).await;
+    assert_eq!(page.far.restarted(), 0);
+    Ok(())
+}
+
+#[wasm_bindgen_test]
+async fn a_lost_room_channel_comes_back_and_another_tab_ends_it() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    until("ready", || page.far.has_said("ready") == 1).await;
+    page.far.cut_socket(1_006);
+    until("the channel is back", || page.far.open_sockets() == 1 && page.far.has_said("ready") == 2).await;
+    assert_eq!(page.phase(), Phase::Live, "the call does not depend on it");
+    page.far.cut_socket(4_409);
+    assert_eq!(page.phase(), Phase::Failed(Fault::Replaced));
+    until("the peer is gone", || page.far.is_left()).await;
+    Ok(())
+}
+
+/// S002-41: hush is at once, the end frees the call at once, and the report follows.
+#[wasm_bindgen_test]
+async fn escape_silences_and_the_end_frees_the_call() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    let audio = audio_elements();
+    let is_silent = || audio.iter().all(|it| it.muted());
+    assert!(!is_silent());
+    page.driver()?.hush(true);
+    assert!(is_silent());
+    page.driver()?.hush(false);
+    assert!(!is_silent());
+    page.driver()?.end();
+    assert_eq!((page.phase(), page.screen.mic.get_untracked()), (Phase::Ending, Mic::Off));
+    assert_eq!(page.far.live_tracks(), 0);
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    until("the peer is gone", || page.far.is_left()).await;
+    assert_eq!((page.far.has_said("finish"), page.far.has_asked("finish"), page.far.open_sockets()), (1, 1, 0));
+    assert!(page.screen.report.get_untracked().is_some());
+    Ok(())
+}
+
+#[wasm_bindgen_test]
+async fn without_a_server_the_report_is_what_the_page_saw() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    let question = r#"{"n":1,"type":"question.ready","payload":{"idx":0,"total":1,"domain":"Web","difficultyTier":"core","text":"Why?"}}"#;
+    page.far.tell(question);
+    page.far.refuse("finish", r#""internal""#);
+    page.driver()?.end();
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    let report = page.screen.report.get_untracked();
+    assert_eq!(report.map(|it| it.questions.len()), Some(1));
+    assert!(page.screen.notice.get_untracked().is_some_and(|it| it.contains("did not answer")));
+    Ok(())
+}
+
+#[wasm_bindgen_test]
+async fn a_refusal_is_shown_at_its_step_and_can_be_tried_again() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.refuse("ephemeral-token", r#"{"busy":{"retry_after_s":20}}"#);
+    page.start()?;
+    until("the refusal", || page.phase() == Phase::Failed(Fault::Busy { retry_after_s: 20 })).await;
+    assert_eq!(page.screen.steps.get_untracked().state(Step::Session), StepState::Failed);
+    page.far.refuse("ephemeral-token", "");
+    page.driver()?.retry();
+    until("a live call", || page.phase() == Phase::Live).await;
+    Ok(())
+}
+
+/// S003-40: the component goes, and with it the call, the microphone, the element and the channel.
+#[wasm_bindgen_test]
+async fn a_dropped_driver_leaves_nothing_behind() -> Result<(), BrowserError> {
+    let mut page = Page::live().await?;
+    page.driver = None;
+    until("the peer is gone", || page.far.is_left()).await;
+    settle().await;
+    assert_eq!((page.far.open_sockets(), page.far.live_tracks(), audio_elements().len()), (0, 0, 0));
+    Ok(())
+}
+
+/// Mute and hush stop the sound at its source, and both are told to the server.
+#[wasm_bindgen_test]
+async fn a_muted_candidate_is_not_heard() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    assert_eq!(page.far.heard_tracks(), 1);
+    page.driver()?.mute(true);
+    assert_eq!((page.far.heard_tracks(), page.far.live_tracks()), (0, 1));
+    assert!(page.screen.muted.get_untracked());
+    page.driver()?.hush(true);
+    page.driver()?.hush(false);
+    assert_eq!(page.far.heard_tracks(), 0, "still muted after the hush");
+    page.driver()?.mute(false);
+    assert_eq!(page.far.heard_tracks(), 1);
+    Ok(())
+}
+
+/// Whoever clicks twice, or once more in the middle of the interview, gets one session and one call.
+#[wasm_bindgen_test]
+async fn a_second_start_changes_nothing() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.start()?;
+    page.start()?;
+    until("a live call", || page.phase() == Phase::Live).await;
+    page.start()?;
+    page.driver()?.end();
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    let asked = |what| page.far.has_asked(what);
+    assert_eq!((asked("ephemeral-token"), asked("finish"), page.far.called()), (1, 1, 1));
+    assert_eq!(audio_elements().len(), 0, "nothing sounds after the end");
+    Ok(())
+}
+
+/// The first microphone goes; another one takes its place in the same call, and the one before is off.
+#[wasm_bindgen_test]
+async fn another_microphone_takes_the_place_of_a_lost_one() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.lose_microphone();
+    assert_eq!(page.far.live_tracks(), 0);
+    until("another microphone", || page.far.live_tracks() == 1).await;
+    page.driver()?.choose_input("default");
+    settle().await;
+    until("one microphone", || page.far.live_tracks() == 1).await;
+    assert_eq!((page.phase(), page.far.called()), (Phase::Live, 1));
+    Ok(())
+}
+
+/// With their tick, the answer is recorded from the end of the question, and kept in this page.
+#[wasm_bindgen_test]
+async fn an_answer_is_recorded_in_the_page() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.tell(
+        r#"{"n":1,"type":"question.ready","payload":{"idx":3,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"}}"#,
+    );
+    page.far.speak(true);
+    until("speaking", || page.screen.ai.get_untracked() == AiState::Speaking).await;
+    page.far.speak(false);
+    until("listening", || page.screen.ai.get_untracked() == AiState::Listening).await;
+    settle().await;
+    page.far.tell(r#"{"n":2,"type":"turn.end","payload":{"speaker":"candidate","spoken_ms":700}}"#);
+    until("the recording", || page.screen.recordings.get_untracked().len() == 1).await;
+    let recordings = page.screen.recordings.get_untracked();
+    assert_eq!((recordings[0].question, recordings[0].spoken_ms), (3, 700));
+    drop(page);
+    Ok(())
+}

@@ -1,0 +1,139 @@
+// The far end of a call inside the page: the API by `fetch`, the room channel by `WebSocket`, and a real peer that sends
+// real sound and real events. Only the network between page and server is left out.
+
+const report = {
+  session_id: "s-1", persona: "Mariam", started_at: 1, duration_ms: 1000, ended: "finished", questions: [], transcript: [],
+};
+
+export class FarEnd {
+  constructor() {
+    const devices = navigator.mediaDevices;
+    this.real = {
+      fetch: window.fetch, WebSocket: window.WebSocket, getUserMedia: devices.getUserMedia,
+      clone: MediaStream.prototype.clone, cloneTrack: MediaStreamTrack.prototype.clone,
+    };
+    // Every track that the page can hold, copies included.
+    this.tracks = [];
+    const real = this.real, keep = (stream) => (this.tracks.push(...stream.getTracks()), stream);
+    devices.getUserMedia = async (wish) => keep(await real.getUserMedia.call(devices, wish));
+    MediaStream.prototype.clone = function () { return keep(real.clone.call(this)); };
+    MediaStreamTrack.prototype.clone = function () { return keep(new MediaStream([real.cloneTrack.call(this)])).getTracks()[0]; };
+    this.requests = [];
+    this.said = [];
+    this.sockets = [];
+    this.calls = 0;
+    this.restarts = 0;
+    this.refusals = {};
+    this.context = new AudioContext();
+    this.gain = this.context.createGain();
+    this.gain.gain.value = 0;
+    this.out = this.context.createMediaStreamDestination();
+    this.tone = this.context.createOscillator();
+    this.tone.connect(this.gain).connect(this.out);
+    this.tone.start();
+    const far = this;
+    window.fetch = (request, init) => far.serve(new Request(request, init));
+    window.WebSocket = class extends EventTarget {
+      static OPEN = 1;
+      constructor(url) {
+        super();
+        this.url = url;
+        this.readyState = 0;
+        far.sockets.push(this);
+        queueMicrotask(() => {
+          if (this.readyState !== 0) return;
+          this.readyState = 1;
+          this.dispatchEvent(new Event("open"));
+        });
+      }
+      send(text) { far.said.push(text); }
+      close() { this.readyState = 3; }
+    };
+  }
+
+  async serve(request) {
+    const what = new URL(request.url).pathname.split("/").pop();
+    const body = await request.json();
+    this.requests.push(what);
+    const refusal = this.refusals[what];
+    if (refusal) return Response.json(JSON.parse(refusal), { status: 500 });
+    switch (what) {
+      case "ready":
+        return Response.json({
+          persona: "Mariam", embedded: true, transcribes: false, connect_timeout_ms: 30000, lengths: [[15, 5]],
+        });
+      case "ephemeral-token":
+        return Response.json({
+          session_id: "s-1", client_secret: "t", expires_at: 9e9, ice_servers: [], route: "direct",
+        });
+      case "sdp-exchange": {
+        if (body.restart) this.restarts++; else this.call();
+        return Response.json({ answer: await this.answer(body.offer), call: this.calls });
+      }
+      default:
+        return Response.json(report);
+    }
+  }
+
+  call() {
+    this.calls++;
+    this.pc = new RTCPeerConnection();
+    this.sender = this.pc.addTrack(this.out.stream.getAudioTracks()[0], this.out.stream);
+    this.pc.ondatachannel = ({ channel }) => {
+      this.channel = channel;
+      this.event({ type: "session.created", session: {} });
+    };
+  }
+
+  async answer(offer) {
+    await this.pc.setRemoteDescription({ type: "offer", sdp: offer });
+    await this.sender.replaceTrack(this.out.stream.getAudioTracks()[0]);
+    await this.pc.setLocalDescription();
+    while (this.pc.iceGatheringState !== "complete") await new Promise((done) => setTimeout(done, 5));
+    return this.pc.localDescription.sdp;
+  }
+
+  event(event) { this.channel.send(JSON.stringify({ event_id: "e", ...event })); }
+  tell(event) { this.open_socket().dispatchEvent(new MessageEvent("message", { data: event })); }
+  open_socket() { return this.sockets.findLast((socket) => socket.readyState === 1); }
+  cut_socket(code) {
+    const socket = this.open_socket();
+    socket.readyState = 3;
+    socket.dispatchEvent(new CloseEvent("close", { code }));
+  }
+
+  speak(on) {
+    this.gain.gain.value = on ? 0.3 : 0;
+    this.event({ type: `output_audio_buffer.${on ? "started" : "stopped"}`, response_id: "r" });
+  }
+  // No packet comes any more, as on a path that was cut.
+  starve() { return this.sender.replaceTrack(null); }
+  refuse(what, error) { this.refusals[what] = error; }
+  hang_up() { this.channel.close(); }
+
+  has_said(type) { return this.said.filter((text) => JSON.parse(text).type === type).length; }
+  has_asked(what) { return this.requests.filter((name) => name === what).length; }
+  live_tracks() { return this.tracks.filter((track) => track.readyState === "live").length; }
+  heard_tracks() { return this.tracks.filter((track) => track.readyState === "live" && track.enabled).length; }
+  lose_microphone() {
+    for (const track of this.tracks) {
+      if (track.readyState !== "live") continue;
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+    }
+  }
+  open_sockets() { return this.sockets.filter((socket) => socket.readyState < 2).length; }
+  is_left() { return this.channel.readyState === "closed"; }
+  restarted() { return this.restarts; }
+  called() { return this.calls; }
+
+  free() {
+    window.fetch = this.real.fetch;
+    window.WebSocket = this.real.WebSocket;
+    navigator.mediaDevices.getUserMedia = this.real.getUserMedia;
+    MediaStream.prototype.clone = this.real.clone;
+    MediaStreamTrack.prototype.clone = this.real.cloneTrack;
+    this.pc?.close();
+    this.context.close();
+  }
+}

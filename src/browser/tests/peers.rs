@@ -1,0 +1,107 @@
+//! Our peer and another one in the same page.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::JsCast as _;
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{Event, RtcDataChannel, RtcDataChannelEvent, RtcIceGatheringState, RtcPeerConnection};
+use web_sys::{RtcSdpType, RtcSessionDescriptionInit};
+
+use super::super::mic::Mic;
+use super::super::peer::{Peer, PeerEvent};
+use super::super::{BrowserError, Listener, stats};
+use super::until;
+use crate::engine::time::Epoch;
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
+fn broken(error: wasm_bindgen::JsValue) -> BrowserError {
+    BrowserError::from_js("far end", &error)
+}
+
+/// Answers an offer as a server does: with all its candidates in the answer, and without any of ours.
+async fn answer(far: &RtcPeerConnection, offer: &str) -> Result<String, BrowserError> {
+    let remote = RtcSessionDescriptionInit::new(RtcSdpType::Offer);
+    remote.set_sdp(offer);
+    JsFuture::from(far.set_remote_description(&remote)).await.map_err(broken)?;
+    let answer = JsFuture::from(far.create_answer()).await.map_err(broken)?;
+    JsFuture::from(far.set_local_description(answer.unchecked_ref())).await.map_err(broken)?;
+    until("candidates", || far.ice_gathering_state() == RtcIceGatheringState::Complete).await;
+    Ok(far.local_description().map(|it| it.sdp()).unwrap_or_default())
+}
+
+/// S003-02, S003-06, S003-14, S003-17: connect, talk, restart ICE, and the statistics say how it goes.
+#[wasm_bindgen_test]
+async fn two_peers_exchange_sound_and_events_and_restart_ice() -> Result<(), BrowserError> {
+    let (mic, far_mic) = (Mic::open(None).await?, Mic::open(None).await?);
+    let told: Rc<RefCell<Vec<(Epoch, PeerEvent)>>> = Rc::default();
+    let peer = {
+        let told = Rc::clone(&told);
+        Peer::new(Epoch(3), &[], &mic, move |epoch, event| told.borrow_mut().push((epoch, event)))?
+    };
+    let has = |kind: fn(&PeerEvent) -> bool| told.borrow().iter().any(|(_, event)| kind(event));
+
+    let far = RtcPeerConnection::new().map_err(broken)?;
+    far.add_track_0(far_mic.track(), far_mic.stream());
+    let channel: Rc<RefCell<Option<RtcDataChannel>>> = Rc::default();
+    let listener = {
+        let channel = Rc::clone(&channel);
+        Listener::new(&far, "datachannel", move |event: RtcDataChannelEvent| {
+            channel.replace(Some(event.channel()));
+        })?
+    };
+
+    let offer = peer.offer(false).await?;
+    assert!(!offer.contains("a=candidate"), "nobody waited for candidates");
+    let first = answer(&far, &offer).await?;
+    peer.answer(&first).await?;
+    until("a track", || has(|it| matches!(it, PeerEvent::Track(_)))).await;
+    until("an open channel", || has(|it| matches!(it, PeerEvent::ChannelOpen))).await;
+    until("a connection", || has(|it| matches!(it, PeerEvent::Connected))).await;
+    until("the far channel", || channel.borrow().is_some()).await;
+    let channel = channel.take().ok_or(BrowserError::Missing("channel"))?;
+    assert_eq!(channel.label(), "oai-events");
+    channel.send_with_str("hello").map_err(broken)?;
+    until("a message", || has(|it| matches!(it, PeerEvent::Message(text) if text == "hello"))).await;
+    assert!(told.borrow().iter().all(|(epoch, _)| *epoch == Epoch(3)));
+
+    let look = async || stats::read(peer.stats().ok_or(BrowserError::Missing("receiver"))?).await;
+    let before = look().await?;
+    let moving = async |from: u64| -> Result<(), BrowserError> {
+        while look().await?.received <= from {
+            gloo_timers::future::TimeoutFuture::new(10).await;
+        }
+        Ok(())
+    };
+    moving(before.received).await?;
+    let stats = look().await?;
+    assert!(stats.candidate_type.is_some() && stats.responses > 0, "{stats:?}");
+
+    peer.set_epoch(Epoch(4));
+    let offer = peer.offer(true).await?;
+    let second = answer(&far, &offer).await?;
+    let fragment = |sdp: &str| sdp.lines().find(|line| line.starts_with("a=ice-ufrag")).map(str::to_owned);
+    assert_ne!(fragment(&first), fragment(&second), "credentials are new");
+    peer.answer(&second).await?;
+    moving(look().await?.received + 10).await?;
+    channel.send_with_str("still there").map_err(broken)?;
+    until("a message over the restarted path", || {
+        let told = told.borrow();
+        told.iter().any(|it| matches!(it, (Epoch(4), PeerEvent::Message(text)) if text == "still there"))
+    })
+    .await;
+
+    let closed = Rc::new(RefCell::new(false));
+    let watch = {
+        let closed = Rc::clone(&closed);
+        Listener::new(&channel, "close", move |_: Event| *closed.borrow_mut() = true)?
+    };
+    let count = told.borrow().len();
+    drop(peer);
+    until("the far end notices", || *closed.borrow()).await;
+    assert_eq!(told.borrow().len(), count, "a dropped peer says nothing more");
+    drop((listener, watch));
+    far.close();
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Words that come from the browser, and words that go to the page.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::{CustomEvent, DomException, EventTarget};
+
+use super::super::announce::announce;
+use super::super::clock::{now, request_id};
+use super::super::{BrowserError, Listener};
+use crate::engine::device::MicFault;
+use crate::engine::protocol::room::RoomMessage;
+
+#[wasm_bindgen_test]
+fn every_dom_exception_of_the_microphone_has_its_fault() -> Result<(), BrowserError> {
+    let table = [
+        ("NotAllowedError", MicFault::Blocked),
+        ("SecurityError", MicFault::Blocked),
+        ("NotFoundError", MicFault::Missing),
+        ("OverconstrainedError", MicFault::Missing),
+        ("NotReadableError", MicFault::Busy),
+        ("AbortError", MicFault::Busy),
+        ("InvalidStateError", MicFault::Other),
+    ];
+    for (name, fault) in table {
+        let exception = DomException::new_with_message_and_name("", name)
+            .map_err(|error| BrowserError::from_js("DOMException", &error))?;
+        assert_eq!(BrowserError::from_js("getUserMedia", &exception).mic_fault(), fault, "{name}");
+    }
+    assert_eq!(BrowserError::Missing("navigator.mediaDevices").mic_fault(), MicFault::Insecure);
+    assert_eq!(BrowserError::from_js("x", &JsValue::from_str("odd")).mic_fault(), MicFault::Other);
+    Ok(())
+}
+
+/// S003-39, S003-71: every type of S003-30 is told under its name, with its payload; what is not of the schema is not.
+#[wasm_bindgen_test]
+fn every_event_of_the_schema_is_told_to_the_page() -> Result<(), BrowserError> {
+    let table = [
+        ("turn.start", r#"{"speaker":"candidate"}"#),
+        ("turn.end", r#"{"speaker":"interviewer","spoken_ms":5}"#),
+        (
+            "question.ready",
+            r#"{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?","follow_up":false}"#,
+        ),
+        ("latency.ping", r#"{"id":7}"#),
+        ("error", r#"{"code":"provider","message":"A problem."}"#),
+        ("ai.state", r#"{"state":"thinking"}"#),
+    ];
+    let target = EventTarget::new().map_err(|error| BrowserError::from_js("EventTarget", &error))?;
+    let heard: Rc<RefCell<Vec<(String, JsValue)>>> = Rc::default();
+    let listeners: Vec<_> = table
+        .iter()
+        .map(|(name, _)| {
+            let heard = Rc::clone(&heard);
+            Listener::new(&target, name, move |event: CustomEvent| {
+                heard.borrow_mut().push((event.type_(), event.detail()));
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    let parse = |name: &str, payload: &str| {
+        let text = format!(r#"{{"n":1,"type":"{name}","ts":1,"payload":{payload}}}"#);
+        serde_json::from_str::<RoomMessage>(&text).map_err(|_| BrowserError::Missing("message"))
+    };
+    for (name, payload) in table {
+        announce(&target, &parse(name, payload)?)?;
+        let (told, detail) = heard.take().pop().unwrap_or_default();
+        assert_eq!(told, name);
+        let detail = js_sys::JSON::stringify(&detail).map(String::from).unwrap_or_default();
+        let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        assert_eq!(same(&detail), same(payload), "{name}");
+    }
+    announce(&target, &parse("clock", r#"{"elapsed_ms":1,"left_ms":2,"running":true}"#)?)?;
+    assert!(heard.borrow().is_empty());
+    drop(listeners);
+    Ok(())
+}
+
+#[wasm_bindgen_test]
+fn request_ids_differ_and_time_moves_on() {
+    assert_ne!(request_id(), request_id());
+    let before = now();
+    assert!(now() >= before);
+}
