@@ -4,5 +4,4 @@ pub mod app;
 pub mod pages;
 pub mod parts;
 pub mod shell;
-pub mod use_page;
 pub mod use_room;

@@ -1,9 +1,9 @@
-//! What the page asks of the browser besides the call: colours, focus, ticks, events.
+//! What the page asks of the browser besides the call: colours, focus, ticks, files.
 
 use std::cell::RefCell;
 
 use gloo_timers::callback::Interval;
-use leptos::html::{Canvas, Main};
+use leptos::html::Canvas;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
@@ -57,16 +57,6 @@ pub fn focus_heading() {
         .and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok());
     if let Some(heading) = heading {
         _ = heading.focus();
-    }
-}
-
-/// Tells `root` and everything around it that `event` happened: a DOM `CustomEvent` that bubbles.
-pub fn announce(root: NodeRef<Main>, event: &str) {
-    let Some(root) = root.get_untracked() else { return };
-    let init = web_sys::CustomEventInit::new();
-    init.set_bubbles(true);
-    if let Ok(event) = web_sys::CustomEvent::new_with_event_init_dict(event, &init) {
-        _ = root.dispatch_event(&event);
     }
 }
 

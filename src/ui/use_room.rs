@@ -1,5 +1,7 @@
 //! The one facade between the page and a call. The same type in both builds; the server renders an idle room.
 
+pub mod page;
+
 use leptos::prelude::*;
 
 use crate::engine::device::{Device, Mic, Support};

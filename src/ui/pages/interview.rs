@@ -2,7 +2,6 @@
 
 use leptos::either::Either;
 use leptos::ev;
-use leptos::html::Main;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -16,7 +15,6 @@ use crate::ui::parts::live::Live;
 use crate::ui::parts::lobby::{Choices, Lobby};
 use crate::ui::parts::masthead::{Colophon, Masthead};
 use crate::ui::parts::report::ReportPage;
-use crate::ui::use_page::announce;
 use crate::ui::use_room::{Room, use_room};
 
 /// `/interview` and `/interview/new/:application_id`
@@ -74,16 +72,12 @@ pub fn Interview(room: Room, application_id: Option<String>) -> impl IntoView {
     let choices = Choices::new();
     let application_id = Signal::stored(application_id);
     let screen = Memo::new(move |_| Screen::of(&room.phase.read()));
-    let root = NodeRef::<Main>::new();
-    // The grant is announced as an event of the page, for this and for other parts of it (S003-58).
-    Effect::new(move |was: Option<bool>| {
-        let on = matches!(*room.mic.read(), Mic::On(_));
-        if on && was != Some(true) {
-            announce(root, "permissions_ready");
-        } else if !on {
+    // The driver announces a grant as an event of the page, for this and for other parts of it (S003-58). A microphone
+    // that went away takes the permission with it.
+    Effect::new(move |_| {
+        if !matches!(*room.mic.read(), Mic::On(_) | Mic::Asking) {
             choices.permitted.set(false);
         }
-        on
     });
     let number = move || room.question.get().map(|it| (it.idx + 1).to_string());
     view! {
@@ -94,7 +88,6 @@ pub fn Interview(room: Room, application_id: Option<String>) -> impl IntoView {
                 id="main"
                 class="room"
                 tabindex="-1"
-                node_ref=root
                 data-testid="room"
                 data-phase=move || room.phase.read().name()
                 data-route=move || room.route.get().name()

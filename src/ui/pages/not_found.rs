@@ -1,5 +1,7 @@
 //! Addresses that lead nowhere.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -61,10 +63,18 @@ fn DeadEnd(title: &'static str, text: &'static str) -> impl IntoView {
     }
 }
 
-/// Says so in the status of the answer, too.
+/// Sets the status of the answer to 404. The server gives it to the page as a context; in the browser there is none.
+#[derive(Clone)]
+pub struct Answer404(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Answer404 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answer404")
+    }
+}
+
 fn answer_404() {
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(axum::http::StatusCode::NOT_FOUND);
+    if let Some(Answer404(answer)) = use_context::<Answer404>() {
+        answer();
     }
 }

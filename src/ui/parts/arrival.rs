@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::ui::use_page::focus_heading;
+use crate::ui::use_room::page::focus_heading;
 
 #[derive(Clone, Copy)]
 struct Arrived(StoredValue<bool>);

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::theme::Wearing;
 use crate::engine::string::Scene;
-use crate::ui::use_page::{draw_string, every, reduced_motion};
+use crate::ui::use_room::page::{draw_string, every, reduced_motion};
 
 /// With reduced motion the bars change four times a second.
 const BARS_PERIOD_MS: u32 = 250;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::icon::{Icon, Sign};
 use crate::engine::theme::Theme;
-use crate::ui::use_page::{stored_theme, wear};
+use crate::ui::use_room::page::{stored_theme, wear};
 
 /// The colours that the page wears.
 #[derive(Clone, Copy)]

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use super::{CheckHeading, Choices};
 use crate::engine::device::{Device, Mic, MicFault, MicGiven};
 use crate::ui::parts::icon::{Icon, Sign};
-use crate::ui::use_page::{every, reduced_motion};
 use crate::ui::use_room::Room;
+use crate::ui::use_room::page::{every, reduced_motion};
 
 /// Bars of the level meter.
 const BARS: u8 = 24;

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use crate::engine::export::{Export, file_name};
 use crate::engine::interview::report::Report;
 use crate::ui::parts::icon::{Icon, Sign};
-use crate::ui::use_page::{copy, save};
 use crate::ui::use_room::Room;
+use crate::ui::use_room::page::{copy, save};
 
 /// The buttons above the report.
 #[component]

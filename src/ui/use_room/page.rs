@@ -1,0 +1,10 @@
+//! What parts may ask of the browser besides the call. The same functions in both builds; on the server nothing happens,
+//! and nothing calls them there but effects and event handlers, which do not run.
+
+#[cfg(not(feature = "hydrate"))]
+mod inert;
+
+#[cfg(feature = "hydrate")]
+pub use crate::browser::page::{copy, draw_string, every, focus_heading, reduced_motion, save, stored_theme, wear};
+#[cfg(not(feature = "hydrate"))]
+pub use inert::{copy, draw_string, every, focus_heading, reduced_motion, save, stored_theme, wear};

@@ -1,0 +1,29 @@
+//! The functions of the page, where there is no browser.
+
+use leptos::html::Canvas;
+use leptos::prelude::*;
+
+use crate::engine::string::Scene;
+use crate::engine::theme::Theme;
+
+pub fn copy(_text: &str, _done: impl FnOnce(bool) + 'static) {}
+
+pub fn draw_string(_canvas: NodeRef<Canvas>, _scene: impl Fn() -> Scene + 'static) {}
+
+pub fn every(_period_ms: u32, _tick: impl FnMut() + 'static) {}
+
+pub fn focus_heading() {}
+
+#[must_use]
+pub fn reduced_motion() -> bool {
+    false
+}
+
+pub fn save(_name: &str, _media_type: &str, _text: &str) {}
+
+#[must_use]
+pub fn stored_theme() -> Theme {
+    Theme::System
+}
+
+pub fn wear(_theme: Theme) {}
