@@ -109,7 +109,7 @@ export class RoomPage {
 
   /** From the lobby into the room, to the first sound. */
   async enter({ minutes }: { minutes: 5 | 10 | 20 } = { minutes: 5 }) {
-    await this.page.getByRole("radio", { name: new RegExp(`\\b${minutes} minutes`) }).check();
+    await this.page.getByRole("radio", { name: new RegExp(`\\b${minutes} min\\b|[a-z]${minutes} min\\b`) }).check();
     await this.consent.check();
     await this.page.getByRole("button", { name: /microphone/i }).first().click();
     await this.start.click();

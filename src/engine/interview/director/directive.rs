@@ -47,7 +47,7 @@ impl Purpose {
         }
     }
 
-    /// The words, in parts that are each said as they are.
+    /// The words, sentence by sentence.
     #[must_use]
     pub fn words(self, plan: &Plan) -> Vec<String> {
         let text = |idx: u32, follow_up: bool| plan.question(idx, follow_up).map(|it| it.text).unwrap_or_default();
@@ -68,17 +68,14 @@ impl Purpose {
     /// The `response.create` that makes the provider say it. `exact`: the provider takes the words as they are.
     #[must_use]
     pub fn request(self, plan: &Plan, exact: bool) -> ClientEvent {
-        let words = self.words(plan);
-        let instructions = format!(
-            "{} Say exactly the following, in English, and nothing else: \"{}\"",
-            core(&plan.persona),
-            words.join(" ")
-        );
+        let text = self.words(plan).join(" ");
+        let instructions =
+            format!("{} Say exactly the following, in English, and nothing else: \"{text}\"", core(&plan.persona));
         let mut metadata = Map::new();
         metadata.insert("purpose".to_owned(), Value::String(self.id()));
         if exact {
-            let parts = words.iter().flat_map(|part| chunks(part));
-            for (n, part) in parts.take(14).enumerate() {
+            // The provider says them one after the other as they are, so the spaces between them count.
+            for (n, part) in chunks(&text).into_iter().take(14).enumerate() {
                 metadata.insert(format!("say{n}"), Value::String(part));
             }
         }

@@ -71,7 +71,7 @@ impl Sim {
                     let metadata = params.metadata.unwrap_or_default();
                     let say: Vec<_> =
                         (0..16).filter_map(|n| metadata.get(&format!("say{n}"))?.as_str().map(str::to_owned)).collect();
-                    self.said.push(say.join(" "));
+                    self.said.push(say.concat());
                 }
                 Command::Send(ClientEvent::SessionUpdate { session }) => {
                     self.interruptible = session["audio"]["input"]["turn_detection"]["interrupt_response"] == true;
