@@ -156,3 +156,17 @@ async fn a_second_page_replaces_the_first_and_gets_everything() {
     let told = old.until_closed().await;
     assert!(told.iter().any(|it| it["payload"]["code"] == "replaced"), "{told:?}");
 }
+
+/// A page learns by the close code that it may not come back: it cannot see the status of a refused upgrade.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_room_channel_is_for_the_owner_of_the_session() {
+    let house = House::open(&[]).await;
+    let (mine, mut other) = (Candidate::start(&house, 5).await, Candidate::start(&house, 5).await);
+    other.trespass(&mine);
+    other.join(&house).await;
+    assert_eq!(other.close_code().await, 4_401);
+    let mut nobody = Candidate::start(&house, 5).await;
+    nobody.forget_cookie();
+    nobody.join(&house).await;
+    assert_eq!(nobody.close_code().await, 4_401);
+}

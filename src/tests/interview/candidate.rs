@@ -1,6 +1,7 @@
 //! A server on loopback, and a candidate who speaks to it as a page does.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::{SinkExt as _, StreamExt as _};
@@ -113,7 +114,10 @@ impl Candidate {
             decoder: Decoder::new().unwrap(),
             loud: 0,
         };
-        let body = json!({ "request_id": "r1", "minutes": minutes, "consent": true });
+        // The same id would get the first candidate's session again.
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let id = format!("start-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        let body = json!({ "request_id": id, "minutes": minutes, "consent": true });
         let response = candidate.request("ephemeral-token", body).send().await.unwrap();
         assert_eq!(response.status(), 200);
         let cookie = response.headers()["set-cookie"].to_str().unwrap();
@@ -178,6 +182,26 @@ impl Candidate {
     pub(crate) async fn say_raw(&mut self, text: &str) {
         // A socket that was closed in the middle of a flood is what some tests wait for.
         _ = self.channel.as_mut().unwrap().0.send(Message::text(text)).await;
+    }
+
+    /// Tries somebody else's session with its own cookie.
+    pub(crate) fn trespass(&mut self, on: &Self) {
+        self.session_id.clone_from(&on.session_id);
+    }
+
+    pub(crate) fn forget_cookie(&mut self) {
+        self.cookie = "vivavoce=".to_owned();
+    }
+
+    /// How the server closes the room channel.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        loop {
+            match timeout(LIMIT, self.channel.as_mut().unwrap().0.next()).await.unwrap() {
+                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+                Some(Ok(_)) => {}
+                other => panic!("closed without a code: {other:?}"),
+            }
+        }
     }
 
     pub(crate) async fn until_closed(&mut self) {
