@@ -71,7 +71,7 @@ test("speaking over a question stops the interviewer, and the answer counts", as
   const room = new RoomPage(page);
   await room.open();
   await room.enter();
-  await page.locator('[data-testid=room][data-question="0"][data-ai=speaking]').waitFor({ state: "attached", timeout: 30_000 });
+  await page.locator('[data-testid=room][data-question="1"][data-ai=speaking]').waitFor({ state: "attached", timeout: 30_000 });
   const answered = room.answer();
   await room.state("listening");
   const from = await room.now();
@@ -79,7 +79,7 @@ test("speaking over a question stops the interviewer, and the answer counts", as
   const tail = (await room.heard(from + 500)).filter((sample) => sample.at < from + 8_000 && sample.rms > 0.01);
   expect(tail.length, "the interviewer is silent while the candidate speaks").toBeLessThan(3);
   await expect(room.captions).toContainText(/interrupted/i);
-  await page.locator('[data-testid=room][data-question="1"]').waitFor({ state: "attached", timeout: 30_000 });
+  await page.locator('[data-testid=room][data-question="2"]').waitFor({ state: "attached", timeout: 30_000 });
 });
 
 // S003-14..17: the path dies in mid-question; ICE restarts, and session and sound come back.

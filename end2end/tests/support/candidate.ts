@@ -124,7 +124,7 @@ export class RoomPage {
   /** Waits until the question with this number (from 0) is up and it is the candidate's turn. */
   async asked(idx: number) {
     await this.page
-      .locator(`[data-testid=room][data-question="${idx}"][data-ai=listening]`)
+      .locator(`[data-testid=room][data-question="${idx + 1}"][data-ai=listening]`)
       .waitFor({ state: "attached", timeout: 30_000 });
   }
 

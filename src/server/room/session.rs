@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::log::MemoryLog;
 use super::{PageId, ToSession};
@@ -14,6 +15,7 @@ use crate::engine::interview::EndReason;
 use crate::engine::interview::director::{Command, Director, Input, Rules};
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::record::{Record, State};
+use crate::engine::link::Route;
 use crate::engine::protocol::room::{PageMessage, PageStats, RoomEvent, RoomMessage};
 use crate::engine::sdp::Offer;
 use crate::engine::time::{Epoch, Tick};
@@ -61,6 +63,8 @@ pub(super) struct Session {
     events: u64,
     pings: u64,
     stats: PageStats,
+    /// What this session begins and must not be orphaned: exchanges and hang-ups.
+    tasks: TaskTracker,
 }
 
 impl Session {
@@ -71,6 +75,7 @@ impl Session {
         provider: Provider,
         log: MemoryLog,
         idle: Duration,
+        tasks: TaskTracker,
     ) -> Self {
         let opened = Record::Opened { plan, application_id, started_at: unix_ms() };
         let state = State::fold(id, [&opened]);
@@ -92,6 +97,7 @@ impl Session {
             events: 0,
             pings: 0,
             stats: PageStats::default(),
+            tasks,
         };
         session.append(opened);
         session
@@ -111,12 +117,12 @@ impl Session {
             let deadline = self.director.poll_timeout().map(|at| self.began + at.0).or(forget_at);
             tokio::select! {
                 message = inbox.recv() => match message {
-                    Some(message) => self.outside(message).await,
+                    Some(message) => self.outside(message),
                     None => break,
                 },
-                Some((epoch, report)) = self.reports.recv() => self.inside(epoch, report).await,
+                Some((epoch, report)) = self.reports.recv() => self.inside(epoch, report),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    self.direct(Input::Timeout).await;
+                    self.direct(Input::Timeout);
                 }
                 _ = pings.tick() => self.ping(),
                 () = shutdown.cancelled() => break,
@@ -126,7 +132,7 @@ impl Session {
                 over();
             }
         }
-        self.hang_up().await;
+        self.hang_up();
         self.log.forget(&self.id);
     }
 
@@ -134,7 +140,7 @@ impl Session {
         Tick(self.began.elapsed())
     }
 
-    async fn outside(&mut self, message: ToSession) {
+    fn outside(&mut self, message: ToSession) {
         match message {
             ToSession::Exchange { offer, restart, reply } => self.exchange(offer, restart, reply),
             ToSession::Join { page, lane } => self.join(page, lane),
@@ -142,7 +148,7 @@ impl Session {
                 if let PageMessage::Stats(stats) = &message {
                     self.stats = stats.clone();
                 }
-                self.direct(Input::Page(&message)).await;
+                self.direct(Input::Page(&message));
             }
             // The word of a page that was replaced.
             ToSession::Page { .. } => {}
@@ -151,22 +157,22 @@ impl Session {
             }
             ToSession::Report { reply } => _ = reply.send(self.director.state().report()),
             ToSession::End { reason, reply } => {
-                self.direct(Input::End(reason)).await;
+                self.direct(Input::End(reason));
                 _ = reply.send(self.director.state().report());
             }
         }
     }
 
-    async fn inside(&mut self, epoch: Epoch, report: FromTask) {
+    fn inside(&mut self, epoch: Epoch, report: FromTask) {
         let stale = epoch != self.epoch;
         match report {
-            FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale).await,
+            FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale),
             FromTask::Sideband(_) if stale => {}
-            FromTask::Sideband(FromSideband::Opened) => self.direct(Input::CallOpen).await,
-            FromTask::Sideband(FromSideband::Event(message)) => self.direct(Input::Provider(&message.event)).await,
+            FromTask::Sideband(FromSideband::Opened) => self.direct(Input::CallOpen),
+            FromTask::Sideband(FromSideband::Event(message)) => self.direct(Input::Provider(&message.event)),
             FromTask::Sideband(FromSideband::Closed) => {
                 self.call = None;
-                self.direct(Input::CallLost).await;
+                self.direct(Input::CallLost);
             }
         }
     }
@@ -185,7 +191,7 @@ impl Session {
             self.calls = number;
         }
         let (epoch, to_session) = (self.epoch, self.report.clone());
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let answer = match (restart, running) {
                 (true, Some((id, number))) => {
                     let answer = provider.restart(&id, &offer).await;
@@ -202,7 +208,7 @@ impl Session {
         });
     }
 
-    async fn made(
+    fn made(
         &mut self,
         answer: Result<(Exchanged, Option<String>), ApiError>,
         restart: bool,
@@ -224,14 +230,12 @@ impl Session {
         // Whoever asked is gone, or a newer attempt is under way, or the interview ended meanwhile.
         let unwanted = stale || self.director.state().ended.is_some() || reply.send(Ok(exchanged)).is_err();
         if unwanted {
-            if let Some(id) = id {
-                self.provider.hang_up(&id).await;
-            }
+            self.free(id);
             return;
         }
         if self.call.is_some() {
-            self.hang_up().await;
-            self.direct(Input::CallLost).await;
+            self.hang_up();
+            self.direct(Input::CallLost);
         }
         let sideband = id.clone().map(|id| self.attach(id));
         self.call = Some(Call { id, number, sideband });
@@ -258,7 +262,7 @@ impl Session {
         self.tell(self.director.clock(self.now()));
     }
 
-    async fn direct(&mut self, input: Input<'_>) {
+    fn direct(&mut self, input: Input<'_>) {
         self.director.handle(self.now(), input);
         while let Some(command) = self.director.poll_command() {
             match command {
@@ -274,16 +278,22 @@ impl Session {
                         sideband.send(event);
                     }
                 }
-                Command::Hangup => self.hang_up().await,
+                Command::Hangup => self.hang_up(),
             }
         }
     }
 
-    async fn hang_up(&mut self) {
-        let Some(call) = self.call.take() else { return };
-        drop(call.sideband);
-        if let Some(id) = call.id {
-            self.provider.hang_up(&id).await;
+    fn hang_up(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.free(call.id);
+        }
+    }
+
+    /// Ends a call at the provider, which may take its time: nobody waits for it.
+    fn free(&self, call_id: Option<String>) {
+        if let Some(id) = call_id {
+            let provider = self.provider.clone();
+            self.tasks.spawn(async move { provider.hang_up(&id).await });
         }
     }
 
@@ -315,7 +325,7 @@ impl Session {
         tracing::info!(
             session = self.id,
             ended = ?reason,
-            route = "direct",
+            route = Route::Direct.name(),
             calls = self.calls,
             questions = state.plan.total(),
             answered = state.report().answered(),
