@@ -306,8 +306,9 @@ impl Rooms {
     fn open(&self, id: &str, minutes: u32, application_id: Option<String>, owner: Hash, ip: IpAddr) -> Entry {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let idle = Duration::from_secs(60 * u64::from(self.config.idle_minutes));
+        let plan = Plan::practice(minutes);
         let session =
-            Session::open(id, Plan::practice(minutes), application_id, self.provider.clone(), self.log.clone(), idle);
+            Session::open(id, plan, application_id, self.provider.clone(), self.log.clone(), idle, self.tasks.clone());
         let (rooms, id, shutdown) = (self.clone(), id.to_owned(), self.shutdown.clone());
         self.tasks.spawn(async move { session.run(inbox, shutdown, AFTERLIFE, || rooms.set_over(&id)).await });
         Entry { owner, ip, mailbox, tickets: Arc::default(), over: None }

@@ -4,6 +4,8 @@
 
 mod files;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::Body,
@@ -11,12 +13,16 @@ use axum::{
     http::{Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use leptos::{nonce::use_nonce, prelude::use_context};
+use leptos::{
+    nonce::use_nonce,
+    prelude::{provide_context, use_context},
+};
 use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, render_app_to_stream_with_context};
 
 use super::{App, headers::content_security_policy};
 use crate::ui::{
     app,
+    pages::not_found::Answer404,
     shell::{Assets, shell},
 };
 
@@ -42,6 +48,7 @@ fn page_context(app: &App) -> impl Fn() + Clone + Send + Sync + 'static {
             && let Some(policy) = content_security_policy(Some(&nonce), reload_port)
         {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+            provide_context(Answer404(Arc::new(move || response.set_status(StatusCode::NOT_FOUND))));
         }
     }
 }
@@ -74,7 +81,7 @@ async fn file_or_not_found(State(app): State<App>, request: Request) -> Response
     let context = {
         let (app, also) = (app.clone(), page_context(&app));
         move || {
-            leptos::prelude::provide_context(app.clone());
+            provide_context(app.clone());
             also();
         }
     };

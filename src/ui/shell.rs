@@ -23,6 +23,8 @@ pub fn shell(options: LeptosOptions, assets: Option<Assets>) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                // Before the first paint, or the colours of an earlier visit would flash.
+                <script src="/theme.js"></script>
                 {assets.map(links)}
                 <AutoReload options />
                 <MetaTags />

@@ -37,7 +37,13 @@ export async function seat(page: Page) {
     const microphone = () => {
       context ??= new AudioContext();
       void context.resume();
-      out ??= context.createMediaStreamDestination();
+      if (!out) {
+        out = context.createMediaStreamDestination();
+        // A microphone delivers silence too; without a source nothing at all would be sent.
+        const silence = new ConstantSourceNode(context, { offset: 0 });
+        silence.connect(out);
+        silence.start();
+      }
       const stream = out.stream.clone();
       window.tracks.push(...stream.getTracks());
       return stream;
