@@ -14,6 +14,7 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
+use walrus::{Module, ir::Unreachable};
 use wasm_bindgen_cli_support::Bindgen;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
@@ -80,7 +81,7 @@ fn browser_part(wasm: &Path, scratch: &Path) -> Outcome<Files> {
         fs::remove_dir_all(scratch)?;
     }
     Bindgen::new()
-        .input_path(wasm)
+        .input_bytes(NAME, without_async_hydration(wasm)?)
         .web(true)
         .and_then(|it| {
             // The page names the wasm file itself, with its hash.
@@ -91,6 +92,24 @@ fn browser_part(wasm: &Path, scratch: &Path) -> Outcome<Files> {
     let files = read_tree(scratch)?;
     fs::remove_dir_all(scratch)?;
     Ok(files.into_iter().map(|(path, content)| (path.replace("_bg.wasm", ".wasm"), content)).collect())
+}
+
+/// Empties the functions that hydrate views asynchronously, and wasm-bindgen drops what only they used.
+///
+/// Every type-erased view holds a pointer to its own, which keeps a tenth of the module alive, but they run only below
+/// `hydrate_lazy`. A page that starts with `hydrate_body` never gets there.
+fn without_async_hydration(wasm: &Path) -> Outcome<Vec<u8>> {
+    let mut module = Module::from_file(wasm).map_err(|error| format!("{}: {error:#}", wasm.display()))?;
+    let named = |name: &Option<String>, part| name.as_ref().is_some_and(|name| name.contains(part));
+    if module.funcs.iter().any(|it| named(&it.name, "hydrate_from_async")) {
+        return Ok(module.emit_wasm());
+    }
+    for function in module.funcs.iter_mut().filter(|it| named(&it.name, "hydrate_async")) {
+        let body = function.kind.unwrap_local_mut();
+        let entry = body.entry_block();
+        body.block_mut(entry).instrs = vec![(Unreachable {}.into(), walrus::ir::InstrLocId::default())];
+    }
+    Ok(module.emit_wasm())
 }
 
 /// `name.ext` with 64 bits of the content's SHA-256 between.
