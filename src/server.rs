@@ -42,6 +42,8 @@ pub struct App {
     pub tasks: TaskTracker,
     /// Every session.
     pub rooms: Rooms,
+    /// The embedded interviewer, where it conducts the interviews.
+    pub voice: Option<voice::Provider>,
 }
 
 impl App {
@@ -52,7 +54,7 @@ impl App {
         let config = Arc::new(config);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let rooms = Rooms::new(Arc::clone(&config), provider, shutdown.clone(), tasks.clone());
-        Self { config, leptos, shutdown, tasks, rooms }
+        Self { config, leptos, shutdown, tasks, rooms, voice: None }
     }
 }
 
@@ -79,9 +81,10 @@ impl App {
         };
         let address = embedded.as_ref().map_or(config.provider_addr, |it| it.address);
         let provider = Provider::of(&config, address)?;
-        let app = Self::new(config, provider);
+        let mut app = Self::new(config, provider);
         if let Some(Embedded { voice, listener, .. }) = embedded {
             warm(&voice);
+            app.voice = Some(voice.clone());
             let (router, limits) = (voice::serve::router(voice.clone()), listen::Limits::default());
             let shutdown = app.shutdown.clone();
             app.tasks.spawn(async move {
@@ -100,14 +103,8 @@ struct Embedded {
 }
 
 async fn embed(config: &Config) -> Result<Embedded, AppError> {
-    let settings = voice::Settings {
-        port: config.rtc_port,
-        public_ips: config.public_ip.clone(),
-        max_calls: config.max_sessions as usize,
-        ..voice::Settings::new(config.provider_key.clone())
-    };
     let wanted = config.provider_addr;
-    let voice = voice::Provider::start(settings).await?;
+    let voice = voice::Provider::start(voice::Settings::from(config)).await?;
     let listener = TcpListener::bind(wanted).await.map_err(|error| AppError::Listen(wanted, error))?;
     let address = listener.local_addr().map_err(|error| AppError::Listen(wanted, error))?;
     Ok(Embedded { voice, listener, address })

@@ -27,7 +27,7 @@ struct Inner {
     frame: Cell<i32>,
     frames: Cell<u32>,
     last_ms: Cell<f64>,
-    tick: RefCell<Option<Closure<dyn FnMut(f64)>>>,
+    tick: RefCell<Option<Tick>>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -35,6 +35,11 @@ impl std::fmt::Debug for Inner {
         f.debug_struct("Inner").field("frames", &self.frames).finish_non_exhaustive()
     }
 }
+
+/// What the browser calls each frame, with its time in milliseconds.
+type Tick = Closure<dyn FnMut(f64)>;
+/// Picks one voice of the two.
+type Pick = fn((f32, f32)) -> f32;
 
 /// Size in CSS pixels, and colours as the browser computed them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -159,8 +164,8 @@ impl Inner {
 
     /// Colours the path that was just traced by who moves it.
     fn stroke_voices(&self, shape: &Shape, look: &Look, width: f64, alpha: f32) {
-        let strength = |pick: fn((f32, f32)) -> f32, node| (pick(shape.strengths(node)) * 2.2).min(1.0);
-        let voices: [(&str, fn((f32, f32)) -> f32); 2] = [(&look.interviewer, |it| it.0), (&look.candidate, |it| it.1)];
+        let strength = |pick: Pick, node| (pick(shape.strengths(node)) * 2.2).min(1.0);
+        let voices: [(&str, Pick); 2] = [(&look.interviewer, |it| it.0), (&look.candidate, |it| it.1)];
         self.context.set_line_width(width);
         for (colour, pick) in voices {
             if (0..NODES).step_by(4).all(|it| strength(pick, it) < 0.01) {

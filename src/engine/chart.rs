@@ -27,7 +27,7 @@ pub fn ceiling(values: &[f64]) -> f64 {
         return 1.0;
     }
     let power = 10_f64.powf(max.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0];
+    let steps = [1.0, 2.0, 3.0, 5.0, 10.0];
     steps.into_iter().map(|it| it * power).find(|it| *it >= max * 0.999_999).unwrap_or(10.0 * power)
 }
 
@@ -99,7 +99,13 @@ mod tests {
 
     #[test]
     fn a_scale_ends_at_a_round_figure() {
-        for (values, top) in [(vec![87.0, 12.0], 100.0), (vec![120.0], 200.0), (vec![0.3], 0.5), (vec![200.0], 200.0)] {
+        for (values, top) in [
+            (vec![87.0, 12.0], 100.0),
+            (vec![120.0], 200.0),
+            (vec![0.4], 0.5),
+            (vec![260.0], 300.0),
+            (vec![200.0], 200.0),
+        ] {
             assert!((ceiling(&values) - top).abs() < 1e-9, "{values:?}: {}", ceiling(&values));
         }
         assert!((ceiling(&[]) - 1.0).abs() < 1e-9);

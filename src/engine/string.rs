@@ -14,7 +14,9 @@ const CROSSING_S: f32 = 1.3;
 /// Waves on the string at a time.
 const WAVES: f32 = 4.5;
 /// What is left of a wave at the far end.
-const FAR_END: f32 = 0.25;
+const FAR_END: f32 = 0.4;
+/// The exponent from level to swing.
+const LOUDNESS: f32 = 0.6;
 /// Levels rise in this time, and fall in the other.
 const ATTACK_S: f32 = 0.04;
 const RELEASE_S: f32 = 0.22;
@@ -58,8 +60,10 @@ impl Voice {
 
     /// Follows the level, quickly up and slowly down.
     fn follow(&mut self, target: f32, dt_s: f32) {
+        // The ear counts in ratios: a quiet voice moves the string, too.
+        let target = target.clamp(0.0, 1.0).powf(LOUDNESS);
         let time_s = if target > self.level { ATTACK_S } else { RELEASE_S };
-        self.level += (target.clamp(0.0, 1.0) - self.level) * (1.0 - (-dt_s / time_s).exp());
+        self.level += (target - self.level) * (1.0 - (-dt_s / time_s).exp());
     }
 
     /// Moves the wave on by whole nodes.
@@ -102,8 +106,8 @@ impl Shape {
         for node in 0..NODES {
             let x = node as f32 / (NODES - 1) as f32;
             let hill = |at: f32, width: f32| (-((x - at) / width).powi(2)).exp();
-            shape.interviewer.trail[node] = (hill(0.14, 0.09) + 0.75 * hill(0.36, 0.1)).min(1.0);
-            shape.candidate.trail[node] = (0.55 * hill(0.1, 0.05) + 0.95 * hill(0.27, 0.09)).min(1.0);
+            shape.interviewer.trail[node] = (1.1 * hill(0.16, 0.1) + 1.2 * hill(0.37, 0.09)).min(1.4);
+            shape.candidate.trail[node] = (0.7 * hill(0.1, 0.05) + 1.3 * hill(0.28, 0.1)).min(1.4);
         }
         shape
     }
@@ -166,12 +170,19 @@ impl Shape {
     /// The string as the `d` of an SVG path in a box of `width` by `height`, its swing multiplied by `factor`.
     #[must_use]
     pub fn path(&self, width: f32, height: f32, factor: f32) -> String {
-        let mut d = String::with_capacity(NODES * 12);
-        for node in 0..NODES {
+        let at = |node: usize| {
             let x = width * node as f32 / (NODES - 1) as f32;
-            let y = height * (0.5 - 0.46 * factor * self.offset(node));
-            _ = write!(d, "{}{x:.1} {y:.1}", if node == 0 { 'M' } else { 'L' });
+            (x, height * (0.5 - 0.46 * factor * self.offset(node)))
+        };
+        let mut d = String::with_capacity(NODES * 24);
+        let (x, y) = at(0);
+        _ = write!(d, "M{x:.1} {y:.1}");
+        for node in 0..NODES - 1 {
+            let ((x, y), (next_x, next_y)) = (at(node), at(node + 1));
+            _ = write!(d, "Q{x:.1} {y:.1} {:.1} {:.1}", f32::midpoint(x, next_x), f32::midpoint(y, next_y));
         }
+        let (x, y) = at(NODES - 1);
+        _ = write!(d, "L{x:.1} {y:.1}");
         d
     }
 }
@@ -283,7 +294,7 @@ mod tests {
     #[test]
     fn the_portrait_fits_its_box() {
         let d = Shape::portrait().path(100.0, 20.0, 1.0);
-        assert!(d.starts_with("M0.0 10.0L"), "{d}");
-        assert_eq!(d.matches('L').count(), NODES - 1);
+        assert!(d.starts_with("M0.0 10.0Q") && d.ends_with("L100.0 10.0"), "{d}");
+        assert_eq!(d.matches('Q').count(), NODES - 1);
     }
 }

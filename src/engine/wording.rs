@@ -49,10 +49,14 @@ pub fn finished(lines: &[Line]) -> usize {
     lines.len() - usize::from(growing)
 }
 
-/// `126 ms`, or `1.4 s` from a second on.
+/// `126 ms`, `1.4 ms` below ten, `1.4 s` from a second on.
 #[must_use]
 pub fn duration(ms: f64) -> String {
-    if ms >= 1_000.0 { format!("{:.1} s", ms / 1_000.0) } else { format!("{ms:.0} ms") }
+    match ms {
+        ..10.0 if ms.fract() != 0.0 => format!("{ms:.1} ms"),
+        ..1_000.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.1} s", ms / 1_000.0),
+    }
 }
 
 /// How a step of connecting stands, in words.
@@ -199,6 +203,8 @@ mod tests {
 
     #[test]
     fn durations_are_read_easily() {
-        assert_eq!((duration(126.4).as_str(), duration(1_440.0).as_str()), ("126 ms", "1.4 s"));
+        for (ms, words) in [(126.4, "126 ms"), (1_440.0, "1.4 s"), (1.44, "1.4 ms"), (3.0, "3 ms"), (0.0, "0 ms")] {
+            assert_eq!(duration(ms), words);
+        }
     }
 }

@@ -27,6 +27,10 @@ pub fn App() -> impl IntoView {
             name="description"
             content="A quiet room on the web in which you practise a job interview by voice with an AI interviewer."
         />
+        <Meta property="og:title" content="Vivavoce: practise the interview out loud" />
+        <Meta property="og:image" content="/social.png" />
+        <Meta name="theme-color" attr:media="(prefers-color-scheme: light)" content="#fbf9f6" />
+        <Meta name="theme-color" attr:media="(prefers-color-scheme: dark)" content="#11151c" />
         <Router>
             <a class="skip" href="#main" rel="external">
                 "Skip to the content"

@@ -192,6 +192,14 @@ impl Director {
         }
     }
 
+    /// The clock, for a page that enters.
+    #[must_use]
+    pub fn clock(&self, now: Tick) -> RoomEvent {
+        let elapsed_ms = self.clock.elapsed_ms(now);
+        let left_ms = self.limit_ms().saturating_sub(elapsed_ms);
+        RoomEvent::Clock { elapsed_ms, left_ms, running: self.clock.is_running() }
+    }
+
     /// Takes one input in. Nothing happens after the end.
     pub fn handle(&mut self, now: Tick, input: Input<'_>) {
         if self.stage == Stage::Ended {
@@ -364,9 +372,7 @@ impl Director {
     }
 
     fn tell_clock(&mut self, now: Tick) {
-        let elapsed_ms = self.clock.elapsed_ms(now);
-        let left_ms = self.limit_ms().saturating_sub(elapsed_ms);
-        self.tell(RoomEvent::Clock { elapsed_ms, left_ms, running: self.clock.is_running() });
+        self.tell(self.clock(now));
     }
 
     fn limit_ms(&self) -> u64 {

@@ -255,6 +255,7 @@ impl Session {
         self.page = Some((page, lane));
         let snapshot = self.director.snapshot(self.now());
         self.tell(RoomEvent::Welcome(Box::new(snapshot)));
+        self.tell(self.director.clock(self.now()));
     }
 
     async fn direct(&mut self, input: Input<'_>) {

@@ -28,10 +28,13 @@ const SEND: Duration = Duration::from_secs(10);
 
 /// Close codes: RFC 6455 section 7.4.1.
 mod code {
-    pub(super) const NORMAL: u16 = 1_000;
     pub(super) const UNSUPPORTED: u16 = 1_003;
     pub(super) const POLICY: u16 = 1_008;
     pub(super) const RESTART: u16 = 1_012;
+    // Our own: a page sees a close code, but not the status of an upgrade that was refused.
+    pub(super) const NOT_YOURS: u16 = 4_401;
+    pub(super) const REPLACED: u16 = 4_409;
+    pub(super) const OVER: u16 = 4_410;
 }
 
 /// Which session the page means.
@@ -51,27 +54,38 @@ pub async fn join(
         return ApiError::Origin.into_response();
     }
     let cookie = auth::cookie(&headers);
-    match app.rooms.join(&which.session_id, cookie.as_deref()).await {
-        Ok(lane) => upgrade
-            .max_message_size(MAX_MESSAGE_BYTES)
-            .max_frame_size(MAX_MESSAGE_BYTES)
-            .read_buffer_size(8 * 1024)
-            .write_buffer_size(0)
-            .max_write_buffer_size(MAX_WRITE_BYTES)
-            .on_upgrade(move |socket| app.tasks.clone().track_future(run(socket, lane, app))),
-        Err(error) => error.into_response(),
-    }
+    let lane = app.rooms.join(&which.session_id, cookie.as_deref()).await;
+    upgrade
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_WRITE_BYTES)
+        .on_upgrade(move |socket| {
+            app.tasks.clone().track_future(async move {
+                match lane {
+                    Ok(lane) => run(socket, lane, app).await,
+                    Err(ApiError::Over) => close(socket, code::OVER, "the interview is over").await,
+                    Err(_) => close(socket, code::NOT_YOURS, "this interview is not open in this browser").await,
+                }
+            })
+        })
+}
+
+async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
+    let frame = CloseFrame { code, reason: reason.into() };
+    _ = timeout(SEND, socket.send(Message::Close(Some(frame)))).await;
 }
 
 async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
     let mut flood = Flood::new(Instant::now());
     let mut heard = Instant::now();
-    let close = loop {
+    let farewell = loop {
         tokio::select! {
             event = lane.events.recv() => match event {
                 Some(event) if send(&mut socket, &event).await => {}
                 Some(_) => break None,
-                None => break Some((code::NORMAL, "the session does not need this page any more")),
+                None => break Some((code::REPLACED, "the interview goes on in another tab")),
             },
             message = socket.recv() => {
                 let Some(Ok(message)) = message else { break None };
@@ -84,7 +98,7 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
                     Message::Text(text) => match serde_json::from_str::<PageMessage>(&text) {
                         Ok(message) => {
                             if !lane.send(message).await {
-                                break Some((code::NORMAL, "the session is over"));
+                                break Some((code::OVER, "the interview is over"));
                             }
                         }
                         Err(_) => {
@@ -103,9 +117,8 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
         }
     };
     lane.leave().await;
-    if let Some((code, reason)) = close {
-        let frame = CloseFrame { code, reason: reason.into() };
-        _ = timeout(SEND, socket.send(Message::Close(Some(frame)))).await;
+    if let Some((code, reason)) = farewell {
+        close(socket, code, reason).await;
     }
 }
 

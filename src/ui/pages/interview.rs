@@ -105,4 +105,5 @@ pub fn Interview(room: Room, application_id: Option<String>) -> impl IntoView {
             <Colophon />
         </div>
     }
+    .into_any()
 }

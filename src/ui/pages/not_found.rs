@@ -21,6 +21,7 @@ pub fn NotFound() -> impl IntoView {
             text="The link may be incomplete, or it may have been meant for another server. Nothing was started and nothing was recorded."
         />
     }
+    .into_any()
 }
 
 /// The id in the address cannot be that of an application.
@@ -34,6 +35,7 @@ pub fn BadApplication() -> impl IntoView {
             text="The last part of the address names your application: up to 64 letters, digits, hyphens and underscores. Copy the whole link from your invitation and open it again."
         />
     }
+    .into_any()
 }
 
 #[component]
@@ -61,6 +63,7 @@ fn DeadEnd(title: &'static str, text: &'static str) -> impl IntoView {
             <Colophon />
         </div>
     }
+    .into_any()
 }
 
 /// Sets the status of the answer to 404. The server gives it to the page as a context; in the browser there is none.

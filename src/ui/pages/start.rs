@@ -73,4 +73,5 @@ pub fn Start() -> impl IntoView {
             <Colophon />
         </div>
     }
+    .into_any()
 }

@@ -45,4 +45,5 @@ pub fn RealtimeSessionBootstrap(
             </p>
         </div>
     }
+    .into_any()
 }

@@ -74,6 +74,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
             </details>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -93,6 +94,7 @@ fn StepRow(step: Step, state: Signal<StepState>, #[prop(into)] fault: Signal<Opt
             {move || reason().map(|it| view! { <span class="why">{it}</span> })}
         </li>
     }
+    .into_any()
 }
 
 #[component]
@@ -122,4 +124,5 @@ fn Failed(room: Room, fault: Fault, begun: bool) -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }

@@ -54,6 +54,7 @@ where
             </div>
         </div>
     }
+    .into_any()
 }
 
 fn lit(level: f32) -> u8 {

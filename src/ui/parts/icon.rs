@@ -78,4 +78,5 @@ pub fn Icon(sign: Sign) -> impl IntoView {
             <path d=sign.path() />
         </svg>
     }
+    .into_any()
 }

@@ -1,10 +1,10 @@
 //! The room while the interview runs: top line, stage, captions, dock.
 
-mod captions;
-mod dock;
-mod hush;
-mod notices;
-mod topline;
+pub mod captions;
+pub mod dock;
+pub mod hush;
+pub mod notices;
+pub mod topline;
 
 use leptos::prelude::*;
 
@@ -20,6 +20,9 @@ use crate::engine::protocol::room::AiState;
 use crate::engine::string::Scene;
 use crate::engine::wording;
 use crate::ui::use_room::Room;
+
+/// A question of more letters than this is set smaller, so that it is read without scrolling.
+const LONG: usize = 160;
 
 /// The room.
 #[component]
@@ -58,6 +61,7 @@ pub fn Live(room: Room) -> impl IntoView {
             <HushDialog room />
         </div>
     }
+    .into_any()
 }
 
 /// The interviewer's name, once it is known.
@@ -80,11 +84,17 @@ fn QuestionCard(room: Room) -> impl IntoView {
             .map_or_else(|| "Lean back for a moment. The interviewer introduces itself first.".to_owned(), |it| it.text)
     };
     view! {
-        <article class="question" data-testid="question" data-none=move || room.question.read().is_none().to_string()>
+        <article
+            class="question"
+            data-testid="question"
+            data-none=move || room.question.read().is_none().to_string()
+            data-long=move || room.question.read().as_ref().is_some_and(|it| it.text.len() > LONG).to_string()
+        >
             <p class="kind">{kind}</p>
             <h1 data-heading tabindex="-1">
                 {text}
             </h1>
         </article>
     }
+    .into_any()
 }

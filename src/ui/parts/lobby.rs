@@ -1,9 +1,9 @@
 //! The lobby: what will happen, consent, then microphone and sound, then the start.
 
-mod choices;
-mod consent;
-mod microphone;
-mod speaker;
+pub mod choices;
+pub mod consent;
+pub mod microphone;
+pub mod speaker;
 
 use leptos::prelude::*;
 
@@ -73,6 +73,7 @@ pub fn Lobby(room: Room, choices: Choices, #[prop(into)] application_id: Signal<
             <RealtimeSessionBootstrap room choices application_id />
         </div>
     }
+    .into_any()
 }
 
 /// Says what this browser cannot do, and where to go instead.
@@ -114,6 +115,7 @@ fn Unsupported(support: Signal<Support>) -> impl IntoView {
                 })
         }}
     }
+    .into_any()
 }
 
 /// The heading of a check, with its tick once it is passed.
@@ -128,4 +130,5 @@ fn CheckHeading(id: &'static str, title: &'static str, #[prop(into)] passed: Sig
             </span>
         </h2>
     }
+    .into_any()
 }

@@ -21,6 +21,7 @@ pub fn Masthead() -> impl IntoView {
             <ThemeSwitch />
         </header>
     }
+    .into_any()
 }
 
 /// The small print.
@@ -31,6 +32,7 @@ pub fn Colophon() -> impl IntoView {
             <p>"Vivavoce. The interviewer is a computer and says so. Open source, MIT or Apache 2.0."</p>
         </footer>
     }
+    .into_any()
 }
 
 /// The string with both voices on it, as a still picture.
@@ -56,4 +58,5 @@ pub fn StillString() -> impl IntoView {
             {stroke(1.0, "string")}
         </svg>
     }
+    .into_any()
 }

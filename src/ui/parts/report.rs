@@ -1,9 +1,9 @@
 //! The report: what was asked and answered, how the line was, and everything to take home.
 
-mod answers;
-mod charts;
-mod tools;
-mod transcript;
+pub mod answers;
+pub mod charts;
+pub mod tools;
+pub mod transcript;
 
 use leptos::prelude::*;
 
@@ -39,6 +39,7 @@ pub fn ReportPage(room: Room) -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -61,6 +62,7 @@ fn OnItsWay(room: Room) -> impl IntoView {
                 })
         }}
     }
+    .into_any()
 }
 
 #[component]
@@ -94,4 +96,5 @@ fn Ready(room: Room, report: Report) -> impl IntoView {
             </a>
         </p>
     }
+    .into_any()
 }

@@ -7,7 +7,7 @@ use crate::engine::theme::Theme;
 use crate::ui::use_room::page::{stored_theme, wear};
 
 /// The colours that the page wears.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Wearing(pub RwSignal<Theme>);
 
 /// Gives all parts below the colours. What an earlier visit chose is known only in the browser.
@@ -49,4 +49,5 @@ pub fn ThemeSwitch() -> impl IntoView {
             {Theme::ALL.map(choice).collect_view()}
         </fieldset>
     }
+    .into_any()
 }

@@ -16,7 +16,7 @@ const READING_BACK_PX: i32 = 40;
 /// The captions. The box scrolls from its end (`column-reverse`): the newest line stays in view by itself, and whoever
 /// reads back is not moved.
 #[component]
-pub(super) fn Captions(room: Room, persona: Signal<String>) -> impl IntoView {
+pub fn Captions(room: Room, persona: Signal<String>) -> impl IntoView {
     let scroller = NodeRef::<Div>::new();
     let reading_back = RwSignal::new(false);
     let ids = Memo::new(move |_| room.lines.read().iter().map(|it| it.item_id.clone()).collect::<Vec<_>>());
@@ -73,6 +73,7 @@ pub(super) fn Captions(room: Room, persona: Signal<String>) -> impl IntoView {
             </Show>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -112,6 +113,7 @@ fn CaptionLine(room: Room, persona: Signal<String>, id: String) -> impl IntoView
             <p class="words">{move || line.read().as_ref().map(wording::line)}</p>
         </li>
     }
+    .into_any()
 }
 
 fn name(speaker: Speaker, persona: &str) -> String {

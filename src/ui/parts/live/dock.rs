@@ -7,7 +7,7 @@ use crate::ui::use_room::Room;
 
 /// Mute, repeat, end.
 #[component]
-pub(super) fn Dock(room: Room) -> impl IntoView {
+pub fn Dock(room: Room) -> impl IntoView {
     let muted = room.muted;
     view! {
         <div class="dock" role="group" aria-label="Controls">
@@ -34,4 +34,5 @@ pub(super) fn Dock(room: Room) -> impl IntoView {
             </button>
         </div>
     }
+    .into_any()
 }

@@ -9,7 +9,7 @@ use crate::ui::use_room::Room;
 
 /// Listens for `Escape` as long as the room is shown.
 #[component]
-pub(super) fn HushDialog(room: Room) -> impl IntoView {
+pub fn HushDialog(room: Room) -> impl IntoView {
     let dialog = NodeRef::<Dialog>::new();
     let end = NodeRef::<Button>::new();
     Effect::new(move |_| {
@@ -72,4 +72,5 @@ pub(super) fn HushDialog(room: Room) -> impl IntoView {
             </p>
         </dialog>
     }
+    .into_any()
 }

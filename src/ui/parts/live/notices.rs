@@ -12,7 +12,7 @@ const RECOVERING: &str =
 
 /// At most one notice at a time, the most pressing one. Its place is kept free, so that nothing moves.
 #[component]
-pub(super) fn Notices(room: Room) -> impl IntoView {
+pub fn Notices(room: Room) -> impl IntoView {
     let notice = Memo::new(move |_| match (&*room.phase.read(), room.notice.get()) {
         (_, Some(notice)) => Some(notice),
         (Phase::Recovering, None) => Some(RECOVERING.to_owned()),
@@ -56,4 +56,5 @@ pub(super) fn Notices(room: Room) -> impl IntoView {
             </Show>
         </div>
     }
+    .into_any()
 }

@@ -10,7 +10,7 @@ use crate::ui::use_room::Room;
 
 /// The slim line on top.
 #[component]
-pub(super) fn TopLine(room: Room) -> impl IntoView {
+pub fn TopLine(room: Room) -> impl IntoView {
     let number = Memo::new(move |_| wording::question_number(room.question.read().as_ref()));
     let seconds = |ms: u64| clock(ms / 1_000 * 1_000);
     view! {
@@ -29,6 +29,7 @@ pub(super) fn TopLine(room: Room) -> impl IntoView {
             <LinkBadge room />
         </header>
     }
+    .into_any()
 }
 
 /// How the line is: the transport in words, a verdict, the delay. The figures are not read aloud as they change.
@@ -82,4 +83,5 @@ fn LinkBadge(room: Room) -> impl IntoView {
             </dl>
         </details>
     }
+    .into_any()
 }

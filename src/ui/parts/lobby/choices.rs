@@ -6,7 +6,7 @@ use super::Choices;
 
 /// Whether this page keeps the answers as sound, for the candidate alone.
 #[component]
-pub(super) fn RecordChoice(choices: Choices) -> impl IntoView {
+pub fn RecordChoice(choices: Choices) -> impl IntoView {
     let record = choices.record;
     view! {
         <section class="check" aria-labelledby="recording">
@@ -27,11 +27,12 @@ pub(super) fn RecordChoice(choices: Choices) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }
 
 /// How the sound travels.
 #[component]
-pub(super) fn ConnectionChoice() -> impl IntoView {
+pub fn ConnectionChoice() -> impl IntoView {
     view! {
         <section class="check" aria-labelledby="connection">
             <h2 id="connection">"Connection"</h2>
@@ -56,4 +57,5 @@ pub(super) fn ConnectionChoice() -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }

@@ -10,7 +10,7 @@ const LENGTHS: [(u32, u32, &str); 3] = [(5, 3, "Short"), (10, 5, "Standard"), (2
 
 /// Everything that one should know before agreeing.
 #[component]
-pub(super) fn WhatHappens(choices: Choices) -> impl IntoView {
+pub fn WhatHappens(choices: Choices) -> impl IntoView {
     let Choices { consent, minutes, .. } = choices;
     let questions = move || LENGTHS.iter().find(|it| it.0 == minutes.get()).map_or(0, |it| it.1);
     view! {
@@ -74,4 +74,5 @@ pub(super) fn WhatHappens(choices: Choices) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }

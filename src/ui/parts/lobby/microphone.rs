@@ -15,7 +15,7 @@ const SPEECH: f32 = 0.12;
 
 /// The microphone's section.
 #[component]
-pub(super) fn MicrophoneCheck(room: Room, choices: Choices) -> impl IntoView {
+pub fn MicrophoneCheck(room: Room, choices: Choices) -> impl IntoView {
     let on = Memo::new(move |_| matches!(*room.mic.read(), Mic::On(_)));
     // A level or a label that changes must not rebuild the meter.
     let kind = Memo::new(move |_| match *room.mic.read() {
@@ -45,6 +45,7 @@ pub(super) fn MicrophoneCheck(room: Room, choices: Choices) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,7 @@ fn Ask(room: Room, choices: Choices) -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -116,6 +118,7 @@ fn Fault(room: Room, fault: MicFault) -> impl IntoView {
             </div>
         </div>
     }
+    .into_any()
 }
 
 #[component]
@@ -138,6 +141,7 @@ fn Open(room: Room) -> impl IntoView {
             <dl class="facts-list">{move || facts(&given())}</dl>
         </details>
     }
+    .into_any()
 }
 
 /// The level, with a word once the voice was heard.
@@ -175,11 +179,12 @@ fn LevelMeter(room: Room) -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }
 
 /// A list of devices to choose from.
 #[component]
-pub(super) fn Picker(
+pub fn Picker(
     id: &'static str,
     label: &'static str,
     devices: Signal<Vec<Device>>,
@@ -206,6 +211,7 @@ pub(super) fn Picker(
             </select>
         </label>
     }
+    .into_any()
 }
 
 /// What the device gave, as it differs from what was asked for.

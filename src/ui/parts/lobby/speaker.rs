@@ -9,7 +9,7 @@ use crate::ui::use_room::Room;
 
 /// The loudspeaker's section. Passed once the test sound was played.
 #[component]
-pub(super) fn SpeakerCheck(room: Room) -> impl IntoView {
+pub fn SpeakerCheck(room: Room) -> impl IntoView {
     let tested = RwSignal::new(false);
     let many = move || !room.outputs.read().is_empty();
     view! {
@@ -51,4 +51,5 @@ pub(super) fn SpeakerCheck(room: Room) -> impl IntoView {
             </div>
         </section>
     }
+    .into_any()
 }

@@ -9,7 +9,7 @@ use crate::ui::use_room::Room;
 
 /// All questions, asked or not.
 #[component]
-pub(super) fn Answers(room: Room, report: StoredValue<Report>) -> impl IntoView {
+pub fn Answers(room: Room, report: StoredValue<Report>) -> impl IntoView {
     let questions = report.with_value(|it| it.questions.clone());
     view! {
         <section class="answers" aria-labelledby="answers">
@@ -17,6 +17,7 @@ pub(super) fn Answers(room: Room, report: StoredValue<Report>) -> impl IntoView 
             <ol>{questions.into_iter().map(|question| view! { <Asked room question /> }).collect_view()}</ol>
         </section>
     }
+    .into_any()
 }
 
 #[component]
@@ -26,22 +27,24 @@ fn Asked(room: Room, question: QuestionReport) -> impl IntoView {
         let of_question = room.recordings.get().into_iter().filter(move |it| it.question == idx);
         of_question.map(|it| view! { <Sound recording=it /> }).collect_view()
     };
-    let none = question
-        .answers
-        .is_empty()
-        .then(|| if question.asked { "Asked, not answered." } else { "Not asked: the interview was over before." });
+    let none = question.answers.is_empty().then_some(if question.asked {
+        "Asked, not answered."
+    } else {
+        "Not asked: the interview was over before."
+    });
     view! {
         <li data-testid="report-question">
             <p class="kind">{format!("Question {} · {} · {}", question.idx + 1, question.domain, question.tier.label())}</p>
             <h3>{question.text}</h3>
-            {question.answers.into_iter().map(answer).collect_view()}
+            {question.answers.iter().map(answer).collect_view()}
             {none.map(|it| view! { <p class="soft">{it}</p> })}
             {recordings}
         </li>
     }
+    .into_any()
 }
 
-fn answer(answer: Answer) -> impl IntoView {
+fn answer(answer: &Answer) -> impl IntoView + use<> {
     let told = answer.text.is_some();
     let follow_up = if answer.follow_up { ", to the follow-up" } else { "" };
     view! {
@@ -75,4 +78,5 @@ fn Sound(recording: Recording) -> impl IntoView {
             </a>
         </div>
     }
+    .into_any()
 }

@@ -13,7 +13,7 @@ const FRAME: Frame = Frame { width: 320.0, height: 64.0 };
 
 /// All charts.
 #[component]
-pub(super) fn Charts(room: Room, report: StoredValue<Report>) -> impl IntoView {
+pub fn Charts(room: Room, report: StoredValue<Report>) -> impl IntoView {
     view! {
         <section class="charts" aria-labelledby="charts">
             <h2 id="charts">"How it went"</h2>
@@ -21,6 +21,7 @@ pub(super) fn Charts(room: Room, report: StoredValue<Report>) -> impl IntoView {
             {move || measured(&room.measured.read())}
         </section>
     }
+    .into_any()
 }
 
 /// Who spoke when.
@@ -52,6 +53,7 @@ fn Course(report: StoredValue<Report>) -> impl IntoView {
             </p>
         </figure>
     }
+    .into_any()
 }
 
 fn measured(it: &Measured) -> impl IntoView + use<> {
@@ -65,14 +67,14 @@ fn measured(it: &Measured) -> impl IntoView + use<> {
     let pct = |value: f64| format!("{value:.1} %");
     view! {
         <div class="small-charts">
-            <Chart title="Setting up" kind=Kind::Bars class="left" rows=setup unit=ms middle="" />
+            <Chart title="Setting up" kind=Kind::Bars class="left" rows=setup unit=ms typical=false />
             <Chart
                 title="Delay of each reply"
                 kind=Kind::Bars
                 class="left"
                 rows=nth("Reply", &it.turn_delays_ms)
                 unit=ms
-                middle="in the middle"
+                typical=true
             />
             <Chart
                 title="Jitter"
@@ -80,7 +82,7 @@ fn measured(it: &Measured) -> impl IntoView + use<> {
                 class="right"
                 rows=nth("Sample", &it.jitter_ms)
                 unit=ms
-                middle="in the middle"
+                typical=true
             />
             <Chart
                 title="Packets lost"
@@ -88,7 +90,7 @@ fn measured(it: &Measured) -> impl IntoView + use<> {
                 class="right"
                 rows=nth("Sample", &it.loss_pct)
                 unit=pct
-                middle="in the middle"
+                typical=true
             />
         </div>
     }
@@ -109,8 +111,8 @@ fn Chart(
     rows: Vec<(String, f64)>,
     /// Writes a value with its unit.
     unit: fn(f64) -> String,
-    /// Said after the median; empty where a median says nothing.
-    middle: &'static str,
+    /// Whether the median says more than the values.
+    typical: bool,
 ) -> impl IntoView {
     if rows.is_empty() {
         return view! {
@@ -122,10 +124,10 @@ fn Chart(
         .into_any();
     }
     let values: Vec<f64> = rows.iter().map(|it| it.1).collect();
-    let headline = if middle.is_empty() {
-        rows.iter().map(|(name, value)| format!("{name} {}", unit(*value))).collect::<Vec<_>>().join(", ")
+    let headline = if typical {
+        chart::median(&values).map(|it| format!("typically {}", unit(it))).unwrap_or_default()
     } else {
-        chart::median(&values).map(|it| format!("{} {middle}", unit(it))).unwrap_or_default()
+        rows.iter().map(|(name, value)| format!("{name} {}", unit(*value))).collect::<Vec<_>>().join(", ")
     };
     let label = format!("{title}: {headline}");
     let picture = match kind {

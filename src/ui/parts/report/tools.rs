@@ -10,7 +10,7 @@ use crate::ui::use_room::page::{copy, save};
 
 /// The buttons above the report.
 #[component]
-pub(super) fn Tools(room: Room, report: StoredValue<Report>) -> impl IntoView {
+pub fn Tools(room: Room, report: StoredValue<Report>) -> impl IntoView {
     let copied = RwSignal::new(None::<bool>);
     let text = move || report.with_value(Report::to_text);
     let name = move |ending: &str| format!("{}.{ending}", report.with_value(file_name));
@@ -43,4 +43,5 @@ pub(super) fn Tools(room: Room, report: StoredValue<Report>) -> impl IntoView {
             </p>
         </div>
     }
+    .into_any()
 }

@@ -9,7 +9,7 @@ use crate::engine::wording;
 
 /// The transcript with its times.
 #[component]
-pub(super) fn Transcript(report: StoredValue<Report>) -> impl IntoView {
+pub fn Transcript(report: StoredValue<Report>) -> impl IntoView {
     let (persona, lines) = report.with_value(|it| (it.persona.clone(), it.transcript.clone()));
     let turn = |line: Line| {
         let (speaker, name) = match line.speaker {
@@ -35,4 +35,5 @@ pub(super) fn Transcript(report: StoredValue<Report>) -> impl IntoView {
             <ol class="lines">{lines.into_iter().map(turn).collect_view()}</ol>
         </section>
     }
+    .into_any()
 }

@@ -1,0 +1,172 @@
+//! The whole server on loopback, with a candidate that is a real WebRTC peer: API, room channel, director, voice.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "provider/call.rs"]
+#[expect(dead_code, reason = "shared with the tests of the provider")]
+mod call;
+#[path = "interview/candidate.rs"]
+mod candidate;
+#[path = "provider/peer.rs"]
+#[expect(dead_code, reason = "shared with the tests of the provider")]
+mod peer;
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::call::jfk;
+use crate::candidate::{Candidate, House};
+use crate::peer::Peer;
+
+/// S001-33, S003-12, S003-33: greeting, question, a spoken answer, the next question, the report.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_is_greeted_asked_and_heard() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    let first = candidate.next("question.ready").await;
+    assert_eq!((&first["payload"]["idx"], &first["payload"]["total"]), (&json!(0), &json!(3)));
+    assert!(candidate.loud_frames() > 100, "the greeting was heard: {} loud frames", candidate.loud_frames());
+    let greeting = candidate.line("interviewer", 0);
+    assert!(greeting["text"].as_str().unwrap().contains("AI interviewer"), "{greeting}");
+    assert_eq!(greeting["solid"], true);
+
+    candidate.state("listening").await;
+    candidate.peer.play(jfk());
+    candidate.turn("turn.start", "candidate").await;
+    let turn = candidate.turn("turn.end", "candidate").await;
+    // Eleven seconds with two pauses of a second each, which do not end the turn.
+    let spoken_ms = turn["payload"]["spoken_ms"].as_u64().unwrap();
+    assert!((6_000..11_000).contains(&spoken_ms), "{spoken_ms} ms");
+    let second = candidate.next("question.ready").await;
+    assert_eq!(second["payload"]["idx"], 1);
+    candidate.state("speaking").await;
+
+    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
+    assert_eq!(report["ended"], "finished");
+    assert_eq!(report["questions"][0]["answers"][0]["spoken_ms"], spoken_ms);
+    assert_eq!(report["questions"][1]["asked"], true);
+    assert_eq!(candidate.next("ended").await["payload"]["reason"], "finished");
+    house.until_calls(0).await;
+    let numbers: Vec<_> = candidate.told.iter().filter_map(|it| it["n"].as_u64()).filter(|n| *n > 0).collect();
+    assert!(numbers.windows(2).all(|it| it[0] < it[1]), "events are numbered: {numbers:?}");
+}
+
+/// S003-14..17: a new path in mid-question keeps call, session and sound.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ice_restart_keeps_session_and_sound() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.state("speaking").await;
+    let ticket = candidate.renew().await;
+    let offer = candidate.peer.restart().await;
+    let answer = candidate
+        .post("sdp-exchange", json!({ "request_id": "e2", "client_secret": ticket, "offer": offer, "restart": true }))
+        .await;
+    assert_eq!(answer["call"], 1, "the same call: {answer}");
+    candidate.peer.answer(answer["answer"].as_str().unwrap().to_owned());
+    let before = candidate.loud_frames();
+    candidate.next("question.ready").await;
+    candidate.state("speaking").await;
+    candidate.state("listening").await;
+    assert!(candidate.loud_frames() > before + 50, "sound goes on");
+    assert_eq!(house.calls(), 1);
+}
+
+/// A new call on the same session: no second greeting, the question again, and the old call is freed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_call_goes_on_with_the_same_question() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.next("question.ready").await;
+    candidate.state("listening").await;
+    let ticket = candidate.renew().await;
+    let (peer, offer) = Peer::offer().await;
+    let made =
+        candidate.post("sdp-exchange", json!({ "request_id": "e2", "client_secret": ticket, "offer": offer })).await;
+    assert_eq!(made["call"], 2);
+    peer.answer(made["answer"].as_str().unwrap().to_owned());
+    candidate.peer = peer;
+    candidate.say(&json!({ "type": "ready" })).await;
+    let again = candidate.next("question.ready").await;
+    assert_eq!(again["payload"]["idx"], 0);
+    candidate.state("listening").await;
+    let last = candidate.last_line("interviewer");
+    assert!(last["text"].as_str().unwrap().starts_with("We are connected again."), "{last}");
+    assert_eq!(house.calls(), 1, "the old call is freed");
+}
+
+/// A call whose page has gone is hung up; nobody pays for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_nobody_waits_for_is_hung_up() {
+    let house = House::open(&[]).await;
+    let candidate = Candidate::start(&house, 5).await;
+    let (_peer, offer) = Peer::offer().await;
+    let body = json!({ "request_id": "e1", "client_secret": candidate.ticket, "offer": offer });
+    let exchange = tokio::spawn({
+        let request = candidate.request("sdp-exchange", body);
+        async move { request.send().await.map(|it| it.status()) }
+    });
+    tokio::task::yield_now().await;
+    exchange.abort();
+    // Whether or not the provider had made the call by then, none stays.
+    let quiet_since = Instant::now();
+    while quiet_since.elapsed() < Duration::from_secs(2) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    house.until_calls(0).await;
+}
+
+/// Nonsense on the room channel is answered with an `error` event, a flood is closed; the interview goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_and_floods_do_not_end_the_interview() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    for text in ["", "{", "[]", "null", r#"{"type":1}"#, r#"{"type":"muted"}"#] {
+        candidate.say_raw(text).await;
+        assert_eq!(candidate.next("error").await["payload"]["code"], "invalid_event", "{text}");
+    }
+    candidate.say(&json!({ "type": "from the future" })).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.state("speaking").await;
+    for _ in 0..1_000 {
+        candidate.say(&json!({ "type": "pong", "id": 1 })).await;
+    }
+    candidate.until_closed().await;
+    candidate.join(&house).await;
+    let welcome = candidate.next("welcome").await;
+    assert_eq!(welcome["payload"]["persona"], "Mariam");
+    candidate.next("question.ready").await;
+}
+
+/// The newest page wins; the old one is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_page_replaces_the_first_and_gets_everything() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.next("question.ready").await;
+    let mut old = candidate.join(&house).await.unwrap();
+    let welcome = candidate.next("welcome").await;
+    assert_eq!(welcome["payload"]["question"]["idx"], 0);
+    assert!(welcome["payload"]["lines"][0]["text"].as_str().unwrap().contains("AI interviewer"));
+    let told = old.until_closed().await;
+    assert!(told.iter().any(|it| it["payload"]["code"] == "replaced"), "{told:?}");
+}
+
+/// A page learns by the close code that it may not come back: it cannot see the status of a refused upgrade.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_room_channel_is_for_the_owner_of_the_session() {
+    let house = House::open(&[]).await;
+    let (mine, mut other) = (Candidate::start(&house, 5).await, Candidate::start(&house, 5).await);
+    other.trespass(&mine);
+    other.join(&house).await;
+    assert_eq!(other.close_code().await, 4_401);
+    let mut nobody = Candidate::start(&house, 5).await;
+    nobody.forget_cookie();
+    nobody.join(&house).await;
+    assert_eq!(nobody.close_code().await, 4_401);
+}

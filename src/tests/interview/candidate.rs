@@ -1,0 +1,267 @@
+//! A server on loopback, and a candidate who speaks to it as a page does.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use vivavoce::server::App;
+use vivavoce::server::config::Config;
+use vivavoce::server::listen::{self, Limits};
+use vivavoce::server::router::router;
+use vivavoce::server::voice::codec::Decoder;
+
+use crate::peer::{Peer, Seen};
+
+/// Longer than anything here may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(40);
+
+/// A running server.
+pub(crate) struct House {
+    app: App,
+    origin: String,
+    http: reqwest::Client,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.app.shutdown.cancel();
+    }
+}
+
+impl House {
+    pub(crate) async fn open(environment: &[(&str, &str)]) -> Self {
+        let app = App::start(Config::with_environment(environment).unwrap()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(listen::serve(listener, router(app.clone()), app.shutdown.clone(), Limits::default()));
+        Self { app, origin, http: reqwest::Client::new() }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.app.voice.as_ref().unwrap().calls()
+    }
+
+    pub(crate) async fn until_calls(&self, count: usize) {
+        let start = Instant::now();
+        while self.calls() != count {
+            assert!(start.elapsed() < Duration::from_secs(5), "{} calls", self.calls());
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// The page's end of the room channel.
+pub(crate) struct Channel(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Channel {
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            match timeout(LIMIT, self.0.next()).await.unwrap() {
+                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// What is still said until the server closes.
+    pub(crate) async fn until_closed(&mut self) -> Vec<Value> {
+        let mut told = Vec::new();
+        while let Some(event) = self.next().await {
+            told.push(event);
+        }
+        told
+    }
+}
+
+/// A candidate in the room.
+pub(crate) struct Candidate {
+    pub(crate) peer: Peer,
+    pub(crate) ticket: String,
+    session_id: String,
+    cookie: String,
+    origin: String,
+    http: reqwest::Client,
+    channel: Option<Channel>,
+    /// Everything that the room channel told.
+    pub(crate) told: Vec<Value>,
+    waiting: VecDeque<Value>,
+    decoder: Decoder,
+    loud: usize,
+}
+
+impl Candidate {
+    /// A session and its first ticket, no call yet.
+    pub(crate) async fn start(house: &House, minutes: u32) -> Self {
+        let (peer, _) = Peer::offer().await;
+        let mut candidate = Self {
+            peer,
+            ticket: String::new(),
+            session_id: String::new(),
+            cookie: String::new(),
+            origin: house.origin.clone(),
+            http: house.http.clone(),
+            channel: None,
+            told: Vec::new(),
+            waiting: VecDeque::new(),
+            decoder: Decoder::new().unwrap(),
+            loud: 0,
+        };
+        // The same id would get the first candidate's session again.
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let id = format!("start-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        let body = json!({ "request_id": id, "minutes": minutes, "consent": true });
+        let response = candidate.request("ephemeral-token", body).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let cookie = response.headers()["set-cookie"].to_str().unwrap();
+        candidate.cookie = cookie.split(';').next().unwrap().to_owned();
+        let ticket: Value = response.json().await.unwrap();
+        candidate.ticket = ticket["client_secret"].as_str().unwrap().to_owned();
+        candidate.session_id = ticket["session_id"].as_str().unwrap().to_owned();
+        candidate
+    }
+
+    /// In the room: the call is made and the room channel open.
+    pub(crate) async fn enter(house: &House, minutes: u32) -> Self {
+        let mut candidate = Self::start(house, minutes).await;
+        let (peer, offer) = Peer::offer().await;
+        let body = json!({ "request_id": "e1", "client_secret": candidate.ticket, "offer": offer });
+        let made = candidate.post("sdp-exchange", body).await;
+        assert_eq!(made["call"], 1, "{made}");
+        peer.answer(made["answer"].as_str().unwrap().to_owned());
+        candidate.peer = peer;
+        candidate.join(house).await;
+        candidate.next("welcome").await;
+        candidate
+    }
+
+    /// Opens the room channel anew and answers the one before.
+    pub(crate) async fn join(&mut self, house: &House) -> Option<Channel> {
+        let address = format!("{}/ws/interview?session_id={}", house.origin.replacen("http", "ws", 1), self.session_id);
+        let mut request = address.into_client_request().unwrap();
+        request.headers_mut().insert("origin", self.origin.parse().unwrap());
+        request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
+        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        self.waiting.clear();
+        self.channel.replace(Channel(socket))
+    }
+
+    /// A request of the API, with what every request of this session carries.
+    pub(crate) fn request(&self, path: &str, mut body: Value) -> reqwest::RequestBuilder {
+        if !self.session_id.is_empty() {
+            body["session_id"] = json!(self.session_id);
+        }
+        self.http
+            .post(format!("{}/api/interview/{path}", self.origin))
+            .header("origin", &self.origin)
+            .header("cookie", &self.cookie)
+            .json(&body)
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
+        self.request(path, body).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// A fresh ticket for the same session.
+    pub(crate) async fn renew(&self) -> String {
+        let body = json!({ "request_id": "renew", "minutes": 5, "consent": true });
+        self.post("ephemeral-token", body).await["client_secret"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn say(&mut self, message: &Value) {
+        self.say_raw(&message.to_string()).await;
+    }
+
+    pub(crate) async fn say_raw(&mut self, text: &str) {
+        // A socket that was closed in the middle of a flood is what some tests wait for.
+        _ = self.channel.as_mut().unwrap().0.send(Message::text(text)).await;
+    }
+
+    /// Tries somebody else's session with its own cookie.
+    pub(crate) fn trespass(&mut self, on: &Self) {
+        self.session_id.clone_from(&on.session_id);
+    }
+
+    pub(crate) fn forget_cookie(&mut self) {
+        self.cookie = "vivavoce=".to_owned();
+    }
+
+    /// How the server closes the room channel.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        loop {
+            match timeout(LIMIT, self.channel.as_mut().unwrap().0.next()).await.unwrap() {
+                Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
+                Some(Ok(_)) => {}
+                other => panic!("closed without a code: {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn until_closed(&mut self) {
+        let rest = self.channel.as_mut().unwrap().until_closed().await;
+        self.told.extend(rest);
+    }
+
+    /// The next event of this type.
+    pub(crate) async fn next(&mut self, kind: &str) -> Value {
+        self.wait(|it| it["type"] == kind, kind).await
+    }
+
+    /// Waits for `ai.state`.
+    pub(crate) async fn state(&mut self, state: &str) {
+        self.wait(|it| it["type"] == "ai.state" && it["payload"]["state"] == state, state).await;
+    }
+
+    /// The next start or end of a turn of `speaker`.
+    pub(crate) async fn turn(&mut self, kind: &str, speaker: &str) -> Value {
+        self.wait(|it| it["type"] == kind && it["payload"]["speaker"] == speaker, kind).await
+    }
+
+    async fn wait(&mut self, is: impl Fn(&Value) -> bool, what: &str) -> Value {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                if is(&event) {
+                    return event;
+                }
+                continue;
+            }
+            let event = self.channel.as_mut().unwrap().next().await;
+            let event =
+                event.unwrap_or_else(|| panic!("the room channel closed before {what}: {:?}", self.told.last()));
+            self.told.push(event.clone());
+            self.waiting.push_back(event);
+        }
+    }
+
+    /// Finished lines of `speaker`, as the room channel told them.
+    fn lines(&self, speaker: &str) -> impl DoubleEndedIterator<Item = &Value> {
+        let done = self.told.iter().filter(|it| it["type"] == "caption.done").map(|it| &it["payload"]);
+        done.filter(move |line| line["speaker"] == speaker)
+    }
+
+    pub(crate) fn line(&self, speaker: &str, at: usize) -> Value {
+        self.lines(speaker).nth(at).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn last_line(&self, speaker: &str) -> Value {
+        self.lines(speaker).next_back().cloned().unwrap_or_default()
+    }
+
+    /// How many received frames of 20 ms held sound so far.
+    pub(crate) fn loud_frames(&mut self) -> usize {
+        while let Ok(seen) = self.peer.seen.try_recv() {
+            let Seen::Packet(packet) = seen else { continue };
+            let pcm = self.decoder.decode(&packet.payload).unwrap();
+            let power = pcm.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / pcm.len() as f64;
+            self.loud += usize::from(power.sqrt() > 300.0);
+        }
+        self.loud
+    }
+}
