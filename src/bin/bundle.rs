@@ -14,8 +14,11 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
-use walrus::{Module, ir::Unreachable};
+use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
+
+#[path = "bundle/slim.rs"]
+mod slim;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const STYLE: &str = "style/main.css";
@@ -80,36 +83,23 @@ fn browser_part(wasm: &Path, scratch: &Path) -> Outcome<Files> {
     if scratch.exists() {
         fs::remove_dir_all(scratch)?;
     }
-    Bindgen::new()
-        .input_bytes(NAME, without_async_hydration(wasm)?)
-        .web(true)
-        .and_then(|it| {
-            // The page names the wasm file itself, with its hash.
-            it.out_name(NAME).typescript(false).omit_default_module_path(true);
-            it.remove_name_section(true).remove_producers_section(true).generate(scratch)
-        })
-        .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
-    let files = read_tree(scratch)?;
+    let mut module = Module::from_file(wasm).map_err(|error| format!("{}: {error:#}", wasm.display()))?;
+    slim::drop_async_hydration(&mut module);
+    let mut bindgen = Bindgen::new();
+    let made = bindgen.input_bytes(NAME, module.emit_wasm()).web(true).and_then(|it| {
+        // The page names the wasm file itself, with its hash.
+        it.out_name(NAME).typescript(false).omit_default_module_path(true);
+        it.remove_name_section(true).remove_producers_section(true).generate_output()
+    });
+    let failed = |error| format!("wasm-bindgen: {error:#}");
+    let mut output = made.map_err(failed)?;
+    let mut script = output.js().to_owned();
+    slim::shorten_imports(output.wasm_mut(), &mut script);
+    output.emit(scratch).map_err(failed)?;
+    let mut files = read_tree(scratch)?;
+    files.insert(format!("{NAME}.js"), script.into_bytes());
     fs::remove_dir_all(scratch)?;
     Ok(files.into_iter().map(|(path, content)| (path.replace("_bg.wasm", ".wasm"), content)).collect())
-}
-
-/// Empties the functions that hydrate views asynchronously, and wasm-bindgen drops what only they used.
-///
-/// Every type-erased view holds a pointer to its own, which keeps a tenth of the module alive, but they run only below
-/// `hydrate_lazy`. A page that starts with `hydrate_body` never gets there.
-fn without_async_hydration(wasm: &Path) -> Outcome<Vec<u8>> {
-    let mut module = Module::from_file(wasm).map_err(|error| format!("{}: {error:#}", wasm.display()))?;
-    let named = |name: &Option<String>, part| name.as_ref().is_some_and(|name| name.contains(part));
-    if module.funcs.iter().any(|it| named(&it.name, "hydrate_from_async")) {
-        return Ok(module.emit_wasm());
-    }
-    for function in module.funcs.iter_mut().filter(|it| named(&it.name, "hydrate_async")) {
-        let body = function.kind.unwrap_local_mut();
-        let entry = body.entry_block();
-        body.block_mut(entry).instrs = vec![(Unreachable {}.into(), walrus::ir::InstrLocId::default())];
-    }
-    Ok(module.emit_wasm())
 }
 
 /// `name.ext` with 64 bits of the content's SHA-256 between.

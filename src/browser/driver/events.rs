@@ -155,7 +155,7 @@ impl Inner {
                 self.greeted.set(false);
                 self.tell_silence();
             }
-            SocketEvent::Text(text) => match serde_json::from_str(&text) {
+            SocketEvent::Text(text) => match serde_json::from_slice(text.as_bytes()) {
                 Ok(message) => self.told(Source::Room, &message),
                 Err(error) => leptos::logging::warn!("room event: {:?}", error.classify()),
             },

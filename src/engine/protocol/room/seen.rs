@@ -12,7 +12,7 @@ use super::{RoomEvent, project};
 /// [`project`] for the text of an event, as it comes on the data channel. `None` also for what cannot be read.
 #[must_use]
 pub fn project_text(text: &str) -> Option<RoomEvent> {
-    let seen: Seen = serde_json::from_str(text).ok()?;
+    let seen: Seen = serde_json::from_slice(text.as_bytes()).ok()?;
     project(&seen.into_event()?)
 }
 

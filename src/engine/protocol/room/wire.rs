@@ -100,7 +100,7 @@ fn small(kind: &str, payload: Option<&str>) -> serde_json::Result<RoomEvent> {
 }
 
 fn whole<T: DeserializeOwned>(payload: Option<&str>) -> serde_json::Result<T> {
-    serde_json::from_str(payload.unwrap_or("null"))
+    serde_json::from_slice(payload.unwrap_or("null").as_bytes())
 }
 
 fn needed<T>(field: Option<T>) -> serde_json::Result<T> {
