@@ -14,7 +14,11 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
+use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
+
+#[path = "bundle/slim.rs"]
+mod slim;
 
 const NAME: &str = env!("CARGO_PKG_NAME");
 const STYLE: &str = "style/main.css";
@@ -79,16 +83,21 @@ fn browser_part(wasm: &Path, scratch: &Path) -> Outcome<Files> {
     if scratch.exists() {
         fs::remove_dir_all(scratch)?;
     }
-    Bindgen::new()
-        .input_path(wasm)
-        .web(true)
-        .and_then(|it| {
-            // The page names the wasm file itself, with its hash.
-            it.out_name(NAME).typescript(false).omit_default_module_path(true);
-            it.remove_name_section(true).remove_producers_section(true).generate(scratch)
-        })
-        .map_err(|error| format!("wasm-bindgen: {error:#}"))?;
-    let files = read_tree(scratch)?;
+    let mut module = Module::from_file(wasm).map_err(|error| format!("{}: {error:#}", wasm.display()))?;
+    slim::drop_async_hydration(&mut module);
+    let mut bindgen = Bindgen::new();
+    let made = bindgen.input_bytes(NAME, module.emit_wasm()).web(true).and_then(|it| {
+        // The page names the wasm file itself, with its hash.
+        it.out_name(NAME).typescript(false).omit_default_module_path(true);
+        it.remove_name_section(true).remove_producers_section(true).generate_output()
+    });
+    let failed = |error| format!("wasm-bindgen: {error:#}");
+    let mut output = made.map_err(failed)?;
+    let mut script = output.js().to_owned();
+    slim::shorten_imports(output.wasm_mut(), &mut script);
+    output.emit(scratch).map_err(failed)?;
+    let mut files = read_tree(scratch)?;
+    files.insert(format!("{NAME}.js"), script.into_bytes());
     fs::remove_dir_all(scratch)?;
     Ok(files.into_iter().map(|(path, content)| (path.replace("_bg.wasm", ".wasm"), content)).collect())
 }

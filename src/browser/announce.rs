@@ -25,9 +25,10 @@ pub fn room() -> Option<EventTarget> {
 /// [`BrowserError::Call`]
 pub fn announce(target: &EventTarget, message: &RoomMessage) -> Result<(), BrowserError> {
     let Some(name) = announced_as(&message.event) else { return Ok(()) };
-    let event = serde_json::to_value(&message.event).unwrap_or_default();
-    let payload = event.get("payload").map_or_else(|| "{}".to_owned(), ToString::to_string);
-    let detail = js_sys::JSON::parse(&payload).unwrap_or(JsValue::NULL);
+    let event = serde_json::to_string(&message.event).unwrap_or_default();
+    let event = js_sys::JSON::parse(&event).unwrap_or(JsValue::NULL);
+    let payload = js_sys::Reflect::get(&event, &JsValue::from_str("payload")).unwrap_or(JsValue::UNDEFINED);
+    let detail = if payload.is_undefined() { js_sys::Object::new().into() } else { payload };
     dispatch(target, name, &detail)
 }
 

@@ -1,14 +1,16 @@
 //! The microphone.
 
 use js_sys::Reflect;
-use serde_json::json;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{MediaDevices, MediaStream, MediaStreamTrack};
+use web_sys::{MediaDevices, MediaStream, MediaStreamConstraints, MediaStreamTrack};
 
 use super::clock::window;
 use super::{BrowserError, Listener};
 use crate::engine::device::MicGiven;
+
+/// 24 kHz and mono where the device can, cleaned up by the browser (S003-04).
+const AUDIO: &str = r#"{"channelCount":{"ideal":1},"sampleRate":{"ideal":24000},"echoCancellation":true,"noiseSuppression":true,"autoGainControl":true}"#;
 
 /// An open microphone. Dropping it turns the browser's recording indicator off.
 #[derive(Debug)]
@@ -34,20 +36,15 @@ impl Mic {
     /// # Errors
     /// [`BrowserError::mic_fault`] says why there is none.
     pub async fn open(id: Option<&str>) -> Result<Self, BrowserError> {
-        let mut audio = json!({
-            "channelCount": { "ideal": 1 },
-            "sampleRate": { "ideal": 24_000 },
-            "echoCancellation": true,
-            "noiseSuppression": true,
-            "autoGainControl": true,
-        });
+        let audio = js_sys::JSON::parse(AUDIO).map_err(|error| BrowserError::from_js("JSON.parse", &error))?;
         if let Some(id) = id {
-            audio["deviceId"] = json!({ "ideal": id });
+            // A bare value is an ideal one: a device that has gone does not stop us.
+            _ = Reflect::set(&audio, &JsValue::from_str("deviceId"), &JsValue::from_str(id));
         }
-        let constraints = js_sys::JSON::parse(&json!({ "audio": audio, "video": false }).to_string())
-            .map_err(|error| BrowserError::from_js("JSON.parse", &error))?;
+        let constraints = MediaStreamConstraints::new();
+        constraints.set_audio(&audio);
         let asked = media_devices()?
-            .get_user_media_with_constraints(constraints.unchecked_ref())
+            .get_user_media_with_constraints(&constraints)
             .map_err(|error| BrowserError::from_js("getUserMedia", &error))?;
         let stream = JsFuture::from(asked).await.map_err(|error| BrowserError::from_js("getUserMedia", &error))?;
         Self::from_stream(stream.unchecked_into())

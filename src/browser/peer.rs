@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use serde_json::json;
+use serde::Serialize;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -34,6 +34,14 @@ pub enum PeerEvent {
     ChannelClosed,
 }
 
+/// `RTCConfiguration`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Configuration<'a> {
+    ice_servers: &'a [IceServer],
+    bundle_policy: &'a str,
+}
+
 /// A peer connection and everything that listens to it. The microphone belongs to whoever passed it in.
 #[derive(Debug)]
 pub struct Peer {
@@ -55,7 +63,8 @@ impl Peer {
         mic: &Mic,
         on_event: impl Fn(Epoch, PeerEvent) + 'static,
     ) -> Result<Self, BrowserError> {
-        let configuration = json!({ "iceServers": ice_servers, "bundlePolicy": "max-bundle" }).to_string();
+        let configuration = Configuration { ice_servers, bundle_policy: "max-bundle" };
+        let configuration = serde_json::to_string(&configuration).unwrap_or_default();
         let configuration =
             js_sys::JSON::parse(&configuration).map_err(|error| BrowserError::from_js("RTCPeerConnection", &error))?;
         let pc = RtcPeerConnection::new_with_configuration(configuration.unchecked_ref())

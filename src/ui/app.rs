@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::{Html, Meta, Title, provide_meta_context};
-use leptos_router::components::{Route, Router, Routes};
+use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
 use super::pages::interview::InterviewPage;
@@ -35,11 +35,11 @@ pub fn App() -> impl IntoView {
             <a class="skip" href="#main" rel="external">
                 "Skip to the content"
             </a>
-            <Routes fallback=NotFound>
+            <FlatRoutes fallback=NotFound>
                 <Route path=path!("") view=Start />
                 <Route path=path!("/interview") view=InterviewPage />
                 <Route path=path!("/interview/new/:application_id") view=InterviewPage />
-            </Routes>
+            </FlatRoutes>
         </Router>
     }
 }

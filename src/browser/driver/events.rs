@@ -16,8 +16,7 @@ use crate::engine::link::machine::{Ask, Command, Ice, Input, Refusal};
 use crate::engine::link::progress::Reach;
 use crate::engine::link::watchdog::Sample;
 use crate::engine::link::{Fault, Phase};
-use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage, project};
-use crate::engine::protocol::server::ServerMessage;
+use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage, project_text};
 use crate::engine::quality::LineStats;
 use crate::engine::room_view::{Effect, Source};
 use crate::engine::time::{Epoch, Tick};
@@ -156,7 +155,7 @@ impl Inner {
                 self.greeted.set(false);
                 self.tell_silence();
             }
-            SocketEvent::Text(text) => match serde_json::from_str(&text) {
+            SocketEvent::Text(text) => match serde_json::from_slice(text.as_bytes()) {
                 Ok(message) => self.told(Source::Room, &message),
                 Err(error) => leptos::logging::warn!("room event: {:?}", error.classify()),
             },
@@ -180,8 +179,7 @@ impl Inner {
             PeerEvent::ChannelOpen => self.step(Input::Reached(epoch, Reach::ChannelOpen)),
             PeerEvent::ChannelClosed => self.step(Input::ChannelClosed(epoch)),
             PeerEvent::Message(text) => {
-                let event = serde_json::from_str::<ServerMessage>(&text).ok().and_then(|it| project(&it.event));
-                if let Some(event) = event {
+                if let Some(event) = project_text(&text) {
                     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]
                     let ts = unix_ms() as u64;
                     self.told(Source::Channel, &RoomMessage { n: 0, ts, event });

@@ -2,29 +2,32 @@
 //!
 //! Server to page: numbered events in one schema, `{n, type, ts, payload}`. [`project`] is an allow-list and the only path
 //! by which a provider event reaches the page: the server uses it for the room channel, and the page for the data
-//! channel of a direct call. Everything is idempotent by item id, so both may tell the same thing.
+//! channel of a direct call ([`project_text`]). Everything is idempotent by item id, so both may tell the same thing.
+
+mod seen;
+mod wire;
 
 use serde::{Deserialize, Serialize};
+
+pub use seen::project_text;
 
 use super::server::ServerEvent;
 use crate::engine::interview::{EndReason, Question, Snapshot, Speaker};
 use crate::engine::transcript::Line;
 
 /// One event of the room, as it travels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RoomMessage {
     /// Counts up from 1 within a session. Zero on events that the page projected itself.
-    #[serde(default)]
     pub n: u64,
     /// Milliseconds since the Unix epoch.
-    #[serde(default)]
     pub ts: u64,
     #[serde(flatten)]
     pub event: RoomEvent,
 }
 
 /// What happened in the room. A type that we do not know is [`RoomEvent::Unknown`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", content = "payload")]
 pub enum RoomEvent {
     /// The page is known; here is everything it needs to draw the room.
@@ -37,11 +40,7 @@ pub enum RoomEvent {
     TurnStart { speaker: Speaker },
     /// `spoken_ms`: how long the speaker really spoke, pauses left out; zero where nobody counted.
     #[serde(rename = "turn.end")]
-    TurnEnd {
-        speaker: Speaker,
-        #[serde(default)]
-        spoken_ms: u64,
-    },
+    TurnEnd { speaker: Speaker, spoken_ms: u64 },
     /// The candidate's voice starts or stops within a turn.
     #[serde(rename = "speech")]
     Speech { active: bool, item_id: String },
@@ -69,7 +68,7 @@ pub enum RoomEvent {
     /// The interview is over and the report can be read.
     #[serde(rename = "ended")]
     Ended { reason: EndReason },
-    #[serde(other)]
+    #[serde(rename = "unknown")]
     Unknown,
 }
 

@@ -78,7 +78,7 @@ pub fn Lobby(room: Room, choices: Choices, #[prop(into)] application_id: Signal<
 
 /// Says what this browser cannot do, and where to go instead.
 #[component]
-fn Unsupported(support: Signal<Support>) -> impl IntoView {
+fn Unsupported(support: ReadSignal<Support>) -> impl IntoView {
     let words = move || match support.get() {
         Support::Unknown | Support::Full => None,
         Support::NoWebRtc => Some((

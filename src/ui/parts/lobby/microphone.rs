@@ -187,8 +187,8 @@ fn LevelMeter(room: Room) -> impl IntoView {
 pub fn Picker(
     id: &'static str,
     label: &'static str,
-    devices: Signal<Vec<Device>>,
-    chosen: Signal<Option<String>>,
+    devices: ReadSignal<Vec<Device>>,
+    chosen: ReadSignal<Option<String>>,
     choose: Callback<String>,
 ) -> impl IntoView {
     let options = move || {
