@@ -82,8 +82,8 @@ test("speaking over a question stops the interviewer, and the answer counts", as
   await page.locator('[data-testid=room][data-question="2"]').waitFor({ state: "attached", timeout: 30_000 });
 });
 
-/** A network without a fault, for the browser's own emulation, which acts on WebRTC too. */
-const WHOLE = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1, packetQueueLength: 0, packetReordering: false };
+/** A network without a fault, for the browser's own emulation. It acts on peers that are made after it, and only if it does something. */
+const WHOLE = { offline: false, latency: 1, downloadThroughput: -1, uploadThroughput: -1, packetQueueLength: 0, packetReordering: false };
 
 // S003-14..17: the path dies in mid-question; ICE restarts, and session and sound come back.
 test("an ICE restart in mid-question keeps session and sound", async ({ page }) => {
