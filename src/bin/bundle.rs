@@ -14,7 +14,6 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
-use walrus::Module;
 use wasm_bindgen_cli_support::Bindgen;
 
 #[path = "bundle/slim.rs"]
@@ -83,10 +82,8 @@ fn browser_part(wasm: &Path, scratch: &Path) -> Outcome<Files> {
     if scratch.exists() {
         fs::remove_dir_all(scratch)?;
     }
-    let mut module = Module::from_file(wasm).map_err(|error| format!("{}: {error:#}", wasm.display()))?;
-    slim::drop_async_hydration(&mut module);
     let mut bindgen = Bindgen::new();
-    let made = bindgen.input_bytes(NAME, module.emit_wasm()).web(true).and_then(|it| {
+    let made = bindgen.input_path(wasm).web(true).and_then(|it| {
         // The page names the wasm file itself, with its hash.
         it.out_name(NAME).typescript(false).omit_default_module_path(true);
         it.remove_name_section(true).remove_producers_section(true).generate_output()

@@ -1,7 +1,7 @@
 //! The application: routes and providers.
 
 use leptos::prelude::*;
-use leptos_meta::{Html, Meta, Title, provide_meta_context};
+use leptos_meta::{Html, Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
@@ -23,14 +23,6 @@ pub fn App() -> impl IntoView {
     view! {
         <Html {..} data-hydrated=move || hydrated.get().to_string() />
         <Title formatter=|title: String| format!("{title} · Vivavoce") />
-        <Meta
-            name="description"
-            content="A quiet room on the web in which you practise a job interview by voice with an AI interviewer."
-        />
-        <Meta property="og:title" content="Vivavoce: practise the interview out loud" />
-        <Meta property="og:image" content="/social.png" />
-        <Meta name="theme-color" attr:media="(prefers-color-scheme: light)" content="#fbf9f6" />
-        <Meta name="theme-color" attr:media="(prefers-color-scheme: dark)" content="#11151c" />
         <Router>
             <a class="skip" href="#main" rel="external">
                 "Skip to the content"

@@ -22,6 +22,14 @@ pub fn shell(options: LeptosOptions, assets: Option<Assets>) -> impl IntoView {
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
                 <meta name="color-scheme" content="light dark" />
+                <meta
+                    name="description"
+                    content="A quiet room on the web in which you practise a job interview by voice with an AI interviewer."
+                />
+                <meta property="og:title" content="Vivavoce: practise the interview out loud" />
+                <meta property="og:image" content="/social.png" />
+                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#fbf9f6" />
+                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#11151c" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 // Before the first paint, or the colours of an earlier visit would flash.
                 <script src="/theme.js"></script>
