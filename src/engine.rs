@@ -3,6 +3,7 @@
 //! Inputs go in with the time they happened, commands come out, and each machine arms at most one deadline. Nothing here
 //! reads a clock, awaits, or knows a browser or a server; both shells use the same code.
 
+pub mod address;
 pub mod audio;
 pub mod chart;
 pub mod device;
@@ -16,7 +17,6 @@ pub mod response;
 pub mod room_view;
 pub mod sdp;
 pub mod string;
-pub mod theme;
 pub mod time;
 pub mod transcript;
 pub mod wording;

@@ -1,7 +1,10 @@
 //! The page.
 
 pub mod app;
+#[cfg(feature = "hydrate")]
+pub mod hydrate;
 pub mod pages;
 pub mod parts;
+#[cfg(feature = "ssr")]
 pub mod shell;
 pub mod use_room;

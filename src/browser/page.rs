@@ -1,4 +1,4 @@
-//! What the page asks of the browser besides the call: colours, focus, ticks, files.
+//! What the page asks of the browser besides the call: title, focus, ticks, files.
 
 use std::cell::RefCell;
 
@@ -9,9 +9,6 @@ use wasm_bindgen::JsCast;
 
 use super::string::StringCanvas;
 use crate::engine::string::Scene;
-use crate::engine::theme::Theme;
-
-const THEME_KEY: &str = "vivavoce-theme";
 
 /// Draws the string on `canvas` until the reactive owner is gone.
 pub fn draw_string(canvas: NodeRef<Canvas>, scene: impl Fn() -> Scene + 'static) {
@@ -32,21 +29,28 @@ pub fn reduced_motion() -> bool {
     query.is_some_and(|it| it.matches())
 }
 
-/// The colours that were chosen on an earlier visit.
+/// The path of the page's address.
 #[must_use]
-pub fn stored_theme() -> Theme {
-    let stored = storage().and_then(|it| it.get_item(THEME_KEY).ok().flatten());
-    stored.as_deref().map(Theme::parse).unwrap_or_default()
+pub fn path() -> String {
+    web_sys::window().and_then(|it| it.location().pathname().ok()).unwrap_or_default()
 }
 
-/// Wears `theme`, and remembers it where the browser lets us.
-pub fn wear(theme: Theme) {
-    if let Some(storage) = storage() {
-        _ = storage.set_item(THEME_KEY, theme.name());
+/// From here on every button has its handler.
+pub fn hydrated() {
+    if let Some(root) = document().and_then(|it| it.document_element()) {
+        _ = root.set_attribute("data-hydrated", "true");
     }
-    if let Some(root) = web_sys::window().and_then(|it| it.document()).and_then(|it| it.document_element()) {
-        _ = root.set_attribute("data-theme", theme.name());
+}
+
+/// What the browser's tab says.
+pub fn set_title(title: &str) {
+    if let Some(document) = document() {
+        document.set_title(&format!("{title} · Vivavoce"));
     }
+}
+
+fn document() -> Option<web_sys::Document> {
+    web_sys::window()?.document()
 }
 
 /// Moves the focus to the heading of what has just appeared, so that it is never lost.
@@ -84,8 +88,4 @@ pub fn save(name: &str, media_type: &str, text: &str) {
         file.save_as(name);
     }
     FILE.set(file);
-}
-
-fn storage() -> Option<web_sys::Storage> {
-    web_sys::window()?.local_storage().ok()?
 }

@@ -31,7 +31,7 @@ pub fn router(app: App) -> Router {
         .period(REFILL)
         .burst_size(BURST)
         .finish();
-    let router = site::add_to(routes::routes(), &app)
+    let router = site::add_to(routes::routes())
         .layer(RequestBodyLimitLayer::new(limit::MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), limit::guard));
     // None only for a period or a burst of zero.

@@ -4,27 +4,23 @@
 
 mod files;
 
-use std::sync::Arc;
-
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
     http::{Method, StatusCode, header},
     response::{IntoResponse as _, Response},
+    routing::{any, get},
 };
 use leptos::{
     nonce::use_nonce,
     prelude::{provide_context, use_context},
 };
-use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list, render_app_to_stream_with_context};
+use leptos_axum::{ResponseOptions, handle_server_fns_with_context, render_app_to_stream_with_context};
 
 use super::{App, headers::content_security_policy};
-use crate::ui::{
-    app,
-    pages::not_found::Answer404,
-    shell::{Assets, shell},
-};
+use crate::engine::address::Address;
+use crate::ui::shell::{Assets, shell};
 
 /// Whether this binary (or, in a development build, the disk) holds a browser part to send.
 #[must_use]
@@ -33,13 +29,21 @@ pub fn is_built(app: &App) -> bool {
 }
 
 /// Adds the pages, the server functions and the files to `router`. Server functions find the [`App`] by `use_context`.
-pub fn add_to(router: Router<App>, app: &App) -> Router<App> {
+pub fn add_to(router: Router<App>) -> Router<App> {
     router
-        .leptos_routes_with_context(app, generate_route_list(app::App), page_context(app), page(app))
+        .route("/", get(page))
+        .route("/interview", get(page))
+        .route("/interview/new/{application_id}", get(page))
+        .route("/api/{*function}", any(server_function))
         .fallback(file_or_not_found)
 }
 
-/// What a rendering page finds as context, besides the [`App`]; it also announces the nonce of its inline script.
+async fn server_function(State(app): State<App>, request: Request) -> Response {
+    let context = move || provide_context(app.clone());
+    handle_server_fns_with_context(context, request).await.into_response()
+}
+
+/// What a rendering page finds as context; it also announces the nonce of its inline script.
 fn page_context(app: &App) -> impl Fn() + Clone + Send + Sync + 'static {
     let reload_port = app.config.watched.then_some(app.config.reload_port);
     move || {
@@ -48,14 +52,21 @@ fn page_context(app: &App) -> impl Fn() + Clone + Send + Sync + 'static {
             && let Some(policy) = content_security_policy(Some(&nonce), reload_port)
         {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
-            provide_context(Answer404(Arc::new(move || response.set_status(StatusCode::NOT_FOUND))));
         }
     }
 }
 
-fn page(app: &App) -> impl Fn() -> leptos::prelude::AnyView + Clone + Send + Sync + 'static {
-    let app = app.clone();
-    move || leptos::prelude::IntoAny::into_any(shell(app.leptos.clone(), assets(&app)))
+/// The page at the request's address, with the status of what is there.
+async fn page(State(app): State<App>, request: Request) -> Response {
+    let address = Address::of(request.uri().path());
+    let found = address.exists();
+    let context = page_context(&app);
+    let view = move || shell(app.leptos.clone(), assets(&app), address.clone());
+    let mut response = render_app_to_stream_with_context(context, view)(request.map(Body::new)).await;
+    if !found {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
 }
 
 /// A release holds one set of names for ever; a development build looks again, since the next build renames them.
@@ -78,14 +89,5 @@ async fn file_or_not_found(State(app): State<App>, request: Request) -> Response
     if !asks_for_a_page {
         return (StatusCode::NOT_FOUND, "not found").into_response();
     }
-    let context = {
-        let (app, also) = (app.clone(), page_context(&app));
-        move || {
-            provide_context(app.clone());
-            also();
-        }
-    };
-    let mut response = render_app_to_stream_with_context(context, page(&app))(request.map(Body::new)).await;
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
+    page(State(app), request).await
 }

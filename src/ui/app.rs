@@ -1,37 +1,30 @@
-//! The application: routes and providers.
+//! The application: what takes over in the browser. Everything else of the site is plain HTML.
 
 use leptos::prelude::*;
-use leptos_meta::{Html, Title, provide_meta_context};
-use leptos_router::components::{FlatRoutes, Route, Router};
-use leptos_router::path;
 
-use super::pages::interview::InterviewPage;
-use super::pages::not_found::NotFound;
-use super::pages::start::Start;
+use super::pages::interview::Interview;
 use super::parts::arrival;
-use super::parts::theme;
+use super::use_room::page::hydrated;
+use super::use_room::use_room;
 
-/// The root of the page.
+/// The interview, from the lobby to the report.
 #[component]
-pub fn App() -> impl IntoView {
-    provide_meta_context();
-    theme::provide();
+pub fn App(application_id: Option<String>) -> impl IntoView {
     arrival::provide();
     // Effects run in the browser only: from here on every button has its handler.
-    let hydrated = RwSignal::new(false);
-    Effect::new(move |_| hydrated.set(true));
+    Effect::new(|_| hydrated());
     view! {
-        <Html {..} data-hydrated=move || hydrated.get().to_string() />
-        <Title formatter=|title: String| format!("{title} · Vivavoce") />
-        <Router>
-            <a class="skip" href="#main" rel="external">
-                "Skip to the content"
-            </a>
-            <FlatRoutes fallback=NotFound>
-                <Route path=path!("") view=Start />
-                <Route path=path!("/interview") view=InterviewPage />
-                <Route path=path!("/interview/new/:application_id") view=InterviewPage />
-            </FlatRoutes>
-        </Router>
+        <SkipLink />
+        <Interview room=use_room() application_id />
+    }
+}
+
+/// For the keyboard: past everything that every page has.
+#[component]
+pub fn SkipLink() -> impl IntoView {
+    view! {
+        <a class="skip" href="#main">
+            "Skip to the content"
+        </a>
     }
 }

@@ -1,9 +1,11 @@
 //! The HTML document around the application. Rendered on the server only.
 
 use leptos::{nonce::use_nonce, prelude::*};
-use leptos_meta::MetaTags;
 
-use super::app::App;
+use super::app::{App, SkipLink};
+use super::pages::not_found::{BadApplication, NotFound};
+use super::pages::start::Start;
+use crate::engine::address::Address;
 
 /// Addresses of the built browser part, for the page to load at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +15,29 @@ pub struct Assets {
     pub css: Option<String>,
 }
 
-/// The document. Without `assets` it still reads well; nothing on it responds.
-pub fn shell(options: LeptosOptions, assets: Option<Assets>) -> impl IntoView {
+/// The document at `address`. Without `assets` it still reads well; nothing on it responds.
+pub fn shell(options: LeptosOptions, assets: Option<Assets>, address: Address) -> AnyView {
+    let title = address.title();
+    match address {
+        Address::Interview { application_id } => {
+            document(options, assets, title, view! { <App application_id /> }).into_any()
+        }
+        Address::Start => document(options, assets, title, still(Start)).into_any(),
+        Address::BadApplication => document(options, assets, title, still(BadApplication)).into_any(),
+        Address::NotFound => document(options, assets, title, still(NotFound)).into_any(),
+    }
+}
+
+/// A page that nothing takes over.
+fn still<V: IntoView>(page: impl Fn() -> V) -> impl IntoView {
+    view! {
+        <SkipLink />
+        {page()}
+    }
+}
+
+fn document(options: LeptosOptions, assets: Option<Assets>, title: &str, body: impl IntoView) -> impl IntoView {
+    let title = format!("{title} · Vivavoce");
     view! {
         <!DOCTYPE html>
         <html lang="en">
@@ -30,15 +53,15 @@ pub fn shell(options: LeptosOptions, assets: Option<Assets>) -> impl IntoView {
                 <meta property="og:image" content="/social.png" />
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#fbf9f6" />
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#11151c" />
+                <title>{title}</title>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 // Before the first paint, or the colours of an earlier visit would flash.
                 <script src="/theme.js"></script>
                 {assets.map(links)}
                 <AutoReload options />
-                <MetaTags />
             </head>
             <body>
-                <App />
+                {body}
             </body>
         </html>
     }

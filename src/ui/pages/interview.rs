@@ -1,32 +1,17 @@
-//! The interview, from the lobby to the report.
+//! `/interview` and `/interview/new/:application_id`: the interview, from the lobby to the report.
 
-use leptos::either::Either;
 use leptos::ev;
 use leptos::prelude::*;
-use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
 
-use super::not_found::BadApplication;
 use crate::engine::device::Mic;
 use crate::engine::link::Phase;
-use crate::engine::wording::is_application_id;
 use crate::ui::parts::connecting::Connecting;
 use crate::ui::parts::live::Live;
 use crate::ui::parts::lobby::{Choices, Lobby};
 use crate::ui::parts::masthead::{Colophon, Masthead};
 use crate::ui::parts::report::ReportPage;
-use crate::ui::use_room::{Room, use_room};
-
-/// `/interview` and `/interview/new/:application_id`
-#[component]
-pub fn InterviewPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = params.read_untracked().get("application_id");
-    match id {
-        Some(id) if !is_application_id(&id) => Either::Left(view! { <BadApplication /> }),
-        id => Either::Right(view! { <Interview room=use_room() application_id=id /> }),
-    }
-}
+use crate::ui::use_room::Room;
+use crate::ui::use_room::page::set_title;
 
 /// What is on the screen: several phases share one, so that nothing is rebuilt when the line wobbles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,9 +64,9 @@ pub fn Interview(room: Room, application_id: Option<String>) -> impl IntoView {
             choices.permitted.set(false);
         }
     });
+    Effect::new(move |_| set_title(screen.get().title()));
     let number = move || room.question.get().map(|it| (it.idx + 1).to_string());
     view! {
-        <Title text=move || screen.get().title() />
         <div class="page" data-screen=move || screen.get().name()>
             <Masthead />
             <main

@@ -1,21 +1,14 @@
 //! Addresses that lead nowhere.
 
-use std::sync::Arc;
-
 use leptos::prelude::*;
-use leptos_meta::Title;
-use leptos_router::components::A;
 
-use crate::ui::parts::arrival;
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::parts::masthead::{Colophon, Masthead};
 
 /// Nothing has this address.
 #[component]
 pub fn NotFound() -> impl IntoView {
-    answer_404();
     view! {
-        <Title text="Not found" />
         <DeadEnd
             title="There is nothing at this address"
             text="The link may be incomplete, or it may have been meant for another server. Nothing was started and nothing was recorded."
@@ -27,9 +20,7 @@ pub fn NotFound() -> impl IntoView {
 /// The id in the address cannot be that of an application.
 #[component]
 pub fn BadApplication() -> impl IntoView {
-    answer_404();
     view! {
-        <Title text="Link not valid" />
         <DeadEnd
             title="This interview link is not complete"
             text="The last part of the address names your application: up to 64 letters, digits, hyphens and underscores. Copy the whole link from your invitation and open it again."
@@ -40,7 +31,6 @@ pub fn BadApplication() -> impl IntoView {
 
 #[component]
 fn DeadEnd(title: &'static str, text: &'static str) -> impl IntoView {
-    arrival::focus_when_shown();
     view! {
         <div class="page">
             <Masthead />
@@ -54,30 +44,14 @@ fn DeadEnd(title: &'static str, text: &'static str) -> impl IntoView {
                 </h1>
                 <p class="lead">{text}</p>
                 <p>
-                    <A href="/interview" attr:class="button primary">
+                    <a href="/interview" class="button primary">
                         "Start a practice interview"
                         <Icon sign=Sign::Arrow />
-                    </A>
+                    </a>
                 </p>
             </main>
             <Colophon />
         </div>
     }
     .into_any()
-}
-
-/// Sets the status of the answer to 404. The server gives it to the page as a context; in the browser there is none.
-#[derive(Clone)]
-pub struct Answer404(pub Arc<dyn Fn() + Send + Sync>);
-
-impl std::fmt::Debug for Answer404 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Answer404")
-    }
-}
-
-fn answer_404() {
-    if let Some(Answer404(answer)) = use_context::<Answer404>() {
-        answer();
-    }
 }

@@ -1,19 +1,14 @@
 //! The first page: what this is, and one click into a practice interview.
 
 use leptos::prelude::*;
-use leptos_meta::Title;
-use leptos_router::components::A;
 
-use crate::ui::parts::arrival;
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::parts::masthead::{Colophon, Masthead, StillString};
 
 /// `/`
 #[component]
 pub fn Start() -> impl IntoView {
-    arrival::focus_when_shown();
     view! {
-        <Title text="Practise a job interview by voice" />
         <div class="page">
             <Masthead />
             <main id="main" class="front" tabindex="-1">
@@ -26,10 +21,10 @@ pub fn Start() -> impl IntoView {
                         "and leaves you with a transcript of what was said."
                     </p>
                     <p class="call">
-                        <A href="/interview" attr:class="button primary large">
+                        <a href="/interview" class="button primary large">
                             "Start a practice interview"
                             <Icon sign=Sign::Arrow />
-                        </A>
+                        </a>
                         <span class="soft">"No account. A microphone and ten minutes are enough."</span>
                     </p>
                 </section>

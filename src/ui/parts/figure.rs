@@ -3,7 +3,6 @@
 use leptos::html::Canvas;
 use leptos::prelude::*;
 
-use super::theme::Wearing;
 use crate::engine::string::Scene;
 use crate::ui::use_room::page::{draw_string, every, reduced_motion};
 
@@ -20,12 +19,7 @@ where
 {
     let canvas = NodeRef::<Canvas>::new();
     let bars = RwSignal::new((0, 0));
-    let theme = use_context::<Wearing>();
     Effect::new(move |_| {
-        // Other colours need another string; the canvas looks its own up.
-        if let Some(Wearing(theme)) = theme {
-            theme.track();
-        }
         if canvas.get().is_none() {
             return;
         }

@@ -1,7 +1,6 @@
 //! What stands above and below every page.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::theme::ThemeSwitch;
 use crate::engine::string::Shape;
@@ -11,13 +10,13 @@ use crate::engine::string::Shape;
 pub fn Masthead() -> impl IntoView {
     view! {
         <header class="masthead">
-            <A href="/" attr:class="wordmark">
+            <a href="/" class="wordmark">
                 <svg viewBox="0 0 48 24" aria-hidden="true" focusable="false">
                     <path class="mark-left" d="M2 12c3 0 3.5-7 7-7s4 14 7.5 14 3.5-7 7.5-7" />
                     <path class="mark-right" d="M24 12c4 0 4-5 7-5s3.5 10 6.5 10 3.5-5 8.5-5" />
                 </svg>
                 "Vivavoce"
-            </A>
+            </a>
             <ThemeSwitch />
         </header>
     }

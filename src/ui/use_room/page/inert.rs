@@ -4,7 +4,6 @@ use leptos::html::Canvas;
 use leptos::prelude::*;
 
 use crate::engine::string::Scene;
-use crate::engine::theme::Theme;
 
 pub fn copy(_text: &str, _done: impl FnOnce(bool) + 'static) {}
 
@@ -21,9 +20,6 @@ pub fn reduced_motion() -> bool {
 
 pub fn save(_name: &str, _media_type: &str, _text: &str) {}
 
-#[must_use]
-pub fn stored_theme() -> Theme {
-    Theme::System
-}
+pub fn hydrated() {}
 
-pub fn wear(_theme: Theme) {}
+pub fn set_title(_title: &str) {}
