@@ -35,6 +35,13 @@ pub fn path() -> String {
     web_sys::window().and_then(|it| it.location().pathname().ok()).unwrap_or_default()
 }
 
+/// Removes what the server has drawn, right before the same is drawn anew.
+pub fn clear() {
+    if let Some(body) = document().and_then(|it| it.body()) {
+        body.set_text_content(None);
+    }
+}
+
 /// From here on every button has its handler.
 pub fn hydrated() {
     if let Some(root) = document().and_then(|it| it.document_element()) {

@@ -4,6 +4,7 @@
 
 mod files;
 
+use any_spawner::Executor;
 use axum::{
     Router,
     body::Body,
@@ -30,6 +31,8 @@ pub fn is_built(app: &App) -> bool {
 
 /// Adds the pages, the server functions and the files to `router`. Server functions find the [`App`] by `use_context`.
 pub fn add_to(router: Router<App>) -> Router<App> {
+    // Rendering spawns. A second router finds the executor set, which is as well.
+    _ = Executor::init_tokio();
     router
         .route("/", get(page))
         .route("/interview", get(page))
