@@ -26,7 +26,7 @@ pub fn ceiling(values: &[f64]) -> f64 {
     if max <= 0.0 {
         return 1.0;
     }
-    let power = 10_f64.powf(max.log10().floor());
+    let power = 10_f64.powi(max.log10().floor() as i32);
     let steps = [1.0, 2.0, 3.0, 5.0, 10.0];
     steps.into_iter().map(|it| it * power).find(|it| *it >= max * 0.999_999).unwrap_or(10.0 * power)
 }
