@@ -15,7 +15,7 @@ async function picture(page: Page, name: string) {
   for (const { look, colorScheme, viewport } of LOOKS) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize(viewport);
-    await page.screenshot({ path: path.join(PICTURES, `${name}-${look}.png`), fullPage: true });
+    await page.screenshot({ path: path.join(PICTURES, `${name}-${look}.png`), fullPage: true, animations: "disabled" });
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     expect(overflow, `${name} in ${look} is wider than the page`).toBeLessThanOrEqual(0);
   }
@@ -38,7 +38,8 @@ test("the lobby asks for consent before the microphone is touched", async ({ pag
   await expect(page.getByRole("radiogroup", { name: "Connection" })).toBeVisible();
   await expect(room.start).toHaveAttribute("aria-disabled", "true");
   await picture(page, "lobby");
-  await room.start.click();
+  // A person can press it all the same; it answers with its reason.
+  await room.start.click({ force: true });
   expect(await page.evaluate(() => window.tracks.length), "P1: no microphone before consent").toBe(0);
   await room.consent.check();
   const granted = page.evaluate(() => new Promise((done) => document.addEventListener("permissions_ready", () => done(true), { once: true })));
@@ -195,6 +196,19 @@ test("addresses that do not exist, and ids that cannot be, say so", async ({ pag
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await expect(page.getByRole("button", { name: "Start interview" })).toHaveCount(0);
   await picture(page, "bad-application");
+});
+
+test("the chosen colours are worn on every page and remembered", async ({ page }) => {
+  for (const address of ["/interview", "/"]) {
+    await page.goto(address);
+    await expect(page.locator("html[data-hydrated=true]")).toBeAttached();
+    await page.getByRole("radio", { name: "Dark colours" }).check({ force: true });
+    await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+    await page.reload();
+    await expect(page.locator("html[data-hydrated=true]")).toBeAttached();
+    await expect(page.getByRole("radio", { name: "Dark colours" })).toBeChecked();
+    await page.getByRole("radio", { name: "Colours of the system" }).check({ force: true });
+  }
 });
 
 test("without scripts the pages can still be read", async ({ browser, baseURL }) => {

@@ -1,5 +1,7 @@
 //! The API through the real router: who may call it, what it takes, and that bad input is always the caller's fault.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

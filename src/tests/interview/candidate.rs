@@ -93,7 +93,7 @@ pub(crate) struct Candidate {
     /// Everything that the room channel told.
     pub(crate) told: Vec<Value>,
     waiting: VecDeque<Value>,
-    decoder: Decoder,
+    decoder: Box<Decoder>,
     loud: usize,
 }
 
@@ -111,7 +111,7 @@ impl Candidate {
             channel: None,
             told: Vec::new(),
             waiting: VecDeque::new(),
-            decoder: Decoder::new().unwrap(),
+            decoder: Box::new(Decoder::new().unwrap()),
             loud: 0,
         };
         // The same id would get the first candidate's session again.
