@@ -53,10 +53,11 @@ fn document(options: LeptosOptions, assets: Option<Assets>, title: &str, body: i
                 <meta property="og:image" content="/social.png" />
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#fbf9f6" />
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#11151c" />
-                <title>{title}</title>
+                // As markup: a text node would be followed by a marker, which a title shows.
+                <title inner_html=title></title>
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 // Before the first paint, or the colours of an earlier visit would flash.
-                <script src="/theme.js"></script>
+                <script src="/theme.js" nonce=use_nonce()></script>
                 {assets.map(links)}
                 <AutoReload options />
             </head>
