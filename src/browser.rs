@@ -18,6 +18,7 @@ pub mod speaker;
 pub mod stats;
 pub mod storage;
 pub mod tone;
+pub mod wake;
 
 pub use driver::Driver;
 pub use error::BrowserError;

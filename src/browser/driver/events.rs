@@ -86,6 +86,7 @@ impl Inner {
         self.view.borrow_mut().pause(now, phase != Phase::Live);
         match &phase {
             Phase::Live => {
+                self.media.stay_awake();
                 let (negotiation_ms, restarts) = {
                     let link = self.link.borrow();
                     (link.negotiation_ms(), link.ice_restarts())
