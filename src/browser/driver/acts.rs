@@ -38,6 +38,8 @@ impl Driver {
 
     /// Ends the interview and frees its call at once. The report follows.
     pub fn end(&self) {
+        // The figures first: the server writes its line when the interview is finished.
+        self.0.tell_stats();
         self.0.say(&PageMessage::Finish);
         self.0.push(Event::Link(Input::Leave));
         self.hush(false);

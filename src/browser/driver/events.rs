@@ -99,7 +99,6 @@ impl Inner {
             Phase::Recovering => self.figures.borrow_mut().interrupted(),
             Phase::Lobby | Phase::Connecting => {}
             Phase::Ending => {
-                self.tell_stats();
                 self.finish_recording();
                 self.release_mic();
             }
@@ -286,7 +285,7 @@ impl Inner {
         });
     }
 
-    fn tell_stats(&self) {
+    pub(super) fn tell_stats(&self) {
         let stats = self.figures.borrow().page().clone();
         self.say(&PageMessage::Stats(stats));
     }
