@@ -21,6 +21,7 @@ pub mod stats;
 pub mod storage;
 pub mod string;
 pub mod tone;
+pub mod wake;
 
 pub use driver::Driver;
 pub use error::BrowserError;

@@ -3,6 +3,7 @@
 //! One queue, no borrow across a JS call, one timer. Everything that calls back holds a `Weak`, so that dropping the
 //! [`Driver`] ends the call and frees every owner.
 
+mod acts;
 mod events;
 mod media;
 mod recipes;
@@ -17,7 +18,6 @@ use gloo_timers::callback::Timeout;
 
 use self::media::Media;
 use super::clock::{now, window};
-use super::meter::Voice;
 use super::peer::{Peer, PeerEvent};
 use super::recorder::ObjectUrl;
 use super::room_socket::{RoomSocket, SocketEvent};
@@ -26,11 +26,11 @@ use super::{BrowserError, Listener, devices, storage};
 use crate::api::Readiness;
 use crate::engine::link::channel::{self, Channel};
 use crate::engine::link::machine::{Command, Input, Link, Policy};
-use crate::engine::link::view::{Levels, StartOptions};
+use crate::engine::link::view::StartOptions;
 use crate::engine::link::{Phase, watchdog};
 use crate::engine::protocol::room::PageMessage;
 use crate::engine::quality::{Figures, LineStats};
-use crate::engine::room_view::{RoomView, loudness};
+use crate::engine::room_view::RoomView;
 use crate::engine::time::{Epoch, Tick};
 
 /// The browser side of one interview. Dropping it ends the call, and turns the microphone off.
@@ -139,92 +139,6 @@ impl Driver {
         _ = inner.listen();
         Self(inner)
     }
-
-    /// Starts the interview. To be called while handling a click, or the browser may block the sound.
-    pub fn start(&self, options: StartOptions) {
-        // A second click on the same button must not forget the session that the first one made.
-        if self.0.is_idle() {
-            self.0.begin_session(options);
-            self.again();
-        }
-    }
-
-    /// Tries again after a fault, with the same session where there is one.
-    pub fn retry(&self) {
-        if self.0.is_idle() {
-            let id = self.0.session.id.take().or_else(storage::session);
-            self.0.session.id.replace(id);
-            self.again();
-        }
-    }
-
-    fn again(&self) {
-        self.0.prepare_sound();
-        show(self.0.screen.notice, None);
-        self.0.push(Event::Link(Input::Start));
-    }
-
-    /// Ends the interview and frees its call at once. The report follows.
-    pub fn end(&self) {
-        self.0.say(&PageMessage::Finish);
-        self.0.push(Event::Link(Input::Leave));
-        self.hush(false);
-    }
-
-    /// Asks for the microphone, in the lobby.
-    pub fn ask_microphone(&self) {
-        self.0.prepare_sound();
-        self.0.reopen_mic(self.0.screen.input_id);
-    }
-
-    pub fn choose_input(&self, id: &str) {
-        storage::remember_device(storage::INPUT, id);
-        show(self.0.screen.input_id, Some(id.to_owned()));
-        if self.0.media.mic.borrow().is_some() {
-            self.0.reopen_mic(self.0.screen.input_id);
-        }
-    }
-
-    pub fn choose_output(&self, id: &str) {
-        storage::remember_device(storage::OUTPUT, id);
-        show(self.0.screen.output_id, Some(id.to_owned()));
-        self.0.route_sound();
-    }
-
-    /// Plays the test tone, or stops it.
-    pub fn test_speaker(&self) {
-        self.0.prepare_sound();
-        self.0.toggle_tone();
-    }
-
-    pub fn mute(&self, muted: bool) {
-        show(self.0.screen.muted, muted);
-        self.0.apply_silence();
-    }
-
-    /// Silences microphone and sound at once, or lets both be heard again (S002-41).
-    pub fn hush(&self, hushed: bool) {
-        show(self.0.screen.hushed, hushed);
-        self.0.apply_silence();
-    }
-
-    /// Asks for the question again.
-    pub fn repeat(&self) {
-        self.0.say(&PageMessage::Repeat);
-    }
-
-    /// The candidate pressed something: now the browser lets us be heard.
-    pub fn start_sound(&self) {
-        self.0.prepare_sound();
-        self.0.play();
-    }
-
-    /// The levels of this moment.
-    #[must_use]
-    pub fn levels(&self) -> Levels {
-        let level = |voice| self.0.media.rms(voice).map_or(0.0, loudness);
-        Levels { interviewer: level(Voice::Interviewer), candidate: level(Voice::Candidate) }
-    }
 }
 
 impl fmt::Debug for Driver {
@@ -301,27 +215,6 @@ impl Inner {
         let changed = devices::watch(move || push(Event::DevicesChanged))?;
         self.listeners.borrow_mut().push(changed);
         Ok(())
-    }
-
-    /// Whether nothing is under way: in the lobby, or after a fault.
-    fn is_idle(&self) -> bool {
-        matches!(*self.phase.borrow(), Phase::Lobby | Phase::Failed(_))
-    }
-
-    /// Forgets the session before this one, if there was any.
-    fn begin_session(&self, options: StartOptions) {
-        storage::forget_session();
-        let mut figures = Figures::default();
-        if let Some(mic) = self.media.mic.borrow().as_ref() {
-            let given = mic.given();
-            figures.microphone(given.sample_rate_hz, given.channels);
-        }
-        self.figures.replace(figures);
-        self.view.replace(RoomView::default());
-        self.session.options.replace(options);
-        self.session.id.take();
-        self.session.started_at.set(0.0);
-        show(self.screen.report, None);
     }
 
     /// Says something on the room channel, if it is open: what is said repeatedly or repeated on opening needs no more.

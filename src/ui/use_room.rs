@@ -183,3 +183,42 @@ impl Room {
 fn still<T: Send + Sync + 'static>(value: T) -> ReadSignal<T> {
     RwSignal::new(value).read_only()
 }
+
+#[cfg(all(test, feature = "hydrate"))]
+mod tests {
+    use leptos::prelude::*;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::{Room, use_room};
+    use crate::engine::device::{Mic, Support};
+
+    async fn until(condition: impl Fn() -> bool) {
+        for _ in 0..500 {
+            if condition() {
+                return;
+            }
+            gloo_timers::future::TimeoutFuture::new(10).await;
+        }
+        assert!(condition(), "waited in vain");
+    }
+
+    /// S003-40: the component goes, and its driver with all it holds.
+    #[wasm_bindgen_test]
+    async fn the_driver_goes_with_its_component() -> Result<(), &'static str> {
+        let sounds = || document().query_selector("audio").ok().flatten().is_some();
+        let room = StoredValue::new(None::<Room>);
+        let body = document().body().ok_or("no body")?;
+        let page = leptos::mount::mount_to(body, move || {
+            room.set_value(Some(use_room()));
+        });
+        let room = room.get_value().unwrap_or_else(Room::idle);
+        assert_eq!(room.support.get_untracked(), Support::Unknown, "the first render is the server's");
+        until(|| room.support.get_untracked() == Support::Full).await;
+        room.ask_microphone.run(());
+        until(|| matches!(room.mic.get_untracked(), Mic::On(_))).await;
+        assert!(sounds());
+        drop(page);
+        until(|| !sounds()).await;
+        Ok(())
+    }
+}

@@ -85,6 +85,7 @@ impl Inner {
         self.view.borrow_mut().pause(now, phase != Phase::Live);
         match &phase {
             Phase::Live => {
+                self.media.stay_awake();
                 let (negotiation_ms, restarts) = {
                     let link = self.link.borrow();
                     (link.negotiation_ms(), link.ice_restarts())
@@ -97,7 +98,6 @@ impl Inner {
             Phase::Recovering => self.figures.borrow_mut().interrupted(),
             Phase::Lobby | Phase::Connecting => {}
             Phase::Ending => {
-                self.tell_stats();
                 self.finish_recording();
                 self.release_mic();
             }
@@ -283,7 +283,7 @@ impl Inner {
         });
     }
 
-    fn tell_stats(&self) {
+    pub(super) fn tell_stats(&self) {
         let stats = self.figures.borrow().page().clone();
         self.say(&PageMessage::Stats(stats));
     }

@@ -15,6 +15,7 @@ use super::super::recorder::{ObjectUrl, Take};
 use super::super::screen::show;
 use super::super::speaker::Speaker;
 use super::super::tone::Tone;
+use super::super::wake::Wake;
 use super::{Event, Inner};
 use crate::engine::device::{self, MicFault};
 use crate::engine::link::view::Recording;
@@ -27,6 +28,7 @@ pub(super) struct Media {
     speaker: RefCell<Option<Speaker>>,
     meter: RefCell<Option<Meter>>,
     tone: RefCell<Option<Tone>>,
+    wake: RefCell<Option<Wake>>,
     /// The browser lets us be heard.
     pub(super) sound: Cell<bool>,
     recording: RefCell<Option<Labelled>>,
@@ -53,9 +55,16 @@ impl Media {
         }
     }
 
+    /// Keeps the screen on from here on, where the browser can.
+    pub(super) fn stay_awake(&self) {
+        if self.wake.borrow().is_none() {
+            self.wake.replace(Wake::new().ok());
+        }
+    }
+
     /// Nothing will sound any more. The recordings stay.
     pub(super) fn close(&self) {
-        drop((self.tone.take(), self.speaker.take(), self.meter.take()));
+        drop((self.tone.take(), self.speaker.take(), self.meter.take(), self.wake.take()));
     }
 
     /// The call is gone: nobody is measured as the interviewer.

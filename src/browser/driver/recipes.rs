@@ -215,16 +215,24 @@ impl Inner {
 impl Attempt {
     /// What a refusal of the API means, and what of it the candidate has to read.
     fn refused(&self, error: &ApiError) -> Stop {
-        if let (Ok(inner), true) = (self.driver(), is_for_the_candidate(error)) {
+        let Ok(inner) = self.driver() else { return Stop::Overtaken };
+        if is_for_the_candidate(error) {
             show(inner.screen.notice, Some(error.to_string()));
         }
-        if *error == ApiError::Over
-            && let Ok(inner) = self.driver()
-        {
-            inner.push(Event::Link(Input::Over(EndReason::Finished)));
-            return Stop::Overtaken;
+        match error {
+            ApiError::Over => {
+                inner.push(Event::Link(Input::Over(EndReason::Finished)));
+                return Stop::Overtaken;
+            }
+            ApiError::Session => {
+                // Whoever tries again gets a new one.
+                inner.session.id.take();
+                storage::forget_session();
+            }
+            _ => {}
         }
-        Stop::Refused(refusal(error))
+        let has_place = inner.session.id.borrow().is_some();
+        Stop::Refused(refusal(error, has_place))
     }
 }
 
@@ -232,9 +240,12 @@ const fn is_for_the_candidate(error: &ApiError) -> bool {
     matches!(error, ApiError::Invalid(_) | ApiError::Offer(_) | ApiError::Closed | ApiError::Consent)
 }
 
-/// Whether trying again can get past an error.
-const fn refusal(error: &ApiError) -> Refusal {
+/// Whether trying again can get past an error. A full house is final for who comes, and not for who `has_place`.
+const fn refusal(error: &ApiError, has_place: bool) -> Refusal {
     match error {
+        ApiError::Busy { retry_after_s } if has_place => {
+            Refusal::Passing(Fault::Busy { retry_after_s: *retry_after_s })
+        }
         ApiError::Transport => Refusal::Passing(Fault::Offline),
         ApiError::Upstream | ApiError::Internal | ApiError::Conflict => Refusal::Passing(Fault::Provider),
         ApiError::NoRestart => Refusal::NoRestart,

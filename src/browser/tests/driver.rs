@@ -137,6 +137,20 @@ async fn a_starved_call_is_mended_by_an_ice_restart() -> Result<(), BrowserError
     Ok(())
 }
 
+/// A limit that is reached while the line is being mended must not end the interview.
+#[wasm_bindgen_test]
+async fn a_busy_server_delays_a_repair_and_does_not_end_it() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.refuse("ephemeral-token", r#"{"busy":{"retry_after_s":1}}"#);
+    JsFuture::from(page.far.starve()).await.map_err(|error| BrowserError::from_js("starve", &error))?;
+    until("a refused repair", || page.far.has_asked("ephemeral-token") >= 2).await;
+    settle().await;
+    assert_eq!(page.phase(), Phase::Recovering);
+    page.far.refuse("ephemeral-token", "");
+    until("live again", || page.phase() == Phase::Live).await;
+    Ok(())
+}
+
 #[wasm_bindgen_test]
 async fn a_call_that_the_provider_drops_is_made_anew() -> Result<(), BrowserError> {
     let page = Page::live().await?;

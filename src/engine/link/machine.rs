@@ -3,6 +3,7 @@
 //! Feed [`Input`]s in with the time they happened, drain [`Command`]s, and send [`Input::Timeout`] at
 //! [`Link::poll_timeout`]. Commands are recipes: the shell performs a whole one and reports how far it came.
 
+mod messages;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -10,83 +11,15 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+pub use messages::{Ask, Command, Ice, Input, Refusal};
 pub use policy::Policy;
 
 use super::progress::{Progress, Reach};
 use super::steps::{Step, Steps};
 use super::watchdog::{Flow, Sample, Watchdog};
-use super::{Fault, Phase, Route};
+use super::{Fault, Phase};
 use crate::engine::interview::EndReason;
 use crate::engine::time::{Epoch, Tick};
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// The candidate begins, or tries again after a fault.
-    Start,
-    Reached(Epoch, Reach),
-    Refused(Epoch, Refusal),
-    Ice(Epoch, Ice),
-    Packets(Epoch, Sample),
-    /// The provider's sound starts or stops.
-    Sounding(bool),
-    /// `oai-events` closed under a running call: the provider hung up.
-    ChannelClosed(Epoch),
-    Online,
-    Offline,
-    /// The room channel is closed for good.
-    RoomClosed(Fault),
-    /// The server says that the interview is over.
-    Over(EndReason),
-    /// The candidate ends the interview.
-    Leave,
-    /// The report is here, or will not come.
-    Reported(bool),
-    Timeout,
-}
-
-/// What the ICE agent says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ice {
-    Connected,
-    Disconnected,
-    Failed,
-}
-
-/// Why a recipe stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It will not become valid by trying again.
-    Final(Fault),
-    /// Another attempt may get past it.
-    Passing(Fault),
-    /// The provider cannot restart ICE: only a new call helps.
-    NoRestart,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Microphone, readiness, ticket, offer, exchange, answer. Reports [`Reach`] by [`Reach`], or a [`Refusal`].
-    Open(Epoch, Route),
-    /// Ticket, offer with `iceRestart`, exchange with `restart`, answer: on the peer that is there.
-    RestartIce(Epoch),
-    Close(Epoch),
-    Show(Phase),
-    /// Get the report and answer [`Input::Reported`].
-    Report(Ask),
-}
-
-/// Where a report comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// End the interview and take its report.
-    Finish,
-    /// The interview is over already.
-    Read,
-    /// The server cannot be reached: what this page has seen.
-    Page,
-}
 
 #[derive(Clone, Copy, Debug)]
 enum State {

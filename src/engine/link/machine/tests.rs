@@ -1,3 +1,4 @@
+use super::super::Route;
 use super::*;
 
 const API: Reach = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };

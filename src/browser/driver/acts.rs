@@ -1,0 +1,125 @@
+//! What the candidate can do.
+
+use super::super::meter::Voice;
+use super::super::screen::show;
+use super::super::storage;
+use super::{Driver, Event, Inner};
+use crate::engine::link::Phase;
+use crate::engine::link::machine::Input;
+use crate::engine::link::view::{Levels, StartOptions};
+use crate::engine::protocol::room::PageMessage;
+use crate::engine::quality::Figures;
+use crate::engine::room_view::{RoomView, loudness};
+
+impl Driver {
+    /// Starts the interview. To be called while handling a click, or the browser may block the sound.
+    pub fn start(&self, options: StartOptions) {
+        // A second click on the same button must not forget the session that the first one made.
+        if self.0.is_idle() {
+            self.0.begin_session(options);
+            self.again();
+        }
+    }
+
+    /// Tries again after a fault, with the same session where there is one.
+    pub fn retry(&self) {
+        if self.0.is_idle() {
+            let id = self.0.session.id.take().or_else(storage::session);
+            self.0.session.id.replace(id);
+            self.again();
+        }
+    }
+
+    fn again(&self) {
+        self.0.prepare_sound();
+        show(self.0.screen.notice, None);
+        self.0.push(Event::Link(Input::Start));
+    }
+
+    /// Ends the interview and frees its call at once. The report follows.
+    pub fn end(&self) {
+        // The figures first: the server writes its line when the interview is finished.
+        self.0.tell_stats();
+        self.0.say(&PageMessage::Finish);
+        self.0.push(Event::Link(Input::Leave));
+        self.hush(false);
+    }
+
+    /// Asks for the microphone, in the lobby.
+    pub fn ask_microphone(&self) {
+        self.0.prepare_sound();
+        self.0.reopen_mic(self.0.screen.input_id);
+    }
+
+    pub fn choose_input(&self, id: &str) {
+        storage::remember_device(storage::INPUT, id);
+        show(self.0.screen.input_id, Some(id.to_owned()));
+        if self.0.media.mic.borrow().is_some() {
+            self.0.reopen_mic(self.0.screen.input_id);
+        }
+    }
+
+    pub fn choose_output(&self, id: &str) {
+        storage::remember_device(storage::OUTPUT, id);
+        show(self.0.screen.output_id, Some(id.to_owned()));
+        self.0.route_sound();
+    }
+
+    /// Plays the test tone, or stops it.
+    pub fn test_speaker(&self) {
+        self.0.prepare_sound();
+        self.0.toggle_tone();
+    }
+
+    pub fn mute(&self, muted: bool) {
+        show(self.0.screen.muted, muted);
+        self.0.apply_silence();
+    }
+
+    /// Silences microphone and sound at once, or lets both be heard again (S002-41).
+    pub fn hush(&self, hushed: bool) {
+        show(self.0.screen.hushed, hushed);
+        self.0.apply_silence();
+    }
+
+    /// Asks for the question again.
+    pub fn repeat(&self) {
+        self.0.say(&PageMessage::Repeat);
+    }
+
+    /// The candidate pressed something: now the browser lets us be heard.
+    pub fn start_sound(&self) {
+        self.0.prepare_sound();
+        self.0.play();
+    }
+
+    /// The levels of this moment.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        let level = |voice| self.0.media.rms(voice).map_or(0.0, loudness);
+        Levels { interviewer: level(Voice::Interviewer), candidate: level(Voice::Candidate) }
+    }
+}
+
+impl Inner {
+    /// Whether nothing is under way: in the lobby, or after a fault.
+    fn is_idle(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Lobby | Phase::Failed(_))
+    }
+
+    /// Forgets the session before this one, if there was any.
+    fn begin_session(&self, options: StartOptions) {
+        storage::forget_session();
+        let mut figures = Figures::default();
+        if let Some(mic) = self.media.mic.borrow().as_ref() {
+            let given = mic.given();
+            figures.microphone(given.sample_rate_hz, given.channels);
+        }
+        self.figures.replace(figures);
+        self.view.replace(RoomView::default());
+        self.session.options.replace(options);
+        self.session.id.take();
+        self.session.started_at.set(0.0);
+        show(self.screen.report, None);
+    }
+}

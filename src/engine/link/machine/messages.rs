@@ -1,0 +1,76 @@
+//! What the connection is told, and what it asks for.
+
+use super::super::progress::Reach;
+use super::super::watchdog::Sample;
+use super::super::{Fault, Phase, Route};
+use crate::engine::interview::EndReason;
+use crate::engine::time::Epoch;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The candidate begins, or tries again after a fault.
+    Start,
+    Reached(Epoch, Reach),
+    Refused(Epoch, Refusal),
+    Ice(Epoch, Ice),
+    Packets(Epoch, Sample),
+    /// The provider's sound starts or stops.
+    Sounding(bool),
+    /// `oai-events` closed under a running call: the provider hung up.
+    ChannelClosed(Epoch),
+    Online,
+    Offline,
+    /// The room channel is closed for good.
+    RoomClosed(Fault),
+    /// The server says that the interview is over.
+    Over(EndReason),
+    /// The candidate ends the interview.
+    Leave,
+    /// The report is here, or will not come.
+    Reported(bool),
+    Timeout,
+}
+
+/// What the ICE agent says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ice {
+    Connected,
+    Disconnected,
+    Failed,
+}
+
+/// Why a recipe stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It will not become valid by trying again.
+    Final(Fault),
+    /// Another attempt may get past it.
+    Passing(Fault),
+    /// The provider cannot restart ICE: only a new call helps.
+    NoRestart,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Microphone, readiness, ticket, offer, exchange, answer. Reports [`Reach`] by [`Reach`], or a [`Refusal`].
+    Open(Epoch, Route),
+    /// Ticket, offer with `iceRestart`, exchange with `restart`, answer: on the peer that is there.
+    RestartIce(Epoch),
+    Close(Epoch),
+    Show(Phase),
+    /// Get the report and answer [`Input::Reported`].
+    Report(Ask),
+}
+
+/// Where a report comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// End the interview and take its report.
+    Finish,
+    /// The interview is over already.
+    Read,
+    /// The server cannot be reached: what this page has seen.
+    Page,
+}
