@@ -41,7 +41,7 @@ pub fn RealtimeSessionBootstrap(
                 <Icon sign=Sign::Arrow />
             </button>
             <p id="start-reason" class="reason" role="status">
-                {move || missing.get().unwrap_or("Everything is ready. The clock starts with the first question.")}
+                {move || missing.get().unwrap_or("Everything is ready. The clock starts with the greeting.")}
             </p>
         </div>
     }

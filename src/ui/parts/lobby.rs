@@ -57,7 +57,7 @@ pub fn Lobby(room: Room, choices: Choices, #[prop(into)] application_id: Signal<
                 <h1 data-heading tabindex="-1">
                     "Before you start"
                 </h1>
-                <p class="lead">"Take your time here. The clock starts with the first question, not before."</p>
+                <p class="lead">"Take your time here. The clock starts with the greeting, not before."</p>
                 {move || {
                     application_id
                         .get()
