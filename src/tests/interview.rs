@@ -11,8 +11,6 @@ mod candidate;
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod peer;
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
 use crate::call::jfk;
@@ -97,27 +95,6 @@ async fn a_new_call_goes_on_with_the_same_question() {
     let last = candidate.last_line("interviewer");
     assert!(last["text"].as_str().unwrap().starts_with("We are connected again."), "{last}");
     assert_eq!(house.calls(), 1, "the old call is freed");
-}
-
-/// A call whose page has gone is hung up; nobody pays for it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_nobody_waits_for_is_hung_up() {
-    let house = House::open(&[]).await;
-    let candidate = Candidate::start(&house, 5).await;
-    let (_peer, offer) = Peer::offer().await;
-    let body = json!({ "request_id": "e1", "client_secret": candidate.ticket, "offer": offer });
-    let exchange = tokio::spawn({
-        let request = candidate.request("sdp-exchange", body);
-        async move { request.send().await.map(|it| it.status()) }
-    });
-    tokio::task::yield_now().await;
-    exchange.abort();
-    // Whether or not the provider had made the call by then, none stays.
-    let quiet_since = Instant::now();
-    while quiet_since.elapsed() < Duration::from_secs(2) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    house.until_calls(0).await;
 }
 
 /// Nonsense on the room channel is answered with an `error` event, a flood is closed; the interview goes on.
