@@ -47,16 +47,10 @@ pub struct Exchanged {
 /// What the first page and the lobby may know about this server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Readiness {
-    /// The interviewer's name.
-    pub persona: String,
     /// Whether the voice is the one inside this server.
     pub embedded: bool,
-    /// Whether spoken answers are written down.
-    pub transcribes: bool,
     /// Milliseconds that connecting may take as a whole.
     pub connect_timeout_ms: u32,
-    /// What can be chosen: minutes and number of questions.
-    pub lengths: Vec<(u32, u32)>,
 }
 
 /// Says whether the server and its provider are ready. The step "API connection" of the page.

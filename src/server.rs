@@ -27,7 +27,7 @@ use self::config::{Config, ProviderKind};
 use self::provider::{Provider, ProviderError};
 use self::room::Rooms;
 use self::voice::persona::Persona;
-use crate::engine::interview::plan::{LENGTHS, Plan};
+use crate::engine::interview::plan::{Plan, lengths};
 
 /// Everything a handler or a server function may need. Cheap to clone: fields are handles.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl App {
         let provider = Provider::of(&config, address)?;
         let mut app = Self::new(config, provider);
         if let Some(Embedded { voice, listener, .. }) = embedded {
-            warm(&voice);
+            warm(&voice, u32::from(app.config.session_minutes));
             app.voice = Some(voice.clone());
             let (router, limits) = (voice::serve::router(voice.clone()), listen::Limits::default());
             let shutdown = app.shutdown.clone();
@@ -111,10 +111,10 @@ async fn embed(config: &Config) -> Result<Embedded, AppError> {
 }
 
 /// Makes ready what the practice interview is going to say, so that it costs nothing when it is said.
-fn warm(voice: &voice::Provider) {
+fn warm(voice: &voice::Provider, longest: u32) {
     let speaker = voice.speaker().clone();
     tokio::task::spawn_blocking(move || {
-        for (minutes, _) in LENGTHS {
+        for (minutes, ..) in lengths(longest) {
             for text in Plan::practice(minutes).known_texts() {
                 speaker.warm([text.as_str()], &Persona::mariam());
             }

@@ -211,6 +211,17 @@ impl Inner {
         };
         on(&window, "online", || Event::Link(Input::Online))?;
         on(&window, "offline", || Event::Link(Input::Offline))?;
+        // A page that is left for good would otherwise hold its call until the provider misses it. One that may come back
+        // is kept as it is.
+        let me = self.me.clone();
+        let left = Listener::new(&window, "pagehide", move |event: web_sys::PageTransitionEvent| {
+            if let Some(inner) = me.upgrade()
+                && !event.persisted()
+            {
+                drop(inner.peer.take());
+            }
+        })?;
+        self.listeners.borrow_mut().push(left);
         let push = self.pusher();
         let changed = devices::watch(move || push(Event::DevicesChanged))?;
         self.listeners.borrow_mut().push(changed);

@@ -35,6 +35,13 @@ pub fn path() -> String {
     web_sys::window().and_then(|it| it.location().pathname().ok()).unwrap_or_default()
 }
 
+/// The minutes that an interview may take, which the server writes on the document.
+#[must_use]
+pub fn longest() -> u32 {
+    let root = document().and_then(|it| it.document_element());
+    root.and_then(|it| it.get_attribute("data-longest")?.parse().ok()).unwrap_or(u32::MAX)
+}
+
 /// Removes what the server has drawn, right before the same is drawn anew.
 pub fn clear() {
     if let Some(body) = document().and_then(|it| it.body()) {

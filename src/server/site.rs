@@ -64,7 +64,8 @@ async fn page(State(app): State<App>, request: Request) -> Response {
     let address = Address::of(request.uri().path());
     let found = address.exists();
     let context = page_context(&app);
-    let view = move || shell(app.leptos.clone(), assets(&app), address.clone());
+    let longest = u32::from(app.config.session_minutes);
+    let view = move || shell(app.leptos.clone(), assets(&app), address.clone(), longest);
     let mut response = render_app_to_stream_with_context(context, view)(request.map(Body::new)).await;
     if !found {
         *response.status_mut() = StatusCode::NOT_FOUND;

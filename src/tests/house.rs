@@ -173,3 +173,15 @@ async fn an_oversized_body_is_refused_before_it_is_read() {
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(header(response.headers(), "x-content-type-options"), "nosniff");
 }
+
+/// A length that this server does not allow is not offered.
+#[tokio::test]
+async fn the_lobby_offers_the_lengths_that_fit() {
+    for (longest, offered) in [("30", "Long"), ("10", "Standard"), ("5", "Short")] {
+        let (_, _, page) = ask(&house(&[("SESSION_MINUTES", longest)]), "GET", "/interview").await;
+        let lengths: Vec<_> =
+            ["Short", "Standard", "Long"].into_iter().filter(|it| page.contains(&format!(">{it}<"))).collect();
+        assert_eq!(lengths.last(), Some(&offered), "{longest} minutes");
+        assert!(page.contains(&format!("data-longest=\"{longest}\"")), "for the browser part");
+    }
+}

@@ -9,13 +9,17 @@ use super::use_room::use_room;
 
 /// The interview, from the lobby to the report.
 #[component]
-pub fn App(application_id: Option<String>) -> impl IntoView {
+pub fn App(
+    application_id: Option<String>,
+    /// Minutes that an interview may take.
+    longest: u32,
+) -> impl IntoView {
     arrival::provide();
     // Effects run in the browser only: from here on every button has its handler.
     Effect::new(|_| hydrated());
     view! {
         <SkipLink />
-        <Interview room=use_room() application_id />
+        <Interview room=use_room() application_id longest />
     }
 }
 

@@ -16,7 +16,8 @@ pub fn take_over() {
     match Address::of(&page::path()) {
         Address::Interview { application_id } => {
             page::clear();
-            leptos::mount::mount_to_body(move || view! { <App application_id /> });
+            let longest = page::longest();
+            leptos::mount::mount_to_body(move || view! { <App application_id longest /> });
         }
         Address::Start | Address::BadApplication | Address::NotFound => page::hydrated(),
     }

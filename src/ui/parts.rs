@@ -8,5 +8,6 @@ pub mod icon;
 pub mod live;
 pub mod lobby;
 pub mod masthead;
+pub mod notice;
 pub mod report;
 pub mod theme;

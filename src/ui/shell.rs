@@ -15,16 +15,17 @@ pub struct Assets {
     pub css: Option<String>,
 }
 
-/// The document at `address`. Without `assets` it still reads well; nothing on it responds.
-pub fn shell(options: LeptosOptions, assets: Option<Assets>, address: Address) -> AnyView {
+/// The document at `address`. Without `assets` it still reads well; nothing on it responds. `longest`: the minutes that an
+/// interview may take.
+pub fn shell(options: LeptosOptions, assets: Option<Assets>, address: Address, longest: u32) -> AnyView {
     let title = address.title();
     match address {
         Address::Interview { application_id } => {
-            document(options, assets, title, view! { <App application_id /> }).into_any()
+            document(options, assets, title, longest, view! { <App application_id longest /> }).into_any()
         }
-        Address::Start => document(options, assets, title, still(Start)).into_any(),
-        Address::BadApplication => document(options, assets, title, still(BadApplication)).into_any(),
-        Address::NotFound => document(options, assets, title, still(NotFound)).into_any(),
+        Address::Start => document(options, assets, title, longest, still(Start)).into_any(),
+        Address::BadApplication => document(options, assets, title, longest, still(BadApplication)).into_any(),
+        Address::NotFound => document(options, assets, title, longest, still(NotFound)).into_any(),
     }
 }
 
@@ -36,11 +37,18 @@ fn still<V: IntoView>(page: impl Fn() -> V) -> impl IntoView {
     }
 }
 
-fn document(options: LeptosOptions, assets: Option<Assets>, title: &str, body: impl IntoView) -> impl IntoView {
+fn document(
+    options: LeptosOptions,
+    assets: Option<Assets>,
+    title: &str,
+    longest: u32,
+    body: impl IntoView,
+) -> impl IntoView {
     let title = format!("{title} · Vivavoce");
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        // What the browser part has to know before its first view.
+        <html lang="en" data-longest=longest.to_string()>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />

@@ -60,7 +60,7 @@ export class FarEnd {
     switch (what) {
       case "ready":
         return Response.json({
-          persona: "Mariam", embedded: true, transcribes: false, connect_timeout_ms: 30000, lengths: [[15, 5]],
+          embedded: true, connect_timeout_ms: 30000,
         });
       case "ephemeral-token":
         return Response.json({

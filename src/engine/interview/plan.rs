@@ -22,8 +22,19 @@ pub struct Plan {
     pub questions: Vec<Planned>,
 }
 
-/// The lengths of the practice interview: minutes and number of questions.
-pub const LENGTHS: [(u32, usize); 3] = [(5, 3), (10, 5), (20, 9)];
+/// The lengths of the practice interview: minutes, number of questions, and the word for it.
+const LENGTHS: [(u32, u32, &str); 3] = [(5, 3, "Short"), (10, 5, "Standard"), (20, 9, "Long")];
+
+/// The lengths that can be chosen where an interview may take `longest` minutes: minutes, number of questions, and the
+/// word for it. There is always one.
+#[must_use]
+pub fn lengths(longest: u32) -> Vec<(u32, u32, &'static str)> {
+    let (shortest, count, word) = LENGTHS[0];
+    if longest < shortest {
+        return vec![(longest, count, word)];
+    }
+    LENGTHS.into_iter().filter(|(minutes, ..)| *minutes <= longest).collect()
+}
 
 const DOMAINS: [&str; 3] = ["Experience", "Collaboration", "Problem solving"];
 
@@ -45,8 +56,8 @@ impl Plan {
     /// The practice interview that fits into `minutes`.
     #[must_use]
     pub fn practice(minutes: u32) -> Self {
-        let (_, count) = LENGTHS.into_iter().rev().find(|(at_least, _)| *at_least <= minutes).unwrap_or(LENGTHS[0]);
-        let questions = QUESTIONS.iter().take(count).map(|(domain, tier, text)| Planned {
+        let (_, count, _) = LENGTHS.into_iter().rev().find(|(at_least, ..)| *at_least <= minutes).unwrap_or(LENGTHS[0]);
+        let questions = QUESTIONS.iter().take(count as usize).map(|(domain, tier, text)| Planned {
             domain: DOMAINS[*domain].to_owned(),
             tier: *tier,
             text: (*text).to_owned(),
@@ -107,6 +118,15 @@ mod tests {
         for (minutes, expected) in [(1, 3), (5, 3), (9, 3), (10, 5), (19, 5), (20, 9), (60, 9)] {
             let plan = Plan::practice(minutes);
             assert_eq!((plan.questions.len(), plan.minutes), (expected, minutes), "{minutes} minutes");
+        }
+    }
+
+    #[test]
+    fn a_length_is_offered_only_where_it_fits_and_there_is_always_one() {
+        for (longest, expected) in [(3, &[3][..]), (5, &[5]), (19, &[5, 10]), (20, &[5, 10, 20]), (240, &[5, 10, 20])] {
+            let offered = lengths(longest);
+            assert_eq!(offered.iter().map(|it| it.0).collect::<Vec<_>>(), expected, "{longest} minutes");
+            assert!(offered.iter().all(|it| Plan::practice(it.0).total() == it.1));
         }
     }
 

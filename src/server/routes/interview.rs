@@ -10,7 +10,6 @@ use leptos_axum::ResponseOptions;
 
 use super::set_status;
 use crate::api::{ApiError, Exchanged, Readiness, Ticket};
-use crate::engine::interview::plan::{LENGTHS, Plan};
 use crate::engine::interview::report::Report;
 use crate::engine::sdp::Offer;
 use crate::server::App;
@@ -57,14 +56,9 @@ async fn readiness() -> Result<Readiness, ApiError> {
     if !provider.is_reachable().await {
         return Err(ApiError::Upstream);
     }
-    let longest = u32::from(caller.app.config.session_minutes);
-    let lengths = LENGTHS.into_iter().filter(|(minutes, _)| *minutes <= longest);
     Ok(Readiness {
-        persona: Plan::practice(LENGTHS[0].0).persona,
         embedded: provider.is_embedded(),
-        transcribes: false,
         connect_timeout_ms: u32::from(caller.app.config.connect_timeout) * 1_000,
-        lengths: lengths.filter_map(|(minutes, count)| Some((minutes, u32::try_from(count).ok()?))).collect(),
     })
 }
 

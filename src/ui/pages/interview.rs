@@ -53,8 +53,13 @@ impl Screen {
 
 /// The room with everything in it.
 #[component]
-pub fn Interview(room: Room, application_id: Option<String>) -> impl IntoView {
-    let choices = Choices::new();
+pub fn Interview(
+    room: Room,
+    application_id: Option<String>,
+    /// Minutes that an interview may take.
+    longest: u32,
+) -> impl IntoView {
+    let choices = Choices::new(longest);
     let application_id = Signal::stored(application_id);
     let screen = Memo::new(move |_| Screen::of(&room.phase.read()));
     // The driver announces a grant as an event of the page, for this and for other parts of it (S003-58). A microphone

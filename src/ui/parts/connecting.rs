@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::arrival;
 use super::figure::StringFigure;
 use super::icon::{Icon, Sign};
+use super::{arrival, notice};
 use crate::engine::link::steps::{Step, StepState, SubStep};
 use crate::engine::link::{Fault, Phase};
 use crate::engine::string::Scene;
@@ -99,30 +99,19 @@ fn StepRow(step: Step, state: Signal<StepState>, #[prop(into)] fault: Signal<Opt
 
 #[component]
 fn Failed(room: Room, fault: Fault, begun: bool) -> impl IntoView {
-    view! {
-        <div class="notice bad" role="alert">
-            <Icon sign=Sign::Caution />
-            <div>
-                <p>
-                    <strong>{fault.what()}</strong>
-                </p>
-                <p>{fault.cure()}</p>
-                <p class="actions">
-                    <button type="button" class="primary" on:click=move |_| room.retry.run(())>
-                        <Icon sign=Sign::Repeat />
-                        "Try again"
+    let actions = view! {
+        <button type="button" class="primary" on:click=move |_| room.retry.run(())>
+            <Icon sign=Sign::Repeat />
+            "Try again"
+        </button>
+        {begun
+            .then(|| {
+                view! {
+                    <button type="button" on:click=move |_| room.end.run(())>
+                        "End and read the report"
                     </button>
-                    {begun
-                        .then(|| {
-                            view! {
-                                <button type="button" on:click=move |_| room.end.run(())>
-                                    "End and read the report"
-                                </button>
-                            }
-                        })}
-                </p>
-            </div>
-        </div>
-    }
-    .into_any()
+                }
+            })}
+    };
+    notice::fault(Sign::Caution, fault.what(), fault.cure(), actions.into_any())
 }

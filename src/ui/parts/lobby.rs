@@ -15,12 +15,15 @@ use super::arrival;
 use super::bootstrap::RealtimeSessionBootstrap;
 use super::icon::{Icon, Sign};
 use crate::engine::device::Support;
+use crate::engine::interview::plan::lengths;
 use crate::ui::use_room::Room;
 
 /// What the candidate chooses here. Outlives the lobby: a second try asks nothing again.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices {
     pub consent: RwSignal<bool>,
+    /// Minutes that an interview may take on this server.
+    pub longest: u32,
     /// The length of the interview.
     pub minutes: RwSignal<u32>,
     /// Record the answers in this page's memory.
@@ -30,20 +33,17 @@ pub struct Choices {
 }
 
 impl Choices {
+    /// The choices before anything is chosen: the standard length, or the longest below it that this server allows.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(longest: u32) -> Self {
+        let standard = lengths(longest).into_iter().map(|it| it.0).rfind(|minutes| *minutes <= 10);
         Self {
             consent: RwSignal::new(false),
-            minutes: RwSignal::new(10),
+            longest,
+            minutes: RwSignal::new(standard.unwrap_or(longest)),
             record: RwSignal::new(false),
             permitted: RwSignal::new(false),
         }
-    }
-}
-
-impl Default for Choices {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -3,23 +3,22 @@
 use leptos::prelude::*;
 
 use super::{CheckHeading, Choices};
+use crate::engine::interview::plan::lengths;
 use crate::ui::parts::icon::{Icon, Sign};
-
-/// Minutes, questions, and the word for it.
-const LENGTHS: [(u32, u32, &str); 3] = [(5, 3, "Short"), (10, 5, "Standard"), (20, 9, "Long")];
 
 /// Everything that one should know before agreeing.
 #[component]
 pub fn WhatHappens(choices: Choices) -> impl IntoView {
-    let Choices { consent, minutes, .. } = choices;
-    let questions = move || LENGTHS.iter().find(|it| it.0 == minutes.get()).map_or(0, |it| it.1);
+    let Choices { consent, minutes, longest, .. } = choices;
+    let questions = move || lengths(longest).iter().find(|it| it.0 == minutes.get()).map_or(0, |it| it.1);
     view! {
         <section class="check" aria-labelledby="what">
             <CheckHeading id="what" title="What happens" passed=consent />
             <div>
                 <fieldset class="choices" role="radiogroup" aria-labelledby="length">
                     <legend id="length">"Length"</legend>
-                    {LENGTHS
+                    {lengths(longest)
+                        .into_iter()
                         .map(|(length, count, word)| {
                             view! {
                                 <label class="choice">
@@ -28,7 +27,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                                         name="length"
                                         value=length.to_string()
                                         prop:checked=move || minutes.get() == length
-                                        checked=length == 10
+                                        checked=length == minutes.get_untracked()
                                         on:change=move |_| minutes.set(length)
                                     />
                                     <span>{word}</span>

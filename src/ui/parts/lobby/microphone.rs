@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::{CheckHeading, Choices};
 use crate::engine::device::{Device, Mic, MicFault, MicGiven};
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::parts::notice;
 use crate::ui::use_room::Room;
 use crate::ui::use_room::page::{every, reduced_motion};
 
@@ -101,24 +102,13 @@ fn Ask(room: Room, choices: Choices) -> impl IntoView {
 
 #[component]
 fn Fault(room: Room, fault: MicFault) -> impl IntoView {
-    view! {
-        <div class="notice bad" role="alert">
-            <Icon sign=Sign::MicrophoneOff />
-            <div>
-                <p>
-                    <strong>{fault.what()}</strong>
-                </p>
-                <p>{fault.cure()}</p>
-                <p class="actions">
-                    <button type="button" on:click=move |_| room.ask_microphone.run(())>
-                        <Icon sign=Sign::Repeat />
-                        "Try again"
-                    </button>
-                </p>
-            </div>
-        </div>
-    }
-    .into_any()
+    let actions = view! {
+        <button type="button" on:click=move |_| room.ask_microphone.run(())>
+            <Icon sign=Sign::Repeat />
+            "Try again"
+        </button>
+    };
+    notice::fault(Sign::MicrophoneOff, fault.what(), fault.cure(), actions.into_any())
 }
 
 #[component]
