@@ -232,6 +232,24 @@ async fn a_dropped_driver_leaves_nothing_behind() -> Result<(), BrowserError> {
     Ok(())
 }
 
+/// A tab that is closed does not wait to be missed. A page that the browser keeps for coming back keeps its call.
+#[wasm_bindgen_test]
+async fn a_page_that_is_left_for_good_frees_its_call() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    let window = super::super::clock::window()?;
+    for persisted in [true, false] {
+        assert!(!page.far.is_left());
+        let init = web_sys::PageTransitionEventInit::new();
+        init.set_persisted(persisted);
+        let event = web_sys::PageTransitionEvent::new_with_event_init_dict("pagehide", &init);
+        let event = event.map_err(|error| BrowserError::from_js("pagehide", &error))?;
+        window.dispatch_event(&event).map_err(|error| BrowserError::from_js("pagehide", &error))?;
+        settle().await;
+    }
+    until("the peer is gone", || page.far.is_left()).await;
+    Ok(())
+}
+
 /// Mute and hush stop the sound at its source, and both are told to the server.
 #[wasm_bindgen_test]
 async fn a_muted_candidate_is_not_heard() -> Result<(), BrowserError> {
