@@ -22,11 +22,13 @@ pub mod storage;
 pub mod string;
 pub mod tone;
 pub mod wake;
+pub mod watch;
 
 pub use driver::Driver;
 pub use error::BrowserError;
 pub use listener::Listener;
 pub use screen::Screen;
+pub use watch::Watch;
 
 #[cfg(test)]
 mod tests;

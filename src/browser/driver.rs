@@ -21,7 +21,7 @@ use super::clock::{now, window};
 use super::peer::{Peer, PeerEvent};
 use super::recorder::ObjectUrl;
 use super::room_socket::{RoomSocket, SocketEvent};
-use super::screen::{Screen, show};
+use super::screen::Screen;
 use super::{BrowserError, Listener, devices, storage};
 use crate::api::Readiness;
 use crate::engine::link::channel::{self, Channel};
@@ -132,9 +132,9 @@ impl Driver {
             shown_figures: Cell::default(),
             listeners: RefCell::default(),
         });
-        show(screen.support, devices::support());
-        show(screen.input_id, storage::device(storage::INPUT));
-        show(screen.output_id, storage::device(storage::OUTPUT));
+        screen.support.show(devices::support());
+        screen.input_id.show(storage::device(storage::INPUT));
+        screen.output_id.show(storage::device(storage::OUTPUT));
         // A browser that does not tell of its network or devices is used without.
         _ = inner.listen();
         Self(inner)

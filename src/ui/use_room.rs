@@ -1,5 +1,7 @@
 //! The one facade between the page and a call. The same type in both builds; the server renders an idle room.
 
+#[cfg(not(feature = "hydrate"))]
+mod inert;
 pub mod page;
 
 use leptos::prelude::*;
@@ -14,43 +16,47 @@ use crate::engine::protocol::room::AiState;
 use crate::engine::quality::{Measured, Quality};
 use crate::engine::transcript::Line;
 
-/// What a component may see of a call, and do with it. [`ReadSignal`] and not `Signal`, which would bring the code of a memo
-/// and of a derived signal along for each type.
+#[cfg(feature = "hydrate")]
+pub use crate::browser::Watch;
+#[cfg(not(feature = "hydrate"))]
+pub use inert::Watch;
+
+/// What a component may see of a call, and do with it.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     // The lobby.
-    pub support: ReadSignal<Support>,
-    pub mic: ReadSignal<Mic>,
-    pub inputs: ReadSignal<Vec<Device>>,
-    pub outputs: ReadSignal<Vec<Device>>,
-    pub input_id: ReadSignal<Option<String>>,
-    pub output_id: ReadSignal<Option<String>>,
+    pub support: Watch<Support>,
+    pub mic: Watch<Mic>,
+    pub inputs: Watch<Vec<Device>>,
+    pub outputs: Watch<Vec<Device>>,
+    pub input_id: Watch<Option<String>>,
+    pub output_id: Watch<Option<String>>,
     /// The test tone sounds.
-    pub testing_speaker: ReadSignal<bool>,
+    pub testing_speaker: Watch<bool>,
     // Connecting.
-    pub phase: ReadSignal<Phase>,
-    pub steps: ReadSignal<Steps>,
-    pub route: ReadSignal<Route>,
+    pub phase: Watch<Phase>,
+    pub steps: Watch<Steps>,
+    pub route: Watch<Route>,
     // The room.
-    pub snapshot: ReadSignal<Option<Snapshot>>,
-    pub question: ReadSignal<Option<Question>>,
-    pub ai: ReadSignal<AiState>,
+    pub snapshot: Watch<Option<Snapshot>>,
+    pub question: Watch<Option<Question>>,
+    pub ai: Watch<AiState>,
     /// The candidate is heard speaking.
-    pub hearing: ReadSignal<bool>,
-    pub lines: ReadSignal<Vec<Line>>,
-    pub clock: ReadSignal<Clock>,
-    pub muted: ReadSignal<bool>,
+    pub hearing: Watch<bool>,
+    pub lines: Watch<Vec<Line>>,
+    pub clock: Watch<Clock>,
+    pub muted: Watch<bool>,
     /// The browser blocks sound until the candidate presses something.
-    pub sound_blocked: ReadSignal<bool>,
+    pub sound_blocked: Watch<bool>,
     /// `Escape` was pressed: microphone and sound are silent and the dialog is open.
-    pub hushed: ReadSignal<bool>,
-    pub quality: ReadSignal<Quality>,
+    pub hushed: Watch<bool>,
+    pub quality: Watch<Quality>,
     /// Something important happened that the candidate should read: what happened, what is kept, what to do.
-    pub notice: ReadSignal<Option<String>>,
+    pub notice: Watch<Option<String>>,
     // Afterwards.
-    pub report: ReadSignal<Option<Report>>,
-    pub measured: ReadSignal<Measured>,
-    pub recordings: ReadSignal<Vec<Recording>>,
+    pub report: Watch<Option<Report>>,
+    pub measured: Watch<Measured>,
+    pub recordings: Watch<Vec<Recording>>,
     // What can be done.
     pub ask_microphone: Callback<()>,
     pub choose_input: Callback<String>,
@@ -93,30 +99,30 @@ pub fn use_room() -> Room {
         }
     };
     Room {
-        support: screen.support.read_only(),
-        mic: screen.mic.read_only(),
-        inputs: screen.inputs.read_only(),
-        outputs: screen.outputs.read_only(),
-        input_id: screen.input_id.read_only(),
-        output_id: screen.output_id.read_only(),
-        testing_speaker: screen.testing_speaker.read_only(),
-        phase: screen.phase.read_only(),
-        steps: screen.steps.read_only(),
-        route: screen.route.read_only(),
-        snapshot: screen.snapshot.read_only(),
-        question: screen.question.read_only(),
-        ai: screen.ai.read_only(),
-        hearing: screen.hearing.read_only(),
-        lines: screen.lines.read_only(),
-        clock: screen.clock.read_only(),
-        muted: screen.muted.read_only(),
-        sound_blocked: screen.sound_blocked.read_only(),
-        hushed: screen.hushed.read_only(),
-        quality: screen.quality.read_only(),
-        notice: screen.notice.read_only(),
-        report: screen.report.read_only(),
-        measured: screen.measured.read_only(),
-        recordings: screen.recordings.read_only(),
+        support: screen.support,
+        mic: screen.mic,
+        inputs: screen.inputs,
+        outputs: screen.outputs,
+        input_id: screen.input_id,
+        output_id: screen.output_id,
+        testing_speaker: screen.testing_speaker,
+        phase: screen.phase,
+        steps: screen.steps,
+        route: screen.route,
+        snapshot: screen.snapshot,
+        question: screen.question,
+        ai: screen.ai,
+        hearing: screen.hearing,
+        lines: screen.lines,
+        clock: screen.clock,
+        muted: screen.muted,
+        sound_blocked: screen.sound_blocked,
+        hushed: screen.hushed,
+        quality: screen.quality,
+        notice: screen.notice,
+        report: screen.report,
+        measured: screen.measured,
+        recordings: screen.recordings,
         ask_microphone: Callback::new(move |()| with(&Driver::ask_microphone)),
         choose_input: Callback::new(move |id: String| with(&|it| it.choose_input(&id))),
         choose_output: Callback::new(move |id: String| with(&|it| it.choose_output(&id))),
@@ -139,30 +145,30 @@ impl Room {
     #[must_use]
     pub fn idle() -> Self {
         Self {
-            support: still(Support::Unknown),
-            mic: still(Mic::Off),
-            inputs: still(Vec::new()),
-            outputs: still(Vec::new()),
-            input_id: still(None),
-            output_id: still(None),
-            testing_speaker: still(false),
-            phase: still(Phase::Lobby),
-            steps: still(Steps::default()),
-            route: still(Route::Direct),
-            snapshot: still(None),
-            question: still(None),
-            ai: still(AiState::Listening),
-            hearing: still(false),
-            lines: still(Vec::new()),
-            clock: still(Clock::default()),
-            muted: still(false),
-            sound_blocked: still(false),
-            hushed: still(false),
-            quality: still(Quality::default()),
-            notice: still(None),
-            report: still(None),
-            measured: still(Measured::default()),
-            recordings: still(Vec::new()),
+            support: Watch::new(Support::Unknown),
+            mic: Watch::new(Mic::Off),
+            inputs: Watch::new(Vec::new()),
+            outputs: Watch::new(Vec::new()),
+            input_id: Watch::new(None),
+            output_id: Watch::new(None),
+            testing_speaker: Watch::new(false),
+            phase: Watch::new(Phase::Lobby),
+            steps: Watch::new(Steps::default()),
+            route: Watch::new(Route::Direct),
+            snapshot: Watch::new(None),
+            question: Watch::new(None),
+            ai: Watch::new(AiState::Listening),
+            hearing: Watch::new(false),
+            lines: Watch::new(Vec::new()),
+            clock: Watch::new(Clock::default()),
+            muted: Watch::new(false),
+            sound_blocked: Watch::new(false),
+            hushed: Watch::new(false),
+            quality: Watch::new(Quality::default()),
+            notice: Watch::new(None),
+            report: Watch::new(None),
+            measured: Watch::new(Measured::default()),
+            recordings: Watch::new(Vec::new()),
             ask_microphone: Callback::new(|()| {}),
             choose_input: Callback::new(|_| {}),
             choose_output: Callback::new(|_| {}),
@@ -177,11 +183,6 @@ impl Room {
             levels: Callback::new(|()| Levels::default()),
         }
     }
-}
-
-/// A value that stays as it is.
-fn still<T: Send + Sync + 'static>(value: T) -> ReadSignal<T> {
-    RwSignal::new(value).read_only()
 }
 
 #[cfg(all(test, feature = "hydrate"))]

@@ -1,7 +1,6 @@
 //! What the candidate can do.
 
 use super::super::meter::Voice;
-use super::super::screen::show;
 use super::super::storage;
 use super::{Driver, Event, Inner};
 use crate::engine::link::Phase;
@@ -32,7 +31,7 @@ impl Driver {
 
     fn again(&self) {
         self.0.prepare_sound();
-        show(self.0.screen.notice, None);
+        self.0.screen.notice.show(None);
         self.0.push(Event::Link(Input::Start));
     }
 
@@ -53,7 +52,7 @@ impl Driver {
 
     pub fn choose_input(&self, id: &str) {
         storage::remember_device(storage::INPUT, id);
-        show(self.0.screen.input_id, Some(id.to_owned()));
+        self.0.screen.input_id.show(Some(id.to_owned()));
         if self.0.media.mic.borrow().is_some() {
             self.0.reopen_mic(self.0.screen.input_id);
         }
@@ -61,7 +60,7 @@ impl Driver {
 
     pub fn choose_output(&self, id: &str) {
         storage::remember_device(storage::OUTPUT, id);
-        show(self.0.screen.output_id, Some(id.to_owned()));
+        self.0.screen.output_id.show(Some(id.to_owned()));
         self.0.route_sound();
     }
 
@@ -72,13 +71,13 @@ impl Driver {
     }
 
     pub fn mute(&self, muted: bool) {
-        show(self.0.screen.muted, muted);
+        self.0.screen.muted.show(muted);
         self.0.apply_silence();
     }
 
     /// Silences microphone and sound at once, or lets both be heard again (S002-41).
     pub fn hush(&self, hushed: bool) {
-        show(self.0.screen.hushed, hushed);
+        self.0.screen.hushed.show(hushed);
         self.0.apply_silence();
     }
 
@@ -120,6 +119,6 @@ impl Inner {
         self.session.options.replace(options);
         self.session.id.take();
         self.session.started_at.set(0.0);
-        show(self.screen.report, None);
+        self.screen.report.show(None);
     }
 }

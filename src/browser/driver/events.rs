@@ -8,7 +8,6 @@ use super::super::clock::{now, unix_ms};
 use super::super::meter::Voice;
 use super::super::peer::PeerEvent;
 use super::super::room_socket::{RoomSocket, SocketEvent};
-use super::super::screen::show;
 use super::super::stats;
 use super::{Event, Inner, recipes};
 use crate::engine::link::channel;
@@ -41,7 +40,7 @@ impl Inner {
             Event::Line(epoch, at, stats) => self.line(epoch, at, &stats),
             Event::Sound(allowed) => {
                 self.media.sound.set(allowed);
-                show(self.screen.sound_blocked, !allowed);
+                self.screen.sound_blocked.show(!allowed);
             }
             Event::MicEnded => self.replace_lost_mic(),
             Event::ToneEnded => self.stop_tone(),
@@ -56,7 +55,7 @@ impl Inner {
             Command::Open(epoch, route) => {
                 self.epoch.set(epoch);
                 self.greeted.set(false);
-                show(self.screen.route, route);
+                self.screen.route.show(route);
                 recipes::open(self, epoch);
             }
             Command::RestartIce(epoch) => {
@@ -197,7 +196,7 @@ impl Inner {
             _ = announce::announce(&room, message);
         }
         if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) = message.event {
-            show(self.screen.notice, self.view.borrow().notice().map(str::to_owned));
+            self.screen.notice.show(self.view.borrow().notice().map(str::to_owned));
         }
         match told.effect {
             None => {}

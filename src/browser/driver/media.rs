@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use leptos::prelude::{GetUntracked as _, RwSignal};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::MediaStream;
 
@@ -12,10 +11,10 @@ use super::super::devices;
 use super::super::meter::{Meter, Voice};
 use super::super::mic::Mic;
 use super::super::recorder::{ObjectUrl, Take};
-use super::super::screen::show;
 use super::super::speaker::Speaker;
 use super::super::tone::Tone;
 use super::super::wake::Wake;
+use super::super::watch::Watch;
 use super::{Event, Inner};
 use crate::engine::device::{self, MicFault};
 use crate::engine::link::view::Recording;
@@ -120,7 +119,7 @@ impl Inner {
 
     /// Sends sound and test tone to the chosen output.
     pub(super) fn route_sound(&self) {
-        let Some(id) = self.screen.output_id.try_get_untracked().flatten() else { return };
+        let Some(id) = self.screen.output_id.get_untracked() else { return };
         let speaker = self.media.speaker.borrow().as_ref().map(|it| it.set_output(&id));
         let tone = self.media.tone.borrow().as_ref().map(|it| it.speaker().set_output(&id));
         spawn_local(async move {
@@ -140,19 +139,19 @@ impl Inner {
             let meter = self.media.meter.borrow();
             meter.as_ref().and_then(|meter| Tone::start(meter.context(), move || push(Event::ToneEnded)).ok())
         };
-        show(self.screen.testing_speaker, tone.is_some());
+        self.screen.testing_speaker.show(tone.is_some());
         self.media.tone.replace(tone);
         self.route_sound();
     }
 
     pub(super) fn stop_tone(&self) {
         drop(self.media.tone.take());
-        show(self.screen.testing_speaker, false);
+        self.screen.testing_speaker.show(false);
     }
 
     /// Applies mute and hush: the track goes silent at once, the path stays.
     pub(super) fn apply_silence(&self) {
-        let hushed = self.screen.hushed.try_get_untracked().unwrap_or(false);
+        let hushed = self.screen.hushed.get_untracked();
         if let Some(mic) = self.media.mic.borrow().as_ref() {
             mic.set_enabled(!self.is_silent());
         }
@@ -167,13 +166,12 @@ impl Inner {
     }
 
     fn is_silent(&self) -> bool {
-        let is = |signal: RwSignal<bool>| signal.try_get_untracked().unwrap_or(false);
-        is(self.screen.muted) || is(self.screen.hushed)
+        self.screen.muted.get_untracked() || self.screen.hushed.get_untracked()
     }
 
     /// Opens the microphone, or another one in its place.
-    pub(super) fn reopen_mic(&self, id: RwSignal<Option<String>>) {
-        let id = id.try_get_untracked().flatten();
+    pub(super) fn reopen_mic(&self, id: Watch<Option<String>>) {
+        let id = id.get_untracked();
         let me = self.me.clone();
         spawn_local(async move {
             // A fault is on the screen.
@@ -196,7 +194,7 @@ impl Inner {
     pub(super) fn release_mic(&self) {
         self.media.listen(Voice::Candidate, None);
         if self.media.mic.take().is_some() {
-            show(self.screen.mic, device::Mic::Off);
+            self.screen.mic.show(device::Mic::Off);
         }
     }
 
@@ -205,8 +203,8 @@ impl Inner {
         spawn_local(async move {
             let listed = devices::list().await;
             if let (Ok((inputs, outputs)), Some(inner)) = (listed, me.upgrade()) {
-                show(inner.screen.inputs, inputs);
-                show(inner.screen.outputs, outputs);
+                inner.screen.inputs.show(inputs);
+                inner.screen.outputs.show(outputs);
             }
         });
     }
@@ -259,7 +257,7 @@ impl Inner {
         let recording = Recording { question, url: url.as_str().to_owned(), spoken_ms };
         self.media.recordings.borrow_mut().push((recording, url));
         let all = self.media.recordings.borrow().iter().map(|(recording, _)| recording.clone()).collect();
-        show(self.screen.recordings, all);
+        self.screen.recordings.show(all);
     }
 }
 
@@ -269,7 +267,7 @@ impl Inner {
 /// The fault, which is also shown.
 pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), MicFault> {
     if let Some(inner) = me.upgrade() {
-        show(inner.screen.mic, device::Mic::Asking);
+        inner.screen.mic.show(device::Mic::Asking);
     }
     let opened = Mic::open(id.as_deref()).await;
     // Nobody is there any more: the microphone is dropped, and so turned off.
@@ -278,7 +276,7 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
         Ok(mic) => mic,
         Err(error) => {
             leptos::logging::warn!("{error}");
-            show(inner.screen.mic, device::Mic::Failed(error.mic_fault()));
+            inner.screen.mic.show(device::Mic::Failed(error.mic_fault()));
             return Err(error.mic_fault());
         }
     };
@@ -288,8 +286,8 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
     inner.media.listen(Voice::Candidate, Some(mic.stream()));
     let given = mic.given();
     inner.figures.borrow_mut().microphone(given.sample_rate_hz, given.channels);
-    show(inner.screen.input_id, mic.device_id());
-    show(inner.screen.mic, device::Mic::On(given));
+    inner.screen.input_id.show(mic.device_id());
+    inner.screen.mic.show(device::Mic::On(given));
     let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
     let before = inner.media.mic.replace(Some(mic));
     inner.list_devices();

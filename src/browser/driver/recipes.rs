@@ -6,7 +6,6 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::super::clock::{now, request_id};
 use super::super::peer::Peer;
-use super::super::screen::show;
 use super::super::{BrowserError, storage};
 use super::media::open_mic;
 use super::{Event, Inner};
@@ -186,8 +185,8 @@ pub(super) fn report(inner: &Inner, ask: Ask) {
         let reported = report.is_ok();
         if let Ok(report) = report {
             // Also when it comes late: it is the better one.
-            show(inner.screen.notice, None);
-            show(inner.screen.report, Some(report));
+            inner.screen.notice.show(None);
+            inner.screen.report.show(Some(report));
             storage::forget_session();
         }
         inner.push(Event::Link(Input::Reported(reported)));
@@ -205,10 +204,10 @@ impl Inner {
             _ => EndReason::Finished,
         };
         let report = self.view.borrow().report(now(), &id, started_at, ended);
-        show(self.screen.report, Some(report));
+        self.screen.report.show(Some(report));
         let notice = "The server did not answer, so this report shows what this page has seen. What the server heard up \
                       to here is kept there.";
-        show(self.screen.notice, Some(notice.to_owned()));
+        self.screen.notice.show(Some(notice.to_owned()));
     }
 }
 
@@ -217,7 +216,7 @@ impl Attempt {
     fn refused(&self, error: &ApiError) -> Stop {
         let Ok(inner) = self.driver() else { return Stop::Overtaken };
         if is_for_the_candidate(error) {
-            show(inner.screen.notice, Some(error.to_string()));
+            inner.screen.notice.show(Some(error.to_string()));
         }
         match error {
             ApiError::Over => {

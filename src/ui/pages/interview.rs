@@ -61,11 +61,11 @@ pub fn Interview(
 ) -> impl IntoView {
     let choices = Choices::new(longest);
     let application_id = Signal::stored(application_id);
-    let screen = Memo::new(move |_| Screen::of(&room.phase.read()));
+    let screen = Memo::new(move |_| room.phase.with(Screen::of));
     // The driver announces a grant as an event of the page, for this and for other parts of it (S003-58). A microphone
     // that went away takes the permission with it.
     Effect::new(move |_| {
-        if !matches!(*room.mic.read(), Mic::On(_) | Mic::Asking) {
+        if !room.mic.with(|it| matches!(it, Mic::On(_) | Mic::Asking)) {
             choices.permitted.set(false);
         }
     });
@@ -79,7 +79,7 @@ pub fn Interview(
                 class="room"
                 tabindex="-1"
                 data-testid="room"
-                data-phase=move || room.phase.read().name()
+                data-phase=move || room.phase.with(Phase::name)
                 data-route=move || room.route.get().name()
                 data-ai=move || room.ai.get().name()
                 data-question=number

@@ -15,17 +15,17 @@ use crate::ui::use_room::Room;
 #[component]
 pub fn Connecting(room: Room) -> impl IntoView {
     arrival::focus_when_shown();
-    let fault = Memo::new(move |_| match &*room.phase.read() {
-        Phase::Failed(fault) => Some(*fault),
+    let fault = Memo::new(move |_| match room.phase.get() {
+        Phase::Failed(fault) => Some(fault),
         _ => None,
     });
-    let begun = move || room.snapshot.read().is_some();
+    let begun = move || room.snapshot.with(Option::is_some);
     let title = move || match fault.get() {
         None => "Connecting you to the interviewer",
         Some(_) if begun() => "The line is down",
         Some(_) => "That did not work yet",
     };
-    let scene = move || Scene { drawn: wording::connected(&room.steps.read_untracked()), ..Scene::default() };
+    let scene = move || Scene { drawn: wording::connected(&room.steps.get_untracked()), ..Scene::default() };
     let words = Signal::derive(move || match fault.get() {
         Some(_) => "Not connected".to_owned(),
         None => "Connecting".to_owned(),
@@ -48,7 +48,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
             <ol class="steps">
                 {Step::ALL
                     .map(|step| {
-                        view! { <StepRow step state=Signal::derive(move || room.steps.read().state(step)) fault /> }
+                        view! { <StepRow step state=Signal::derive(move || room.steps.with(|it| it.state(step))) fault /> }
                     })
                     .collect_view()}
             </ol>
@@ -59,7 +59,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
                     {SubStep::ALL
                         .map(|sub| {
                             let reached = move || {
-                                let at = room.steps.read().reached_ms(sub);
+                                let at = room.steps.with(|it| it.reached_ms(sub));
                                 at.map_or_else(|| "not yet".to_owned(), |ms| wording::duration(f64::from(ms)))
                             };
                             view! {

@@ -29,10 +29,10 @@ const LONG: usize = 160;
 pub fn Live(room: Room) -> impl IntoView {
     arrival::focus_when_shown();
     let persona = Signal::derive(move || persona(room));
-    let recovering = Memo::new(move |_| matches!(*room.phase.read(), Phase::Recovering));
+    let recovering = Memo::new(move |_| room.phase.with(|it| matches!(it, Phase::Recovering)));
     let words = Memo::new(move |_| {
         let muted = room.muted.get() || room.hushed.get();
-        wording::floor(&room.phase.read(), room.ai.get(), room.hearing.get(), muted, &persona.get())
+        wording::floor(&room.phase.get(), room.ai.get(), room.hearing.get(), muted, &persona.get())
     });
     let scene = move || {
         let levels = room.levels.run(());
@@ -66,7 +66,7 @@ pub fn Live(room: Room) -> impl IntoView {
 
 /// The interviewer's name, once it is known.
 pub(super) fn persona(room: Room) -> String {
-    room.snapshot.read().as_ref().map_or_else(|| wording::INTERVIEWER.to_owned(), |it| it.persona.clone())
+    room.snapshot.with(|it| it.as_ref().map_or_else(|| wording::INTERVIEWER.to_owned(), |it| it.persona.clone()))
 }
 
 /// The question that is being asked or answered.
@@ -87,8 +87,8 @@ fn QuestionCard(room: Room) -> impl IntoView {
         <article
             class="question"
             data-testid="question"
-            data-none=move || room.question.read().is_none().to_string()
-            data-long=move || room.question.read().as_ref().is_some_and(|it| it.text.len() > LONG).to_string()
+            data-none=move || room.question.with(Option::is_none).to_string()
+            data-long=move || room.question.with(|it| it.as_ref().is_some_and(|it| it.text.len() > LONG)).to_string()
         >
             <p class="kind">{kind}</p>
             <h1 data-heading tabindex="-1">

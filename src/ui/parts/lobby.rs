@@ -16,7 +16,7 @@ use super::bootstrap::RealtimeSessionBootstrap;
 use super::icon::{Icon, Sign};
 use crate::engine::device::Support;
 use crate::engine::interview::plan::lengths;
-use crate::ui::use_room::Room;
+use crate::ui::use_room::{Room, Watch};
 
 /// What the candidate chooses here. Outlives the lobby: a second try asks nothing again.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ pub fn Lobby(room: Room, choices: Choices, #[prop(into)] application_id: Signal<
 
 /// Says what this browser cannot do, and where to go instead.
 #[component]
-fn Unsupported(support: ReadSignal<Support>) -> impl IntoView {
+fn Unsupported(support: Watch<Support>) -> impl IntoView {
     let words = move || match support.get() {
         Support::Unknown | Support::Full => None,
         Support::NoWebRtc => Some((

@@ -21,12 +21,12 @@ use crate::ui::use_room::Room;
 #[component]
 pub fn ReportPage(room: Room) -> impl IntoView {
     arrival::focus_when_shown();
-    let why = move || match &*room.phase.read() {
+    let why = move || match room.phase.get() {
         Phase::Ended(reason) => reason.label(),
         _ => "The interview is over.",
     };
     view! {
-        <div class="report" data-testid="report" data-ready=move || room.report.read().is_some().to_string()>
+        <div class="report" data-testid="report" data-ready=move || room.report.with(Option::is_some).to_string()>
             <header>
                 <h1 data-heading tabindex="-1">
                     "Your interview"

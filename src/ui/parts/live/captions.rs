@@ -19,9 +19,9 @@ const READING_BACK_PX: i32 = 40;
 pub fn Captions(room: Room, persona: Signal<String>) -> impl IntoView {
     let scroller = NodeRef::<Div>::new();
     let reading_back = RwSignal::new(false);
-    let ids = Memo::new(move |_| room.lines.read().iter().map(|it| it.item_id.clone()).collect::<Vec<_>>());
+    let ids = Memo::new(move |_| room.lines.with(|it| it.iter().map(|it| it.item_id.clone()).collect::<Vec<_>>()));
     let finished = Memo::new(move |_| {
-        let lines = room.lines.read();
+        let lines = room.lines.get();
         let count = wording::finished(&lines);
         lines.iter().take(count).map(|it| (it.item_id.clone(), it.speaker, wording::line(it))).collect::<Vec<_>>()
     });
@@ -78,13 +78,13 @@ pub fn Captions(room: Room, persona: Signal<String>) -> impl IntoView {
 
 #[component]
 fn CaptionLine(room: Room, persona: Signal<String>, id: String) -> impl IntoView {
-    let line = Memo::new(move |_| room.lines.read().iter().find(|it| it.item_id == id).cloned());
+    let line = Memo::new(move |_| room.lines.with(|it| it.iter().find(|it| it.item_id == id).cloned()));
     let get = move |pick: fn(&Line) -> bool| line.read().as_ref().is_some_and(pick).to_string();
     let speaker = move || line.read().as_ref().map_or(Speaker::Interviewer, |it| it.speaker);
     let state = move || {
         let line = line.read();
         let line = line.as_ref()?;
-        let growing = room.lines.read().last().is_some_and(|it| it.item_id == line.item_id);
+        let growing = room.lines.with(|it| it.last().is_some_and(|it| it.item_id == line.item_id));
         match (line.interrupted, line.solid, growing) {
             (true, _, _) => Some("interrupted"),
             (false, true, _) => None,

@@ -13,7 +13,7 @@ const RECOVERING: &str =
 /// At most one notice at a time, the most pressing one. Its place is kept free, so that nothing moves.
 #[component]
 pub fn Notices(room: Room) -> impl IntoView {
-    let notice = Memo::new(move |_| match (&*room.phase.read(), room.notice.get()) {
+    let notice = Memo::new(move |_| match (room.phase.get(), room.notice.get()) {
         (_, Some(notice)) => Some(notice),
         (Phase::Recovering, None) => Some(RECOVERING.to_owned()),
         _ => None,

@@ -11,7 +11,7 @@ use crate::ui::use_room::Room;
 /// The slim line on top.
 #[component]
 pub fn TopLine(room: Room) -> impl IntoView {
-    let number = Memo::new(move |_| wording::question_number(room.question.read().as_ref()));
+    let number = Memo::new(move |_| room.question.with(|it| wording::question_number(it.as_ref())));
     let seconds = |ms: u64| clock(ms / 1_000 * 1_000);
     view! {
         <header class="topline">
@@ -35,15 +35,15 @@ pub fn TopLine(room: Room) -> impl IntoView {
 /// How the line is: the transport in words, a verdict, the delay. The figures are not read aloud as they change.
 #[component]
 fn LinkBadge(room: Room) -> impl IntoView {
-    let recovering = Memo::new(move |_| matches!(*room.phase.read(), Phase::Recovering));
+    let recovering = Memo::new(move |_| room.phase.with(|it| matches!(it, Phase::Recovering)));
     let badge = move || room.route.get().badge();
     let verdict =
-        Memo::new(move |_| if recovering.get() { "reconnecting" } else { wording::quality(&room.quality.read()) });
-    let delay = move || room.quality.read().rtt_ms.map(|it| format!("{it:.0} ms"));
+        Memo::new(move |_| if recovering.get() { "reconnecting" } else { room.quality.with(wording::quality) });
+    let delay = move || room.quality.get().rtt_ms.map(|it| format!("{it:.0} ms"));
     let figure = |value: Option<f64>, unit: &str, digits: usize| {
         value.map_or_else(|| "not measured yet".to_owned(), |it| format!("{it:.digits$} {unit}"))
     };
-    let way = move || match (room.route.get(), room.quality.read().relayed) {
+    let way = move || match (room.route.get(), room.quality.get().relayed) {
         (Route::Direct, false) => "Direct to the voice service",
         (Route::Relay, false) => "Relayed by this server",
         (Route::Direct | Route::Relay, true) => "Relayed by a TURN server",
@@ -70,15 +70,15 @@ fn LinkBadge(room: Room) -> impl IntoView {
                 </div>
                 <div>
                     <dt>"Round trip"</dt>
-                    <dd>{move || figure(room.quality.read().rtt_ms, "ms", 0)}</dd>
+                    <dd>{move || figure(room.quality.get().rtt_ms, "ms", 0)}</dd>
                 </div>
                 <div>
                     <dt>"Jitter"</dt>
-                    <dd>{move || figure(room.quality.read().jitter_ms, "ms", 1)}</dd>
+                    <dd>{move || figure(room.quality.get().jitter_ms, "ms", 1)}</dd>
                 </div>
                 <div>
                     <dt>"Loss"</dt>
-                    <dd>{move || figure(room.quality.read().loss_pct, "%", 1)}</dd>
+                    <dd>{move || figure(room.quality.get().loss_pct, "%", 1)}</dd>
                 </div>
             </dl>
         </details>

@@ -6,8 +6,8 @@ use super::{CheckHeading, Choices};
 use crate::engine::device::{Device, Mic, MicFault, MicGiven};
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::parts::notice;
-use crate::ui::use_room::Room;
 use crate::ui::use_room::page::{every, reduced_motion};
+use crate::ui::use_room::{Room, Watch};
 
 /// Bars of the level meter.
 const BARS: u8 = 24;
@@ -17,9 +17,9 @@ const SPEECH: f32 = 0.12;
 /// The microphone's section.
 #[component]
 pub fn MicrophoneCheck(room: Room, choices: Choices) -> impl IntoView {
-    let on = Memo::new(move |_| matches!(*room.mic.read(), Mic::On(_)));
+    let on = Memo::new(move |_| room.mic.with(|it| matches!(it, Mic::On(_))));
     // A level or a label that changes must not rebuild the meter.
-    let kind = Memo::new(move |_| match *room.mic.read() {
+    let kind = Memo::new(move |_| match room.mic.get() {
         Mic::Off => Kind::Off,
         Mic::Asking => Kind::Asking,
         Mic::On(_) => Kind::On,
@@ -177,8 +177,8 @@ fn LevelMeter(room: Room) -> impl IntoView {
 pub fn Picker(
     id: &'static str,
     label: &'static str,
-    devices: ReadSignal<Vec<Device>>,
-    chosen: ReadSignal<Option<String>>,
+    devices: Watch<Vec<Device>>,
+    chosen: Watch<Option<String>>,
     choose: Callback<String>,
 ) -> impl IntoView {
     let options = move || {

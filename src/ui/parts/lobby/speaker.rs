@@ -11,7 +11,7 @@ use crate::ui::use_room::Room;
 #[component]
 pub fn SpeakerCheck(room: Room) -> impl IntoView {
     let tested = RwSignal::new(false);
-    let many = move || !room.outputs.read().is_empty();
+    let many = move || !room.outputs.with(Vec::is_empty);
     view! {
         <section class="check" aria-labelledby="speaker">
             <CheckHeading id="speaker" title="Sound" passed=tested />

@@ -18,7 +18,7 @@ pub fn Charts(room: Room, report: StoredValue<Report>) -> impl IntoView {
         <section class="charts" aria-labelledby="charts">
             <h2 id="charts">"How it went"</h2>
             <Course report />
-            {move || measured(&room.measured.read())}
+            {move || room.measured.with(measured)}
         </section>
     }
     .into_any()

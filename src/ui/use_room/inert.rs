@@ -1,0 +1,36 @@
+//! A watch where there is no browser: it shows one thing for ever.
+
+use leptos::prelude::{GetValue as _, StoredValue, WithValue as _};
+
+/// Something that never changes, read like the driver's.
+#[derive(Debug)]
+pub struct Watch<T: 'static>(StoredValue<T>);
+
+impl<T: Clone + Default + Send + Sync + 'static> Watch<T> {
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self(StoredValue::new(value))
+    }
+
+    #[must_use]
+    pub fn get(self) -> T {
+        self.0.try_get_value().unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn get_untracked(self) -> T {
+        self.get()
+    }
+
+    pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> R {
+        self.0.with_value(read)
+    }
+}
+
+impl<T> Clone for Watch<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Watch<T> {}
