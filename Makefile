@@ -92,6 +92,11 @@ e2e: build ## Run the page in a browser (SPEC=file for one)
 	@browser="$$(.ci/tool chromium)"; cd end2end; \
 	CHROMIUM="$$browser" VIVAVOCE="$(SERVER)" npx playwright test $(SPEC)
 
+.PHONY: bench
+bench: toolchain ## Measure the embedded provider: median, p95, and the ratio to a floor of the same run
+	$(call step,benchmarks)
+	@cargo bench --features ssr --bench provider
+
 .PHONY: toolchain
 toolchain:
 	@command -v rustup >/dev/null || { echo "rustup is needed: https://rustup.rs" >&2; exit 1; }
