@@ -117,7 +117,9 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::interview::Speaker;
     use crate::engine::protocol::server::ServerMessage;
+    use crate::engine::transcript::Line;
 
     /// One of each event, in the order of [`ServerEvent`]; then the retired names, and what fields may be missing.
     const EVENTS: &[&str] = &[
@@ -204,6 +206,36 @@ mod tests {
             told += usize::from(short.is_some());
         }
         assert_eq!(told, 28);
+    }
+
+    /// S001-22, S002-32 to S002-35: what the page does for each event that the requirements name, under its old name and
+    /// its present one.
+    #[test]
+    fn the_named_events_mean_the_same_under_their_old_and_new_names() {
+        let body = r#""item_id":"i","delta":"AAAA","transcript":"Hi","item":{"id":"i"},"error":{"code":"bad","message":"secret"}"#;
+        let line = RoomEvent::CaptionDone(Line::spoken("i", Speaker::Interviewer, "Hi"));
+        let failed =
+            RoomEvent::Error { code: "bad".to_owned(), message: "The voice service reported a problem.".to_owned() };
+        let table = [
+            // The step "session" of the way in is done.
+            (["session.created", "session.created"], Some(RoomEvent::ProviderReady)),
+            // The server numbers the turns; an item without words draws nothing.
+            (["conversation.item.created", "conversation.item.added"], None),
+            // The sound itself comes as a track or as binary frames, never through this door.
+            (["response.audio.delta", "response.output_audio.delta"], None),
+            // The caption's whole text.
+            (["response.audio_transcript.done", "response.output_audio_transcript.done"], Some(line)),
+            // A notice with the code; the provider's own words stay out.
+            (["error", "error"], Some(failed)),
+        ];
+        for (names, expected) in table {
+            for name in names {
+                let text = format!(r#"{{"type":"{name}",{body}}}"#);
+                assert_eq!(project_text(&text), expected, "{name}");
+                let message: ServerMessage = serde_json::from_str(&text).unwrap();
+                assert_eq!(project(&message.event), expected, "{name}");
+            }
+        }
     }
 
     /// So that an event which [`project`] starts to let through cannot be forgotten in `into_event`.
