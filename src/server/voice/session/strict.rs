@@ -7,7 +7,13 @@ use serde_json::Value;
 /// comes without its sound, and with `transcript: null` while its words are not known; an echoed `function_call_output`
 /// has no `status`.
 fn allowed(item: &mut Value) {
-    for part in item["content"].as_array_mut().into_iter().flatten().filter(|part| part["type"] == "input_audio") {
+    for part in item
+        .get_mut("content")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .filter(|part| part["type"] == "input_audio")
+    {
         for key in ["audio", "transcript"] {
             if part[key].is_null() {
                 part[key] = Value::from("");
