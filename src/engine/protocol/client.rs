@@ -28,7 +28,7 @@ impl From<ClientEvent> for ClientMessage {
 #[serde(tag = "type")]
 pub enum ClientEvent {
     /// A sparse patch of the session.
-    #[serde(rename = "session.update")]
+    #[serde(rename = "session.update", alias = "transcription_session.update")]
     SessionUpdate { session: Value },
     #[serde(rename = "input_audio_buffer.append")]
     InputAudioBufferAppend { audio: String },

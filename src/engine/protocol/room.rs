@@ -172,7 +172,9 @@ pub fn project(event: &ServerEvent) -> Option<RoomEvent> {
         ServerEvent::InputTranscriptDelta { item_id, delta, .. } => {
             RoomEvent::CaptionDelta { item_id: item_id.clone(), speaker: Speaker::Candidate, delta: delta.clone() }
         }
-        ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => {
+        // What is cumulative replaces the line; the next one replaces it again.
+        ServerEvent::InputTranscriptUpdated { item_id, transcript, .. }
+        | ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => {
             RoomEvent::CaptionDone(Line::spoken(item_id, Speaker::Candidate, transcript))
         }
         // The provider's own words stay on the server: they may quote the prompt.
@@ -199,6 +201,17 @@ pub fn project(event: &ServerEvent) -> Option<RoomEvent> {
         | ServerEvent::OutputAudioDone { .. }
         | ServerEvent::FunctionArgumentsDelta { .. }
         | ServerEvent::FunctionArgumentsDone { .. }
+        | ServerEvent::ConversationCreated { .. }
+        | ServerEvent::InputTranscriptSegment { .. }
+        | ServerEvent::DtmfReceived { .. }
+        | ServerEvent::McpArgumentsDelta { .. }
+        | ServerEvent::McpArgumentsDone { .. }
+        | ServerEvent::McpCallStarted { .. }
+        | ServerEvent::McpCallCompleted { .. }
+        | ServerEvent::McpCallFailed { .. }
+        | ServerEvent::McpToolsStarted { .. }
+        | ServerEvent::McpToolsCompleted { .. }
+        | ServerEvent::McpToolsFailed { .. }
         | ServerEvent::RateLimits { .. }
         | ServerEvent::Unknown => return None,
     };

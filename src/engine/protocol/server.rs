@@ -1,44 +1,87 @@
 //! What a Realtime server says.
 //!
 //! Source: OpenAI Realtime API reference, "Server events". Parsing also understands the names of the retired preview;
-//! what we emit always carries the GA names.
+//! what we emit always carries the GA names. A field of the wrong type counts as one that is not there, and nearly all
+//! may be missing: other servers leave many out.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+mod mend;
+mod parts;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+pub use parts::{Content, ContentAt, Conversation, ErrorBody, Item, Part, RateLimit, Response};
 
 /// A server event with its id. Every event of ours has one; some foreign servers leave it out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ServerMessage {
-    #[serde(default)]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub event_id: String,
     #[serde(flatten)]
     pub event: ServerEvent,
+}
+
+impl<'de> Deserialize<'de> for ServerMessage {
+    /// Fails only for what is no object with a `type`. An event that lacks what it is about, such as a transcript
+    /// without its item, is [`ServerEvent::Unknown`].
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut value = Value::deserialize(from)?;
+        mend::event(&mut value);
+        if !value["type"].is_string() {
+            return Err(D::Error::missing_field("type"));
+        }
+        let event_id = value["event_id"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { event_id, event: serde_json::from_value(value).unwrap_or(ServerEvent::Unknown) })
+    }
 }
 
 /// One server event. A type that we do not know is [`ServerEvent::Unknown`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum ServerEvent {
-    #[serde(rename = "session.created")]
-    SessionCreated { session: Value },
-    #[serde(rename = "session.updated")]
-    SessionUpdated { session: Value },
+    #[serde(rename = "session.created", alias = "transcription_session.created")]
+    SessionCreated {
+        #[serde(default)]
+        session: Value,
+    },
+    #[serde(rename = "session.updated", alias = "transcription_session.updated")]
+    SessionUpdated {
+        #[serde(default)]
+        session: Value,
+    },
+    /// In the reference and from some servers; never seen from OpenAI.
+    #[serde(rename = "conversation.created")]
+    ConversationCreated {
+        #[serde(default)]
+        conversation: Conversation,
+    },
     #[serde(rename = "conversation.item.added", alias = "conversation.item.created")]
     ItemAdded {
+        #[serde(default)]
         item: Item,
         #[serde(default)]
         previous_item_id: Option<String>,
     },
     #[serde(rename = "conversation.item.done")]
     ItemDone {
+        #[serde(default)]
         item: Item,
         #[serde(default)]
         previous_item_id: Option<String>,
     },
     #[serde(rename = "conversation.item.retrieved")]
-    ItemRetrieved { item: Item },
+    ItemRetrieved {
+        #[serde(default)]
+        item: Item,
+    },
     #[serde(rename = "conversation.item.truncated")]
-    ItemTruncated { item_id: String, content_index: u32, audio_end_ms: u64 },
+    ItemTruncated {
+        item_id: String,
+        #[serde(default)]
+        content_index: u32,
+        audio_end_ms: u64,
+    },
     #[serde(rename = "conversation.item.deleted")]
     ItemDeleted { item_id: String },
     #[serde(rename = "conversation.item.input_audio_transcription.delta")]
@@ -48,7 +91,18 @@ pub enum ServerEvent {
         content_index: u32,
         #[serde(default)]
         delta: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        logprobs: Option<Value>,
     },
+    /// Cumulative: the whole text so far. No event of OpenAI's; xAI sends it where others send deltas.
+    #[serde(rename = "conversation.item.input_audio_transcription.updated")]
+    InputTranscriptUpdated {
+        item_id: String,
+        #[serde(default)]
+        content_index: u32,
+        transcript: String,
+    },
+    /// May come several times for an item: the last one counts.
     #[serde(rename = "conversation.item.input_audio_transcription.completed")]
     InputTranscriptCompleted {
         item_id: String,
@@ -58,13 +112,35 @@ pub enum ServerEvent {
         transcript: String,
         #[serde(default)]
         usage: Value,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        logprobs: Option<Value>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        languages: Option<Value>,
     },
     #[serde(rename = "conversation.item.input_audio_transcription.failed")]
     InputTranscriptFailed {
         item_id: String,
         #[serde(default)]
         content_index: u32,
+        #[serde(default)]
         error: ErrorBody,
+    },
+    /// Of transcription models that tell speakers apart. `start` and `end` are seconds.
+    #[serde(rename = "conversation.item.input_audio_transcription.segment")]
+    InputTranscriptSegment {
+        item_id: String,
+        #[serde(default)]
+        content_index: u32,
+        #[serde(default)]
+        id: String,
+        #[serde(default)]
+        text: String,
+        #[serde(default)]
+        speaker: String,
+        #[serde(default)]
+        start: f64,
+        #[serde(default)]
+        end: f64,
     },
     #[serde(rename = "input_audio_buffer.committed")]
     InputCommitted {
@@ -89,21 +165,65 @@ pub enum ServerEvent {
         item_id: String,
     },
     #[serde(rename = "input_audio_buffer.timeout_triggered")]
-    InputTimeout { item_id: String, audio_start_ms: u64, audio_end_ms: u64 },
+    InputTimeout {
+        #[serde(default)]
+        item_id: String,
+        #[serde(default)]
+        audio_start_ms: u64,
+        #[serde(default)]
+        audio_end_ms: u64,
+    },
+    /// A key was pressed on a telephone. The only event that has no `event_id`. `received_at`: seconds since the Unix epoch.
+    #[serde(rename = "input_audio_buffer.dtmf_event_received")]
+    DtmfReceived {
+        #[serde(default)]
+        event: String,
+        #[serde(default)]
+        received_at: u64,
+    },
     #[serde(rename = "output_audio_buffer.started")]
-    OutputStarted { response_id: String },
+    OutputStarted {
+        #[serde(default)]
+        response_id: String,
+    },
     #[serde(rename = "output_audio_buffer.stopped")]
-    OutputStopped { response_id: String },
+    OutputStopped {
+        #[serde(default)]
+        response_id: String,
+    },
     #[serde(rename = "output_audio_buffer.cleared")]
-    OutputCleared { response_id: String },
+    OutputCleared {
+        #[serde(default)]
+        response_id: String,
+    },
     #[serde(rename = "response.created")]
-    ResponseCreated { response: Response },
+    ResponseCreated {
+        #[serde(default)]
+        response: Response,
+    },
     #[serde(rename = "response.done")]
-    ResponseDone { response: Response },
+    ResponseDone {
+        #[serde(default)]
+        response: Response,
+    },
     #[serde(rename = "response.output_item.added")]
-    OutputItemAdded { response_id: String, output_index: u32, item: Item },
+    OutputItemAdded {
+        #[serde(default)]
+        response_id: String,
+        #[serde(default)]
+        output_index: u32,
+        #[serde(default)]
+        item: Item,
+    },
     #[serde(rename = "response.output_item.done")]
-    OutputItemDone { response_id: String, output_index: u32, item: Item },
+    OutputItemDone {
+        #[serde(default)]
+        response_id: String,
+        #[serde(default)]
+        output_index: u32,
+        #[serde(default)]
+        item: Item,
+    },
     #[serde(rename = "response.content_part.added")]
     ContentPartAdded {
         #[serde(flatten)]
@@ -155,154 +275,83 @@ pub enum ServerEvent {
         at: ContentAt,
     },
     #[serde(rename = "response.function_call_arguments.delta")]
-    FunctionArgumentsDelta { response_id: String, item_id: String, output_index: u32, call_id: String, delta: String },
-    #[serde(rename = "response.function_call_arguments.done")]
-    FunctionArgumentsDone {
+    FunctionArgumentsDelta {
+        #[serde(default)]
         response_id: String,
         item_id: String,
+        #[serde(default)]
         output_index: u32,
+        #[serde(default)]
+        call_id: String,
+        delta: String,
+    },
+    #[serde(rename = "response.function_call_arguments.done")]
+    FunctionArgumentsDone {
+        #[serde(default)]
+        response_id: String,
+        item_id: String,
+        #[serde(default)]
+        output_index: u32,
+        #[serde(default)]
         call_id: String,
         #[serde(default)]
         name: String,
         arguments: String,
     },
+    #[serde(rename = "response.mcp_call_arguments.delta")]
+    McpArgumentsDelta {
+        #[serde(default)]
+        response_id: String,
+        item_id: String,
+        #[serde(default)]
+        output_index: u32,
+        delta: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        obfuscation: Option<String>,
+    },
+    #[serde(rename = "response.mcp_call_arguments.done")]
+    McpArgumentsDone {
+        #[serde(default)]
+        response_id: String,
+        item_id: String,
+        #[serde(default)]
+        output_index: u32,
+        arguments: String,
+    },
+    #[serde(rename = "response.mcp_call.in_progress")]
+    McpCallStarted {
+        item_id: String,
+        #[serde(default)]
+        output_index: u32,
+    },
+    #[serde(rename = "response.mcp_call.completed")]
+    McpCallCompleted {
+        item_id: String,
+        #[serde(default)]
+        output_index: u32,
+    },
+    #[serde(rename = "response.mcp_call.failed")]
+    McpCallFailed {
+        item_id: String,
+        #[serde(default)]
+        output_index: u32,
+    },
+    #[serde(rename = "mcp_list_tools.in_progress")]
+    McpToolsStarted { item_id: String },
+    #[serde(rename = "mcp_list_tools.completed")]
+    McpToolsCompleted { item_id: String },
+    #[serde(rename = "mcp_list_tools.failed")]
+    McpToolsFailed { item_id: String },
     #[serde(rename = "rate_limits.updated")]
-    RateLimits { rate_limits: Vec<RateLimit> },
+    RateLimits {
+        #[serde(default)]
+        rate_limits: Vec<RateLimit>,
+    },
     #[serde(rename = "error")]
-    Error { error: ErrorBody },
+    Error {
+        #[serde(default)]
+        error: ErrorBody,
+    },
     #[serde(other)]
     Unknown,
-}
-
-/// Where in a response a piece of content belongs. Key by `item_id` and `content_index`, never by arrival.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContentAt {
-    #[serde(default)]
-    pub response_id: String,
-    pub item_id: String,
-    #[serde(default)]
-    pub output_index: u32,
-    #[serde(default)]
-    pub content_index: u32,
-}
-
-/// A content part in `response.content_part.*`: its types are `text` and `audio`, not the item's `output_*`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    #[serde(rename = "type", default)]
-    pub kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transcript: Option<String>,
-}
-
-/// An item of the conversation: message, function call or function output. GA items carry no `object`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Item {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// `message`, `function_call`, `function_call_output`, ...
-    #[serde(rename = "type", default)]
-    pub kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<Vec<Content>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arguments: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-}
-
-/// One piece of an item's content.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Content {
-    /// `input_text`, `input_audio`, `input_image`, `output_text`, `output_audio`.
-    #[serde(rename = "type", default)]
-    pub kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audio: Option<String>,
-    /// `Some(None)` is an explicit null, as the service sends for audio that is not transcribed yet.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "explicit_null")]
-    pub transcript: Option<Option<String>>,
-}
-
-/// A response: the object of `response.created` and `response.done`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Response {
-    #[serde(default)]
-    pub object: String,
-    #[serde(default)]
-    pub id: String,
-    /// `in_progress`, `completed`, `cancelled`, `failed`, `incomplete`.
-    #[serde(default)]
-    pub status: String,
-    /// Null or an object; some servers send a string.
-    #[serde(default)]
-    pub status_details: Value,
-    #[serde(default)]
-    pub output: Vec<Item>,
-    #[serde(default)]
-    pub conversation_id: Option<String>,
-    #[serde(default)]
-    pub output_modalities: Vec<String>,
-    #[serde(default)]
-    pub max_output_tokens: Value,
-    #[serde(default)]
-    pub audio: Value,
-    /// Null until the response is done.
-    #[serde(default)]
-    pub usage: Value,
-    #[serde(default)]
-    pub metadata: Option<Map<String, Value>>,
-}
-
-/// One row of `rate_limits.updated`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RateLimit {
-    pub name: String,
-    pub limit: u64,
-    pub remaining: u64,
-    pub reset_seconds: f64,
-}
-
-/// The body of an `error` event, and of a REST failure.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorBody {
-    /// `invalid_request_error` or `server_error`.
-    #[serde(rename = "type", default)]
-    pub kind: String,
-    #[serde(default)]
-    pub code: Option<String>,
-    #[serde(default)]
-    pub message: String,
-    #[serde(default)]
-    pub param: Option<String>,
-    /// The `event_id` of the client event at fault.
-    #[serde(default)]
-    pub event_id: Option<String>,
-}
-
-/// `transcript: null` differs from no transcript: strict clients look for the key on audio content.
-mod explicit_null {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[expect(clippy::ref_option, clippy::option_option, reason = "the signature that serde's `with` asks for")]
-    pub(super) fn serialize<S: Serializer>(value: &Option<Option<String>>, to: S) -> Result<S::Ok, S::Error> {
-        value.as_ref().and_then(Option::as_ref).serialize(to)
-    }
-
-    #[expect(clippy::option_option, reason = "absent, null and present are three things here")]
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
-        Option::deserialize(from).map(Some)
-    }
 }

@@ -329,4 +329,6 @@ fn silence() -> OutFrame {
 }
 
 #[cfg(test)]
+mod strict;
+#[cfg(test)]
 mod tests;

@@ -366,6 +366,8 @@ fn words_of_the_candidate_reach_their_turn_early_or_late() {
         content_index: 0,
         transcript: text.to_owned(),
         usage: serde_json::Value::Null,
+        logprobs: None,
+        languages: None,
     };
     sim.stop_talking();
     sim.provider(&heard("u1", "I built"));

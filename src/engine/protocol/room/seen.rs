@@ -4,7 +4,9 @@
 //! browser part.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::super::server::{ContentAt, ErrorBody, ServerEvent};
 use super::{RoomEvent, project};
@@ -16,28 +18,34 @@ pub fn project_text(text: &str) -> Option<RoomEvent> {
     project(&seen.into_event()?)
 }
 
+/// The fields as they stand in the text: one of another type than expected counts as missing, as it does where the whole
+/// event is read.
 #[derive(Deserialize)]
 struct Seen {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
-    item_id: Option<String>,
+    item_id: Option<Box<RawValue>>,
     #[serde(default)]
-    delta: Option<String>,
+    delta: Option<Box<RawValue>>,
     #[serde(default)]
-    transcript: Option<String>,
+    transcript: Option<Box<RawValue>>,
     #[serde(default)]
-    text: Option<String>,
+    text: Option<Box<RawValue>>,
     #[serde(default)]
-    audio_end_ms: Option<u64>,
+    audio_end_ms: Option<Box<RawValue>>,
     #[serde(default)]
-    error: Option<SeenError>,
+    error: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
 struct SeenError {
     #[serde(default)]
-    code: Option<String>,
+    code: Option<Box<RawValue>>,
+}
+
+fn read<T: DeserializeOwned>(field: Option<Box<RawValue>>) -> Option<T> {
+    serde_json::from_slice(field?.get().as_bytes()).ok()
 }
 
 impl Seen {
@@ -45,10 +53,11 @@ impl Seen {
     /// know what is here decides [`project`] alone.
     fn into_event(self) -> Option<ServerEvent> {
         let Self { kind, item_id, delta, transcript, text, audio_end_ms, error } = self;
+        let item_id = read::<String>(item_id);
         let at = |item_id| ContentAt { item_id, ..ContentAt::default() };
         let response_id = String::new();
         let event = match kind.as_str() {
-            "session.created" => ServerEvent::SessionCreated { session: Value::Null },
+            "session.created" | "transcription_session.created" => ServerEvent::SessionCreated { session: Value::Null },
             "output_audio_buffer.started" => ServerEvent::OutputStarted { response_id },
             "output_audio_buffer.stopped" => ServerEvent::OutputStopped { response_id },
             "output_audio_buffer.cleared" => ServerEvent::OutputCleared { response_id },
@@ -59,32 +68,46 @@ impl Seen {
                 ServerEvent::SpeechStopped { audio_end_ms: 0, item_id: item_id.unwrap_or_default() }
             }
             "response.output_audio_transcript.delta" | "response.audio_transcript.delta" => {
-                ServerEvent::OutputTranscriptDelta { at: at(item_id?), delta: delta? }
+                ServerEvent::OutputTranscriptDelta { at: at(item_id?), delta: read(delta)? }
             }
             "response.output_text.delta" | "response.text.delta" => {
-                ServerEvent::OutputTextDelta { at: at(item_id?), delta: delta? }
+                ServerEvent::OutputTextDelta { at: at(item_id?), delta: read(delta)? }
             }
             "response.output_audio_transcript.done" | "response.audio_transcript.done" => {
-                ServerEvent::OutputTranscriptDone { at: at(item_id?), transcript: transcript? }
+                ServerEvent::OutputTranscriptDone { at: at(item_id?), transcript: read(transcript)? }
             }
             "response.output_text.done" | "response.text.done" => {
-                ServerEvent::OutputTextDone { at: at(item_id?), text: text? }
+                ServerEvent::OutputTextDone { at: at(item_id?), text: read(text)? }
             }
-            "conversation.item.truncated" => {
-                ServerEvent::ItemTruncated { item_id: item_id?, content_index: 0, audio_end_ms: audio_end_ms? }
-            }
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+            "conversation.item.truncated" => ServerEvent::ItemTruncated {
+                item_id: item_id?,
+                content_index: 0,
+                audio_end_ms: read::<f64>(audio_end_ms)? as u64,
+            },
             "conversation.item.input_audio_transcription.delta" => ServerEvent::InputTranscriptDelta {
                 item_id: item_id?,
                 content_index: 0,
-                delta: delta.unwrap_or_default(),
+                delta: read(delta).unwrap_or_default(),
+                logprobs: None,
+            },
+            "conversation.item.input_audio_transcription.updated" => ServerEvent::InputTranscriptUpdated {
+                item_id: item_id?,
+                content_index: 0,
+                transcript: read(transcript)?,
             },
             "conversation.item.input_audio_transcription.completed" => ServerEvent::InputTranscriptCompleted {
                 item_id: item_id?,
                 content_index: 0,
-                transcript: transcript.unwrap_or_default(),
+                transcript: read(transcript).unwrap_or_default(),
                 usage: Value::Null,
+                logprobs: None,
+                languages: None,
             },
-            "error" => ServerEvent::Error { error: ErrorBody { code: error?.code, ..ErrorBody::default() } },
+            "error" => {
+                let code = read::<SeenError>(error).and_then(|error| read(error.code));
+                ServerEvent::Error { error: ErrorBody { code, ..ErrorBody::default() } }
+            }
             _ => return None,
         };
         Some(event)
@@ -94,7 +117,9 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::interview::Speaker;
     use crate::engine::protocol::server::ServerMessage;
+    use crate::engine::transcript::Line;
 
     /// One of each event, in the order of [`ServerEvent`]; then the retired names, and what fields may be missing.
     const EVENTS: &[&str] = &[
@@ -130,6 +155,20 @@ mod tests {
         r#"{"type":"response.output_audio.done","response_id":"r","item_id":"i","output_index":0,"content_index":0}"#,
         r#"{"type":"response.function_call_arguments.delta","response_id":"r","item_id":"i","output_index":0,"call_id":"c","delta":"{"}"#,
         r#"{"type":"response.function_call_arguments.done","response_id":"r","item_id":"i","output_index":0,"call_id":"c","name":"f","arguments":"{}"}"#,
+        r#"{"type":"conversation.created","conversation":{"id":"c","object":"realtime.conversation"}}"#,
+        r#"{"type":"conversation.item.input_audio_transcription.updated","item_id":"i","transcript":"So it"}"#,
+        r#"{"type":"conversation.item.input_audio_transcription.segment","item_id":"i","content_index":0,"id":"s","text":"So","speaker":"A","start":0.5,"end":1}"#,
+        r#"{"type":"input_audio_buffer.dtmf_event_received","event":"5","received_at":1800000000}"#,
+        r#"{"type":"response.mcp_call_arguments.delta","response_id":"r","item_id":"i","output_index":0,"delta":"{"}"#,
+        r#"{"type":"response.mcp_call_arguments.done","response_id":"r","item_id":"i","output_index":0,"arguments":"{}"}"#,
+        r#"{"type":"response.mcp_call.in_progress","item_id":"i","output_index":0}"#,
+        r#"{"type":"response.mcp_call.completed","item_id":"i","output_index":0}"#,
+        r#"{"type":"response.mcp_call.failed","item_id":"i","output_index":0}"#,
+        r#"{"type":"mcp_list_tools.in_progress","item_id":"i"}"#,
+        r#"{"type":"mcp_list_tools.completed","item_id":"i"}"#,
+        r#"{"type":"mcp_list_tools.failed","item_id":"i"}"#,
+        r#"{"type":"transcription_session.created","session":{"instructions":"secret"}}"#,
+        r#"{"type":"transcription_session.updated","session":{"instructions":"secret"}}"#,
         r#"{"type":"rate_limits.updated","rate_limits":[{"name":"tokens","limit":9,"remaining":8,"reset_seconds":0.5}]}"#,
         r#"{"type":"error","event_id":"e","error":{"type":"invalid_request_error","code":"bad","message":"secret","param":null,"event_id":null}}"#,
         r#"{"type":"response.audio.delta","response_id":"r","item_id":"i","delta":"AAAA"}"#,
@@ -147,6 +186,11 @@ mod tests {
         r#"{"type":"response.output_audio_transcript.done","item_id":"i"}"#,
         r#"{"type":"error","error":{"message":"secret"}}"#,
         r#"{"type":"error"}"#,
+        r#"{"type":"error","error":"secret"}"#,
+        r#"{"type":"error","error":{"code":7,"message":["secret"]}}"#,
+        r#"{"type":"conversation.item.truncated","item_id":"i","audio_end_ms":900.5}"#,
+        r#"{"type":"input_audio_buffer.speech_started","item_id":7}"#,
+        r#"{"type":"response.output_text.delta","item_id":"i","delta":{}}"#,
         r#"{"item_id":"i"}"#,
         "nonsense",
     ];
@@ -161,7 +205,37 @@ mod tests {
             assert!(!format!("{short:?}").contains("secret"), "{text}");
             told += usize::from(short.is_some());
         }
-        assert_eq!(told, 21);
+        assert_eq!(told, 28);
+    }
+
+    /// S001-22, S002-32 to S002-35: what the page does for each event that the requirements name, under its old name and
+    /// its present one.
+    #[test]
+    fn the_named_events_mean_the_same_under_their_old_and_new_names() {
+        let body = r#""item_id":"i","delta":"AAAA","transcript":"Hi","item":{"id":"i"},"error":{"code":"bad","message":"secret"}"#;
+        let line = RoomEvent::CaptionDone(Line::spoken("i", Speaker::Interviewer, "Hi"));
+        let failed =
+            RoomEvent::Error { code: "bad".to_owned(), message: "The voice service reported a problem.".to_owned() };
+        let table = [
+            // The step "session" of the way in is done.
+            (["session.created", "session.created"], Some(RoomEvent::ProviderReady)),
+            // The server numbers the turns; an item without words draws nothing.
+            (["conversation.item.created", "conversation.item.added"], None),
+            // The sound itself comes as a track or as binary frames, never through this door.
+            (["response.audio.delta", "response.output_audio.delta"], None),
+            // The caption's whole text.
+            (["response.audio_transcript.done", "response.output_audio_transcript.done"], Some(line)),
+            // A notice with the code; the provider's own words stay out.
+            (["error", "error"], Some(failed)),
+        ];
+        for (names, expected) in table {
+            for name in names {
+                let text = format!(r#"{{"type":"{name}",{body}}}"#);
+                assert_eq!(project_text(&text), expected, "{name}");
+                let message: ServerMessage = serde_json::from_str(&text).unwrap();
+                assert_eq!(project(&message.event), expected, "{name}");
+            }
+        }
     }
 
     /// So that an event which [`project`] starts to let through cannot be forgotten in `into_event`.

@@ -9,9 +9,9 @@ fn session() -> Session {
     Session::new(config, Speaker::new().unwrap(), 7)
 }
 
-/// Every event so far, as it travels.
+/// Every event so far, as it travels. A strict client could read each of them.
 fn events(session: &mut Session) -> Vec<Value> {
-    std::iter::from_fn(|| session.poll()).map(|it| serde_json::to_value(it).unwrap()).collect()
+    std::iter::from_fn(|| session.poll()).map(|it| strict::decoded(serde_json::to_value(it).unwrap())).collect()
 }
 
 fn types(events: &[Value]) -> Vec<&str> {
@@ -216,7 +216,7 @@ fn cancel_and_clear_stop_the_sound() {
 #[test]
 fn every_other_event_is_answered_and_the_session_stays_open() {
     let mut it = session();
-    let created = serde_json::to_value(it.created()).unwrap();
+    let created = strict::decoded(serde_json::to_value(it.created()).unwrap());
     assert_eq!(created["type"], "session.created");
     assert_eq!(created["session"]["object"], "realtime.session");
     let user = json!({ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Hi" }] });
