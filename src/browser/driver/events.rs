@@ -196,7 +196,7 @@ impl Inner {
         {
             _ = announce::announce(&room, message);
         }
-        if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) = message.event {
+        if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) | RoomEvent::ProviderReady = message.event {
             show(self.screen.notice, self.view.borrow().notice().map(str::to_owned));
         }
         match told.effect {
@@ -221,6 +221,14 @@ impl Inner {
                     Some(question) => self.stop_recording(question, spoken_ms),
                     None => self.drop_recording(),
                 }
+            }
+            Some(Effect::CallEnded(fault)) => {
+                let epoch = self.epoch.get();
+                self.step(if fault.is_final() {
+                    Input::Refused(epoch, Refusal::Final(fault.into()))
+                } else {
+                    Input::ChannelClosed(epoch)
+                });
             }
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
         }
