@@ -257,10 +257,13 @@ async fn a_call_whose_page_left_while_it_was_made_is_hung_up() {
     let release = Arc::new(Notify::new());
     stage.script.reply(Reply::Held(Arc::clone(&release)));
     let body = stage.exchange_body();
-    let page = tokio::spawn(stage.candidate.request("sdp-exchange", body).send());
+    let page = tokio::spawn(stage.candidate.request("sdp-exchange", body.clone()).send());
     stage.script.asked("/realtime/calls", 1).await;
     page.abort();
     assert!(page.await.unwrap_err().is_cancelled());
+    // The same request waits for the first one's outcome, and is answered once the server has noticed that nobody will know.
+    let again = stage.candidate.request("sdp-exchange", body).send().await.unwrap();
+    assert_eq!(again.status(), 409);
     release.notify_one();
     stage.script.asked("/realtime/calls/rtc_u2_1/hangup", 1).await;
     assert_eq!(stage.script.seen("call_id=").len(), 0, "nobody leads it");
@@ -276,4 +279,14 @@ async fn a_hang_up_that_fails_is_tried_again() {
     let report = stage.candidate.post("finish", json!({ "request_id": "f1" })).await;
     assert_eq!(report["ended"], "finished");
     stage.script.asked("/rtc_u2_1/hangup", 2).await;
+}
+
+/// A server that stops hangs up what it leads, before it is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_hangs_up_at_its_provider() {
+    let mut stage = Stage::set().await;
+    stage.call(1).await;
+    let Stage { script, candidate: _candidate, house, .. } = stage;
+    house.stop().await;
+    assert_eq!(script.seen("/rtc_u2_1/hangup").len(), 1);
 }
