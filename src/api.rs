@@ -56,7 +56,7 @@ pub struct Readiness {
 /// Says whether the server and its provider are ready. The step "API connection" of the page.
 ///
 /// # Errors
-/// [`ApiError::Upstream`] while the provider does not answer.
+/// [`ApiError::Upstream`] while the provider does not answer or does not accept our key.
 #[server(prefix = "/api", endpoint = "interview/ready", input = Json)]
 pub async fn ready() -> Result<Readiness, ApiError> {
     crate::server::routes::interview::ready().await

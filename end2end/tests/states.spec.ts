@@ -121,7 +121,9 @@ test("connecting shows five steps and ends in the room", async ({ page }) => {
 
 for (const { name, api, status, body, step, words } of [
   { name: "full", api: "ephemeral-token", status: 429, body: '{"busy":{"retry_after_s":60}}', step: "session", words: /rooms are taken/ },
-  { name: "provider", api: "ready", status: 502, body: '"upstream"', step: "api", words: /voice service/ },
+  { name: "provider", api: "ready", status: 502, body: '{"upstream":{"fault":"unreachable"}}', step: "api", words: /voice service cannot be reached/ },
+  { name: "key", api: "sdp-exchange", status: 502, body: '{"upstream":{"fault":"key"}}', step: "webrtc", words: /OPENAI_API_KEY/ },
+  { name: "limited", api: "sdp-exchange", status: 503, body: '{"upstream":{"fault":"limited","retry_after_s":90}}', step: "webrtc", words: /Try again in 90 s/ },
   { name: "refused", api: "sdp-exchange", status: 401, body: '"ticket"', step: "webrtc", words: /./ },
 ]) {
   test(`connecting says what is wrong: ${name}`, async ({ page }) => {

@@ -4,6 +4,8 @@ use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
 use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::link::upstream::UpstreamFault;
+
 /// Why a call to the API was refused. Safe to show: carries no upstream text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,8 +32,13 @@ pub enum ApiError {
     Busy { retry_after_s: u32 },
     #[error("an open start with a hosted provider needs PRACTICE=1 on this address")]
     Closed,
-    #[error("the voice service is not reachable")]
-    Upstream,
+    /// `retry_after_s`: zero where the voice service did not say.
+    #[error("{}", fault.what())]
+    Upstream {
+        fault: UpstreamFault,
+        #[serde(default)]
+        retry_after_s: u32,
+    },
     #[error("something went wrong on our side")]
     Internal,
     #[error("the server could not be reached")]
@@ -49,8 +56,23 @@ impl ApiError {
             Self::Over => 410,
             Self::Conflict | Self::NoRestart => 409,
             Self::Busy { .. } => 429,
-            Self::Upstream => 502,
+            Self::Upstream { fault, .. } => match fault {
+                UpstreamFault::Slow => 504,
+                UpstreamFault::Limited | UpstreamFault::Quota | UpstreamFault::Overloaded => 503,
+                _ => 502,
+            },
             Self::Internal | Self::Transport => 500,
+        }
+    }
+
+    /// Seconds after which it is worth asking again, where that is known.
+    #[must_use]
+    pub const fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::Busy { retry_after_s } | Self::Upstream { retry_after_s, .. } if *retry_after_s > 0 => {
+                Some(*retry_after_s)
+            }
+            _ => None,
         }
     }
 }

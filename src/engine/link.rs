@@ -4,9 +4,13 @@ pub mod channel;
 pub mod machine;
 pub mod progress;
 pub mod steps;
+pub mod upstream;
 pub mod view;
 pub mod watchdog;
 
+use std::time::Duration;
+
+use self::upstream::UpstreamFault;
 use super::interview::EndReason;
 
 /// How the audio travels.
@@ -87,8 +91,11 @@ pub enum Fault {
     },
     /// The session is unknown or belongs to another browser.
     Refused,
-    /// The voice service does not answer or refuses.
-    Provider,
+    /// The voice service does not do its part; seconds until it may, where it said so.
+    Provider {
+        fault: UpstreamFault,
+        retry_after_s: u32,
+    },
     /// The exchange worked, but no sound came through.
     Network,
     TimedOut,
@@ -105,7 +112,7 @@ impl Fault {
             Self::Offline => "The interview server does not answer.",
             Self::Busy { .. } => "All interview rooms are taken at the moment.",
             Self::Refused => "This interview is not open in this browser any more.",
-            Self::Provider => "The interviewer's voice service does not answer.",
+            Self::Provider { fault, .. } => fault.what(),
             Self::Network => "Your network did not let the sound through.",
             Self::TimedOut => "Connecting took too long.",
             Self::Replaced => "The interview goes on in another tab.",
@@ -114,16 +121,37 @@ impl Fault {
 
     /// What to do about it.
     #[must_use]
-    pub const fn cure(self) -> &'static str {
-        match self {
+    pub fn cure(self) -> String {
+        let cure = match self {
             Self::Microphone => "Check that it is plugged in and allowed, then try again.",
             Self::Offline => "Check your internet connection, then try again. Nothing you said is lost.",
+            Self::Busy { retry_after_s } | Self::Provider { retry_after_s, .. } if retry_after_s > 0 => {
+                return format!("Try again in {retry_after_s} s. Nothing you said is lost.");
+            }
             Self::Busy { .. } => "Wait a moment, then try again.",
             Self::Refused => "Start a new interview from the first page.",
-            Self::Provider => "This is on our side. Try again in a minute. Nothing you said is lost.",
+            Self::Provider { fault, .. } => fault.cure(),
             Self::Network => "Switch a VPN off or use another network, then try again.",
             Self::TimedOut => "Try again. If it happens twice, use another network.",
             Self::Replaced => "Go on there, or choose \"Try again\" to bring it back here.",
+        };
+        cure.to_owned()
+    }
+
+    /// How long to wait at least before the next attempt.
+    #[must_use]
+    pub const fn wait(self) -> Duration {
+        match self {
+            Self::Busy { retry_after_s } | Self::Provider { retry_after_s, .. } => {
+                Duration::from_secs(retry_after_s as u64)
+            }
+            _ => Duration::ZERO,
         }
+    }
+}
+
+impl From<UpstreamFault> for Fault {
+    fn from(fault: UpstreamFault) -> Self {
+        Self::Provider { fault, retry_after_s: 0 }
     }
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use super::interview::report::Report;
 use super::interview::{EndReason, Question, Snapshot, Speaker};
+use super::link::upstream::UpstreamFault;
 use super::link::view::Clock;
 use super::protocol::room::{AiState, PageMessage, RoomEvent, RoomMessage};
 use super::time::Tick;
@@ -42,6 +43,8 @@ pub enum Effect {
         question: Option<u32>,
         spoken_ms: u64,
     },
+    /// The server ended the call for this reason.
+    CallEnded(UpstreamFault),
     Over(EndReason),
 }
 
@@ -223,7 +226,11 @@ impl RoomView {
         }
         match &message.event {
             RoomEvent::Welcome(snapshot) => self.welcome(now, snapshot),
-            RoomEvent::ProviderReady => Told::then(Effect::ProviderReady),
+            RoomEvent::ProviderReady => {
+                // What was said about the call before this one is history.
+                self.notice = None;
+                Told::then(Effect::ProviderReady)
+            }
             RoomEvent::TurnStart { speaker: Speaker::Interviewer } => self.sound(source, true),
             RoomEvent::TurnEnd { speaker: Speaker::Interviewer, .. } => self.sound(source, false),
             RoomEvent::TurnStart { speaker: Speaker::Candidate } => Told::FRESH,
@@ -266,9 +273,9 @@ impl RoomView {
                 Told::FRESH
             }
             RoomEvent::LatencyPing { id } => Told::then(Effect::Say(PageMessage::Pong { id: *id })),
-            RoomEvent::Error { message, .. } => {
+            RoomEvent::Error { code, message } => {
                 self.notice = Some(message.clone());
-                Told::FRESH
+                Told { fresh: true, effect: UpstreamFault::of_code(code).map(Effect::CallEnded) }
             }
             RoomEvent::Ended { reason } => Told::then(Effect::Over(*reason)),
             RoomEvent::Unknown => Told::STALE,

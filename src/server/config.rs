@@ -5,6 +5,7 @@
 //! the copy of it that was built in, which holds every default.
 
 mod origin;
+mod provider;
 mod sources;
 
 use std::{
@@ -18,11 +19,9 @@ use secrecy::SecretString;
 
 pub use self::{
     origin::{BadOrigin, Origin},
+    provider::{Preset, ProviderKind},
     sources::{ConfigError, Sources},
 };
-
-/// Where OpenAI answers when no base URL is set.
-const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
 
 /// All settings of one server. Made once at start; `Debug` shows no secret.
 #[derive(Clone, Debug, Parser)]
@@ -51,6 +50,9 @@ pub struct Config {
     #[arg(long, env = "PUBLIC_IP", value_name = "IPS", value_delimiter = ',')]
     pub public_ip: Vec<IpAddr>,
 
+    /// Which provider conducts the interviews; unset, key and base URL tell
+    #[arg(long, env = "PROVIDER", value_name = "NAME", value_enum)]
+    pub provider: Option<Preset>,
     /// Key of a hosted provider; with it that provider conducts the interviews
     #[arg(long, env = "OPENAI_API_KEY", value_name = "KEY", value_parser = sources::secret, hide_default_value = true)]
     pub openai_api_key: Option<SecretString>,
@@ -60,6 +62,9 @@ pub struct Config {
     /// Model that the hosted provider is asked for
     #[arg(long, env = "OPENAI_REALTIME_MODEL", value_name = "NAME")]
     pub realtime_model: String,
+    /// Model that a hosted provider writes the candidate's words down with; "off" for none
+    #[arg(long, env = "OPENAI_TRANSCRIPTION_MODEL", value_name = "NAME")]
+    pub transcription_model: String,
     /// Voice that the hosted provider is asked for
     #[arg(long, env = "OPENAI_REALTIME_VOICE", value_name = "NAME")]
     pub realtime_voice: String,
@@ -136,20 +141,6 @@ pub enum LeptosEnv {
     Prod,
 }
 
-/// Who speaks and listens.
-#[derive(Clone, Debug)]
-pub enum ProviderKind {
-    /// The interviewer inside this binary.
-    Embedded,
-    /// A server of the OpenAI Realtime protocol elsewhere.
-    Hosted {
-        /// Without a slash at the end: `https://api.openai.com/v1`.
-        base_url: String,
-        /// Sent as bearer token. A compatible server may do without.
-        key: Option<SecretString>,
-    },
-}
-
 impl Config {
     /// The settings of this process: its arguments, its environment and the files around it.
     ///
@@ -177,18 +168,8 @@ impl Config {
     fn load(arguments: impl IntoIterator<Item = OsString>, sources: &Sources) -> Result<Self, ConfigError> {
         let mut config: Self = sources.parse(arguments)?;
         config.watched = sources.environment("LEPTOS_WATCH").is_some();
+        config.check_provider().map_err(|why| ConfigError::Value(why.to_owned()))?;
         Ok(config)
-    }
-
-    /// Who conducts the interviews.
-    #[must_use]
-    pub fn provider_kind(&self) -> ProviderKind {
-        let hosted = self.openai_api_key.is_some() || self.openai_base_url.is_some();
-        if self.realtime_disabled || !hosted {
-            return ProviderKind::Embedded;
-        }
-        let base_url = self.openai_base_url.as_deref().unwrap_or(OPENAI_BASE_URL);
-        ProviderKind::Hosted { base_url: base_url.to_owned(), key: self.openai_api_key.clone() }
     }
 
     /// Whether anybody may start an interview without an invitation: where nobody is billed, nobody else can reach us,
@@ -239,26 +220,6 @@ mod tests {
         assert_eq!((config.idle_minutes, config.session_minutes, config.connect_timeout), (10, 30, 30));
         assert!(config.cors_origins.is_empty() && config.public_ip.is_empty() && config.public_url.is_none());
         assert!(!config.practice && !config.watched);
-    }
-
-    #[test]
-    fn provider_follows_key_base_url_and_switch() {
-        let kind = |environment: &[(&str, &str)]| match Config::with_environment(environment).unwrap().provider_kind() {
-            ProviderKind::Embedded => "embedded".to_owned(),
-            ProviderKind::Hosted { base_url, key } => {
-                format!("{base_url} {}", key.map_or_else(|| "-".to_owned(), |it| it.expose_secret().to_owned()))
-            }
-        };
-        for (environment, expected) in [
-            (&[][..], "embedded"),
-            (&[("OPENAI_API_KEY", "")], "embedded"),
-            (&[("OPENAI_API_KEY", "k")], "https://api.openai.com/v1 k"),
-            (&[("OPENAI_BASE_URL", "http://127.0.0.1:9/v1/")], "http://127.0.0.1:9/v1 -"),
-            (&[("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "https://a.example/v1")], "https://a.example/v1 k"),
-            (&[("OPENAI_API_KEY", "k"), ("OPENAI_REALTIME_DISABLED", "1")], "embedded"),
-        ] {
-            assert_eq!(kind(environment), expected, "{environment:?}");
-        }
     }
 
     #[test]

@@ -1,53 +1,54 @@
 //! The client side of the Realtime protocol: calls, restarts, hang-ups, and the sideband of a call.
 //!
 //! The provider is called with the server's own key (OpenAI Realtime guide, "WebRTC: unified interface"), be it the
-//! embedded one or a hosted one. No provider key ever leaves this module.
+//! embedded one or one elsewhere. Azure takes ephemeral keys alone: there the server mints one and uses it itself. No
+//! provider key ever leaves this module. What we send has the GA shape and never a beta header; what comes back may be any
+//! of the shapes that servers of the protocol are known to give.
 
+mod answer;
+mod error;
 mod sideband;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use reqwest::header::LOCATION;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::time::{sleep, timeout};
 
 use crate::engine::interview::director::{directive, turn_detection};
 use crate::engine::sdp::Offer;
-use crate::server::config::{Config, ProviderKind};
+use crate::server::config::{Config, Preset, ProviderKind};
 
-pub use sideband::{FromSideband, Sideband};
+pub use error::ProviderError;
+pub use sideband::{End, FromSideband, Sideband};
 
 /// For the connection to the provider.
 const CONNECT: Duration = Duration::from_secs(3);
-/// For a whole exchange.
+/// For a whole exchange, the minting of a key included.
 const EXCHANGE: Duration = Duration::from_secs(6);
-/// The largest answer that we read.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
-
-/// Why the provider did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    #[error("the voice service is not reachable")]
-    Unreachable(#[source] reqwest::Error),
-    #[error("the voice service answered {0}")]
-    Refused(StatusCode),
-    #[error("the voice service's answer is too large or no SDP")]
-    BadAnswer,
-    #[error("the voice service cannot restart ICE")]
-    NoRestart,
-    #[error("the sideband was refused")]
-    Sideband(#[source] Box<tokio_tungstenite::tungstenite::Error>),
-}
+/// Azure's name for the header that holds the key.
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
+/// Tells the provider which requests come from the same person, without saying who (OpenAI's guide on safety identifiers).
+const SAFETY_IDENTIFIER: HeaderName = HeaderName::from_static("openai-safety-identifier");
+/// Seconds that an ephemeral key may be used to begin a call. The least that the protocol allows is 10.
+const EPHEMERAL_S: u32 = 30;
+/// The language that the interviews are held in.
+const LANGUAGE: &str = "en";
+/// Waits before a hang-up that failed is tried again: a call that nobody ends is billed.
+const HANG_UP_AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
 /// A call that the provider has made.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The provider's name for it. None if it did not tell: then there is no sideband.
-    pub id: Option<String>,
+    /// The provider's name for it.
+    pub id: String,
     /// SDP.
     pub answer: String,
 }
@@ -55,51 +56,72 @@ pub struct Call {
 /// Where the provider is and what it is asked for.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// How it wants to be spoken to. None: it is ours, takes exact words, and can restart ICE.
+    pub preset: Option<Preset>,
     /// Without a slash at the end: `https://api.openai.com/v1`.
     pub base_url: String,
     pub key: Option<SecretString>,
     pub model: String,
     pub voice: String,
-    /// It is ours: it takes exact words, and it can restart ICE.
-    pub embedded: bool,
+    /// The model that writes the candidate's words down; none: nobody does.
+    pub transcription: Option<String>,
 }
 
 /// A provider of the Realtime protocol. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Provider {
     http: reqwest::Client,
-    settings: std::sync::Arc<Settings>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    /// How the key travels.
+    key: Option<(HeaderName, HeaderValue)>,
+    /// Hashes session ids, with a key that nobody else has and that this process forgets.
+    identifier: Hmac<Sha256>,
 }
 
 impl Provider {
     /// A client of the provider in `settings`.
     ///
     /// # Errors
-    /// [`ProviderError::Unreachable`] if the TLS stack cannot be set up.
+    /// [`ProviderError::Setup`] if the TLS stack cannot be set up, [`ProviderError::Key`] if the key is none.
     pub fn new(settings: Settings) -> Result<Self, ProviderError> {
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .timeout(EXCHANGE)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(ProviderError::Unreachable)?;
-        Ok(Self { http, settings: std::sync::Arc::new(settings) })
+            .redirect(reqwest::redirect::Policy::none());
+        if settings.preset.is_none() {
+            // A proxy for the world outside does not lead to our own loopback.
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(ProviderError::Setup)?;
+        let key = settings.key.as_ref().map(|key| key_header(settings.preset, key)).transpose()?;
+        let secret: [u8; 64] = rand::random();
+        let identifier = Hmac::new(&secret.into());
+        Ok(Self { http, inner: Arc::new(Inner { settings, key, identifier }) })
     }
 
     /// The provider that `config` names. `embedded`: where our own one listens.
     ///
     /// # Errors
-    /// [`ProviderError::Unreachable`] if the TLS stack cannot be set up.
+    /// As [`Provider::new`].
     pub fn of(config: &Config, embedded: SocketAddr) -> Result<Self, ProviderError> {
         let (model, voice) = (config.realtime_model.clone(), config.realtime_voice.clone());
         Self::new(match config.provider_kind() {
-            ProviderKind::Hosted { base_url, key } => Settings { base_url, key, model, voice, embedded: false },
+            ProviderKind::Hosted { preset, base_url, key } => {
+                let transcription = config.transcription().map(str::to_owned);
+                Settings { preset: Some(preset), base_url, key, model, voice, transcription }
+            }
             ProviderKind::Embedded => Settings {
+                preset: None,
                 base_url: format!("http://{embedded}/v1"),
                 key: Some(config.provider_key.clone()),
                 model,
                 voice,
-                embedded: true,
+                transcription: None,
             },
         })
     }
@@ -107,128 +129,218 @@ impl Provider {
     /// Whether this is the interviewer inside our own binary.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
-        self.settings.embedded
+        self.inner.settings.preset.is_none()
     }
 
-    /// Whether anything answers at the provider's address.
-    pub async fn is_reachable(&self) -> bool {
-        self.request(Method::GET, "/models").send().await.is_ok()
+    /// Whether the candidate's words are written down.
+    #[must_use]
+    pub fn transcribes(&self) -> bool {
+        self.inner.settings.transcription.is_some()
+    }
+
+    /// Whether the provider answers at its address, and accepts our key.
+    ///
+    /// Only a 401 counts against it: not every server lists its models, and not every key may read the list.
+    ///
+    /// # Errors
+    /// [`ProviderError`] if it does not.
+    pub async fn probe(&self) -> Result<(), ProviderError> {
+        let response = self.request(Method::GET, "/models").send().await.map_err(ProviderError::of)?;
+        if response.status().as_u16() == 401 { Err(ProviderError::refused(response).await) } else { Ok(()) }
     }
 
     /// Sends an offer and gets a call. The session is ours alone: model, persona and turn detection come from here.
+    /// `whose`: our session's id, which the provider gets to see as a keyed hash.
     ///
     /// # Errors
-    /// [`ProviderError`]: it can be tried again with a fresh offer.
-    pub async fn create_call(&self, offer: &Offer, persona: &str) -> Result<Call, ProviderError> {
-        let sdp = Part::text(offer.as_str().to_owned()).mime_str("application/sdp");
-        let session = Part::text(self.session(persona).to_string()).mime_str("application/json");
-        let form = Form::new()
-            .part("sdp", sdp.map_err(ProviderError::Unreachable)?)
-            .part("session", session.map_err(ProviderError::Unreachable)?);
-        let request = self.request(Method::POST, "/realtime/calls").multipart(form);
-        let response = accepted(request.send().await.map_err(ProviderError::Unreachable)?)?;
-        let id = response.headers().get(LOCATION).and_then(|it| it.to_str().ok()).and_then(call_id);
-        Ok(Call { id, answer: read_sdp(response).await? })
+    /// [`ProviderError`]: it can be tried again with a fresh offer. [`ProviderError::NoControl`] if the provider made a call
+    /// and did not say which.
+    pub async fn create_call(&self, offer: &Offer, persona: &str, whose: &str) -> Result<Call, ProviderError> {
+        let made = async {
+            let session = self.session(persona);
+            let response = match self.inner.settings.preset {
+                Some(Preset::Azure) => self.post_with_ephemeral_key(offer, &session, whose).await?,
+                None | Some(Preset::Openai | Preset::Compatible) => self.post_form(offer, &session, whose).await?,
+            };
+            let id = response.headers().get(LOCATION).and_then(|it| it.to_str().ok()).and_then(answer::call_id);
+            let answer = answer::read_sdp(response).await?;
+            Ok(Call { id: id.ok_or(ProviderError::NoControl)?, answer })
+        };
+        timeout(EXCHANGE, made).await.unwrap_or(Err(ProviderError::Slow))
+    }
+
+    /// The unified interface: the server's key, offer and session in one form.
+    async fn post_form(&self, offer: &Offer, session: &Value, whose: &str) -> Result<Response, ProviderError> {
+        let sdp = Part::text(offer.as_str().to_owned()).mime_str("application/sdp").map_err(ProviderError::of)?;
+        let session = Part::text(session.to_string()).mime_str("application/json").map_err(ProviderError::of)?;
+        let form = Form::new().part("sdp", sdp).part("session", session);
+        accepted(self.identified(self.request(Method::POST, "/realtime/calls"), whose).multipart(form)).await
+    }
+
+    /// The other form: the session is bound to an ephemeral key, which posts the bare offer. Such a key is good for one
+    /// call, so each attempt mints its own.
+    async fn post_with_ephemeral_key(
+        &self,
+        offer: &Offer,
+        session: &Value,
+        whose: &str,
+    ) -> Result<Response, ProviderError> {
+        let wanted = json!({
+            "expires_after": { "anchor": "created_at", "seconds": EPHEMERAL_S },
+            "session": session,
+        });
+        let mint = self.identified(self.request(Method::POST, "/realtime/client_secrets"), whose).json(&wanted);
+        let key = answer::read_ephemeral_key(accepted(mint).await?).await?;
+        let request = self
+            .http
+            .post(self.url("/realtime/calls"))
+            .bearer_auth(key.expose_secret())
+            .header(CONTENT_TYPE, "application/sdp")
+            .body(offer.as_str().to_owned());
+        accepted(request).await
     }
 
     /// Sends a new offer for a running call.
     ///
     /// # Errors
-    /// [`ProviderError::NoRestart`] from a provider that has no way to take one.
+    /// [`ProviderError::NoRestart`] from a provider that has no way to take one, or does not know the call any more.
     pub async fn restart(&self, call_id: &str, offer: &Offer) -> Result<String, ProviderError> {
-        if !self.settings.embedded {
+        if !self.is_embedded() {
             return Err(ProviderError::NoRestart);
         }
         let request = self
             .request(Method::PATCH, &format!("/realtime/calls/{call_id}"))
-            .header("content-type", "application/sdp")
+            .header(CONTENT_TYPE, "application/sdp")
             .body(offer.as_str().to_owned());
-        read_sdp(accepted(request.send().await.map_err(ProviderError::Unreachable)?)?).await
-    }
-
-    /// Ends a call. One that is gone already is no error.
-    pub async fn hang_up(&self, call_id: &str) {
-        let request = self.request(Method::POST, &format!("/realtime/calls/{call_id}/hangup"));
-        if let Err(error) = request.send().await {
-            tracing::warn!(%error, "a call could not be hung up");
+        let response = request.send().await.map_err(ProviderError::of)?;
+        match response.status().as_u16() {
+            200..300 => answer::read_sdp(response).await,
+            404 | 409 => Err(ProviderError::NoRestart),
+            _ => Err(ProviderError::refused(response).await),
         }
     }
 
+    /// Ends a call, trying more than once. One that is gone already is no error.
+    pub async fn hang_up(&self, call_id: &str) {
+        let mut waits = HANG_UP_AGAIN.into_iter();
+        loop {
+            let why = match self.request(Method::POST, &format!("/realtime/calls/{call_id}/hangup")).send().await {
+                Ok(response) if !is_passing(response.status().as_u16()) => return,
+                Ok(response) => response.status().to_string(),
+                // Our own provider goes down with this server, and its calls with it.
+                Err(_) if self.is_embedded() => return,
+                Err(error) => error.without_url().to_string(),
+            };
+            let Some(wait) = waits.next() else { return tracing::warn!(why, "a call could not be hung up") };
+            sleep(wait).await;
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.inner.settings.base_url)
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.settings.base_url));
-        match &self.settings.key {
-            Some(key) => request.bearer_auth(key.expose_secret()),
+        let request = self.http.request(method, self.url(path));
+        match &self.inner.key {
+            Some((name, key)) => request.header(name, key),
             None => request,
         }
     }
 
+    /// Tells a provider elsewhere whose request this is, as a hash that only this process can make.
+    fn identified(&self, request: RequestBuilder, whose: &str) -> RequestBuilder {
+        if self.is_embedded() {
+            return request;
+        }
+        let mut hash = self.inner.identifier.clone();
+        hash.update(whose.as_bytes());
+        let hash: String = hash.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        request.header(SAFETY_IDENTIFIER, hash)
+    }
+
     /// The start configuration of a call. Speech cannot interrupt yet: the opening line says that this is an AI.
     fn session(&self, persona: &str) -> Value {
-        let voice = if self.settings.embedded { persona } else { &self.settings.voice };
-        json!({
+        let Settings { preset, model, voice, transcription, .. } = &self.inner.settings;
+        let voice = if preset.is_some() { voice } else { persona };
+        let mut session = json!({
             "type": "realtime",
-            "model": self.settings.model,
+            "model": model,
             "instructions": directive::core(persona),
             "audio": {
                 "input": { "turn_detection": turn_detection(false) },
                 "output": { "voice": voice },
             },
-        })
-    }
-}
-
-fn accepted(response: Response) -> Result<Response, ProviderError> {
-    if response.status().is_success() { Ok(response) } else { Err(ProviderError::Refused(response.status())) }
-}
-
-/// The last segment of `Location`, if it is a name and nothing else.
-fn call_id(location: &str) -> Option<String> {
-    let id = location.split('?').next()?.rsplit('/').next()?;
-    let plain = id.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'-'));
-    (plain && (1..=128).contains(&id.len())).then(|| id.to_owned())
-}
-
-/// Reads a bounded answer.
-async fn read_sdp(response: Response) -> Result<String, ProviderError> {
-    let mut body = Vec::new();
-    let mut chunks = response.bytes_stream();
-    while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk.map_err(ProviderError::Unreachable)?);
-        if body.len() > MAX_ANSWER_BYTES {
-            return Err(ProviderError::BadAnswer);
+        });
+        if let Some(model) = transcription {
+            session["audio"]["input"]["transcription"] = json!({ "model": model, "language": LANGUAGE });
         }
+        session
     }
-    String::from_utf8(body).ok().filter(|it| it.starts_with("v=0")).ok_or(ProviderError::BadAnswer)
+}
+
+/// Whether a hang-up that was answered so may work later.
+const fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500..)
+}
+
+fn key_header(preset: Option<Preset>, key: &SecretString) -> Result<(HeaderName, HeaderValue), ProviderError> {
+    let key = key.expose_secret();
+    let (name, value) = match preset {
+        Some(Preset::Azure) => (API_KEY, HeaderValue::from_str(key)),
+        None | Some(Preset::Openai | Preset::Compatible) => {
+            (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}")))
+        }
+    };
+    let mut value = value.map_err(|_| ProviderError::Key)?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+async fn accepted(request: RequestBuilder) -> Result<Response, ProviderError> {
+    let response = request.send().await.map_err(ProviderError::of)?;
+    if response.status().is_success() { Ok(response) } else { Err(ProviderError::refused(response).await) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_call_id_is_the_last_segment_and_plain() {
-        for (location, expected) in [
-            ("/v1/realtime/calls/rtc_u2_abc", Some("rtc_u2_abc")),
-            ("https://api.example/v1/realtime/calls/rtc-1?x=y", Some("rtc-1")),
-            ("/v1/realtime/calls/", None),
-            ("/v1/realtime/calls/a b", None),
-        ] {
-            assert_eq!(call_id(location).as_deref(), expected, "{location}");
-        }
+    fn provider(preset: Option<Preset>, transcription: Option<&str>) -> Provider {
+        let settings = Settings {
+            preset,
+            base_url: String::new(),
+            key: Some("secret-key".into()),
+            model: "any".to_owned(),
+            voice: "marin".to_owned(),
+            transcription: transcription.map(str::to_owned),
+        };
+        Provider::new(settings).unwrap()
     }
 
     /// S003-35, S003-66: neither the plan nor a key is in what configures a call.
     #[test]
     fn a_session_is_configured_with_the_persona_alone() {
-        let settings = Settings {
-            base_url: String::new(),
-            key: Some("secret-key".into()),
-            model: "any".to_owned(),
-            voice: "marin".to_owned(),
-            embedded: false,
-        };
-        let session = Provider::new(settings).unwrap().session("Mariam").to_string();
+        let session = provider(Some(Preset::Openai), None).session("Mariam");
+        assert!(session["audio"]["input"].get("transcription").is_none());
+        let session = session.to_string();
         assert!(session.contains("Mariam") && session.contains("\"create_response\":false"));
         assert!(!session.contains("secret-key") && !session.contains("proud of"));
+    }
+
+    /// S001-23, S001-32
+    #[test]
+    fn the_candidates_words_are_asked_for_where_somebody_can_write_them_down() {
+        let session = provider(Some(Preset::Openai), Some("scribe")).session("Mariam");
+        assert_eq!(session["audio"]["input"]["transcription"], json!({ "model": "scribe", "language": "en" }));
+        assert!(provider(Some(Preset::Openai), Some("scribe")).transcribes());
+        assert!(!provider(None, None).transcribes());
+    }
+
+    #[test]
+    fn the_key_never_shows() {
+        for preset in [None, Some(Preset::Openai), Some(Preset::Azure)] {
+            assert!(!format!("{:?}", provider(preset, None)).contains("secret-key"), "{preset:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ pub mod room_channel;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{any, get};
 use leptos::prelude::{provide_context, use_context};
@@ -37,9 +37,13 @@ async fn forward(app: axum::extract::State<App>, mut request: Request, to: Uri) 
     axum::response::IntoResponse::into_response(response)
 }
 
-/// Gives the running server function the HTTP status of its error. Does nothing outside a request.
+/// Gives the running server function the HTTP status of its error, and says when to come back. Does nothing outside a
+/// request.
 pub fn set_status(error: &ApiError) {
     if let (Some(response), Ok(status)) = (use_context::<ResponseOptions>(), StatusCode::from_u16(error.status())) {
         response.set_status(status);
+        if let Some(seconds) = error.retry_after_s() {
+            response.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
     }
 }

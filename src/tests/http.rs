@@ -39,11 +39,12 @@ struct Answer {
 impl Server {
     fn new(environment: &[(&str, &str)]) -> Self {
         let settings = Settings {
+            preset: None,
             base_url: "http://127.0.0.1:1/v1".to_owned(),
             key: None,
             model: "m".to_owned(),
             voice: "v".to_owned(),
-            embedded: true,
+            transcription: None,
         };
         let config = Config::with_environment(environment).unwrap();
         Self { router: router(App::new(config, Provider::new(settings).unwrap())) }
@@ -369,7 +370,8 @@ async fn a_client_that_is_too_quick_is_told_when_to_come_back() {
 #[tokio::test]
 async fn readiness_names_a_provider_that_does_not_answer() {
     let answer = Server::new(&[]).post("/api/interview/ready", json!({})).await;
-    assert_eq!((answer.status, answer.body), (StatusCode::BAD_GATEWAY, json!("upstream")));
+    let body = json!({ "upstream": { "fault": "unreachable", "retry_after_s": 0 } });
+    assert_eq!((answer.status, answer.body), (StatusCode::BAD_GATEWAY, body));
 }
 
 /// The room channel refuses foreign origins and nonsense before it upgrades.

@@ -11,7 +11,10 @@ mod candidate;
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod peer;
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::call::jfk;
 use crate::candidate::{Candidate, House};
@@ -146,4 +149,48 @@ async fn the_room_channel_is_for_the_owner_of_the_session() {
     nobody.forget_cookie();
     nobody.join(&house).await;
     assert_eq!(nobody.close_code().await, 4_401);
+}
+
+/// The provider inside goes down with the server, and its calls with it: nobody is left to hang up, and nothing to warn of.
+#[tokio::test]
+async fn a_server_that_stops_in_mid_call_has_nothing_to_complain_about() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(log.clone()).finish();
+    // Of this thread, which is the only one that runs the tasks of this test.
+    let listening = tracing::subscriber::set_default(subscriber);
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.state("speaking").await;
+    house.stop().await;
+    drop(listening);
+    assert_eq!(log.text(), "");
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -195,7 +195,7 @@ impl Inner {
         {
             _ = announce::announce(&room, message);
         }
-        if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) = message.event {
+        if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) | RoomEvent::ProviderReady = message.event {
             self.screen.notice.show(self.view.borrow().notice().map(str::to_owned));
         }
         match told.effect {
@@ -220,6 +220,14 @@ impl Inner {
                     Some(question) => self.stop_recording(question, spoken_ms),
                     None => self.drop_recording(),
                 }
+            }
+            Some(Effect::CallEnded(fault)) => {
+                let epoch = self.epoch.get();
+                self.step(if fault.is_final() {
+                    Input::Refused(epoch, Refusal::Final(fault.into()))
+                } else {
+                    Input::ChannelClosed(epoch)
+                });
             }
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
         }

@@ -14,6 +14,7 @@ use crate::engine::interview::EndReason;
 use crate::engine::link::channel;
 use crate::engine::link::machine::{Ask, Input, Refusal};
 use crate::engine::link::progress::Reach;
+use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::link::{Fault, Phase};
 use crate::engine::time::Epoch;
 
@@ -240,16 +241,21 @@ const fn is_for_the_candidate(error: &ApiError) -> bool {
 }
 
 /// Whether trying again can get past an error. A full house is final for who comes, and not for who `has_place`.
-const fn refusal(error: &ApiError, has_place: bool) -> Refusal {
+fn refusal(error: &ApiError, has_place: bool) -> Refusal {
     match error {
         ApiError::Busy { retry_after_s } if has_place => {
             Refusal::Passing(Fault::Busy { retry_after_s: *retry_after_s })
         }
         ApiError::Transport => Refusal::Passing(Fault::Offline),
-        ApiError::Upstream | ApiError::Internal | ApiError::Conflict => Refusal::Passing(Fault::Provider),
+        ApiError::Upstream { fault, retry_after_s } => {
+            let refused = Fault::Provider { fault: *fault, retry_after_s: *retry_after_s };
+            if fault.is_final() { Refusal::Final(refused) } else { Refusal::Passing(refused) }
+        }
+        ApiError::Internal | ApiError::Conflict => Refusal::Passing(UpstreamFault::Broken.into()),
         ApiError::NoRestart => Refusal::NoRestart,
         ApiError::Busy { retry_after_s } => Refusal::Final(Fault::Busy { retry_after_s: *retry_after_s }),
-        ApiError::Invalid(_) | ApiError::Offer(_) | ApiError::Closed => Refusal::Final(Fault::Provider),
+        ApiError::Invalid(_) | ApiError::Offer(_) => Refusal::Final(UpstreamFault::Offer.into()),
+        ApiError::Closed => Refusal::Final(UpstreamFault::Settings.into()),
         ApiError::Consent | ApiError::Origin | ApiError::Session | ApiError::Ticket | ApiError::Over => {
             Refusal::Final(Fault::Refused)
         }

@@ -10,6 +10,7 @@ use super::{audio_elements, settle, until};
 use crate::engine::device::Mic;
 use crate::engine::interview::EndReason;
 use crate::engine::link::steps::{Step, StepState};
+use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::link::view::StartOptions;
 use crate::engine::link::{Fault, Phase};
 use crate::engine::protocol::room::AiState;
@@ -218,6 +219,39 @@ async fn a_refusal_is_shown_at_its_step_and_can_be_tried_again() -> Result<(), B
     page.far.refuse("ephemeral-token", "");
     page.driver()?.retry();
     until("a live call", || page.phase() == Phase::Live).await;
+    Ok(())
+}
+
+/// What the voice service did wrong is shown at its step as what it is, and can be tried again.
+#[wasm_bindgen_test]
+async fn a_fault_of_the_voice_service_is_shown_as_what_it_is() -> Result<(), BrowserError> {
+    let page = Page::open();
+    let limited = Fault::Provider { fault: UpstreamFault::Limited, retry_after_s: 90 };
+    page.far.refuse("sdp-exchange", r#"{"upstream":{"fault":"limited","retry_after_s":90}}"#);
+    page.start()?;
+    until("too many requests", || page.phase() == Phase::Failed(limited)).await;
+    assert_eq!(page.screen.steps.get_untracked().state(Step::WebRtc), StepState::Failed);
+    page.far.refuse("sdp-exchange", r#"{"upstream":{"fault":"key"}}"#);
+    page.driver()?.retry();
+    until("a bad key", || page.phase() == Phase::Failed(UpstreamFault::Key.into())).await;
+    page.far.refuse("sdp-exchange", "");
+    page.driver()?.retry();
+    until("a live call", || page.phase() == Phase::Live).await;
+    Ok(())
+}
+
+/// The server says why it ended the call: a new one is made at once, or somebody has to mend something first.
+#[wasm_bindgen_test]
+async fn a_call_that_the_server_ended_is_made_anew_or_given_up() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.tell(r#"{"n":1,"type":"error","payload":{"code":"upstream.lost","message":"It broke off."}}"#);
+    assert_eq!(page.screen.notice.get_untracked().as_deref(), Some("It broke off."));
+    until("a new call", || page.far.called() == 2 && page.phase() == Phase::Live).await;
+    assert_eq!(page.screen.notice.get_untracked(), None);
+    page.far.tell(r#"{"n":2,"type":"error","payload":{"code":"upstream.quota","message":"No credit."}}"#);
+    assert_eq!(page.phase(), Phase::Failed(UpstreamFault::Quota.into()));
+    page.driver()?.retry();
+    until("another call", || page.far.called() == 3 && page.phase() == Phase::Live).await;
     Ok(())
 }
 

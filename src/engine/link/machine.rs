@@ -16,6 +16,7 @@ pub use policy::Policy;
 
 use super::progress::{Progress, Reach};
 use super::steps::{Step, Steps};
+use super::upstream::UpstreamFault;
 use super::watchdog::{Flow, Sample, Watchdog};
 use super::{Fault, Phase};
 use crate::engine::interview::EndReason;
@@ -163,7 +164,7 @@ impl Link {
                 self.reach(now, Reach::FirstPacket);
             }
             (State::Opening { .. }, Input::Ice(_, Ice::Failed)) => self.reopen(now, Fault::Network),
-            (State::Opening { .. }, Input::ChannelClosed(_)) => self.reopen(now, Fault::Provider),
+            (State::Opening { .. }, Input::ChannelClosed(_)) => self.reopen(now, UpstreamFault::Lost.into()),
             (State::Opening { .. }, Input::Refused(_, Refusal::Passing(fault))) => self.reopen(now, fault),
             (State::Opening { connect_by }, Input::Timeout) if self.poll_timeout() <= Some(now) => {
                 self.overdue(now, connect_by);
@@ -190,7 +191,7 @@ impl Link {
                 self.settle(now, since);
                 match then {
                     Mend::Restart => self.restart(now),
-                    Mend::Reopen => self.reopen(now, Fault::Provider),
+                    Mend::Reopen => self.reopen(now, UpstreamFault::Lost.into()),
                 }
             }
             (State::Restarting { .. }, Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_)) => {
@@ -315,14 +316,14 @@ impl Link {
         }
     }
 
-    /// Tries again with a new peer on the same session, after a wait, or gives up with `fault`.
+    /// Tries again with a new peer on the same session, after a wait that is as long as `fault` asks, or gives up with it.
     fn reopen(&mut self, now: Tick, fault: Fault) {
         let connect_by = match self.state {
             State::Opening { connect_by } => connect_by,
             _ => None,
         };
         let waits = self.policy.waits(connect_by.is_some());
-        let until = waits.get(self.failures).map(|wait| now.after(*wait));
+        let until = waits.get(self.failures).map(|wait| now.after(fault.wait().max(*wait)));
         let Some(until) = until.filter(|until| connect_by.is_none_or(|by| *until < by)) else {
             return self.fail(fault);
         };

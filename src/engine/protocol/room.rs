@@ -177,6 +177,7 @@ pub fn project(event: &ServerEvent) -> Option<RoomEvent> {
         | ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => {
             RoomEvent::CaptionDone(Line::spoken(item_id, Speaker::Candidate, transcript))
         }
+        ServerEvent::Error { error } if error.is_harmless() => return None,
         // The provider's own words stay on the server: they may quote the prompt.
         ServerEvent::Error { error } => RoomEvent::Error {
             code: error.code.clone().unwrap_or_else(|| "provider".to_owned()),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::engine::interview::Tier;
+use crate::engine::protocol::room::project_text;
 
 const HELLO: &str = "it_1";
 
@@ -230,4 +231,49 @@ fn the_page_can_report_what_it_has_seen() {
         report.questions.iter().map(|it| it.answers.iter().map(|it| it.spoken_ms).collect()).collect();
     assert_eq!(answers, [vec![2_000], vec![]]);
     assert_eq!(report.transcript.len(), 1);
+}
+
+/// S001-22, S002-32..35: the preview's names and today's, and what the page does with each.
+#[test]
+fn the_provider_events_of_the_preview_and_their_successors_do_the_same() {
+    let text = |view: &RoomView| view.lines().first().and_then(|it| it.text.clone());
+    let created = project_text(r#"{"type":"session.created","session":{}}"#).expect("told");
+    let told = Sim::default().tell(Source::Channel, created);
+    assert_eq!(told.effect, Some(Effect::ProviderReady), "the connection stands");
+    for kind in ["conversation.item.created", "conversation.item.added", "conversation.item.done"] {
+        let item = r#"{"id":"it_1","type":"message","role":"assistant","content":[]}"#;
+        let event = format!(r#"{{"type":"{kind}","previous_item_id":null,"item":{item}}}"#);
+        assert_eq!(project_text(&event), None, "{kind}: a line appears with its words or its turn");
+    }
+    for kind in ["response.audio.delta", "response.output_audio.delta"] {
+        let event = format!(r#"{{"type":"{kind}","response_id":"r","item_id":"it_1","delta":"AAAA"}}"#);
+        assert_eq!(project_text(&event), None, "{kind}: the sound comes as sound");
+    }
+    for kind in ["response.audio_transcript", "response.output_audio_transcript"] {
+        let mut sim = Sim::default();
+        for (part, key, words) in [("delta", "delta", "Hel"), ("done", "transcript", "Hello.")] {
+            let event = format!(r#"{{"type":"{kind}.{part}","item_id":"it_1","{key}":"{words}"}}"#);
+            assert!(sim.tell(Source::Channel, project_text(&event).expect(kind)).fresh);
+            assert_eq!(text(&sim.view).as_deref(), Some(words), "{kind}.{part}");
+        }
+    }
+    let error =
+        |code: &str| project_text(&format!(r#"{{"type":"error","error":{{"code":"{code}","message":"secret"}}}}"#));
+    let mut sim = Sim::default();
+    assert_eq!(sim.tell(Source::Channel, error("server_error").expect("told")).effect, None, "the call goes on");
+    assert_eq!(sim.view.notice(), Some("The voice service reported a problem."));
+    assert_eq!(error("response_cancel_not_active"), None, "a race that nobody needs to know of");
+}
+
+/// The server ended the call: why is read at once, and forgotten when there is a new call.
+#[test]
+fn the_end_of_a_call_says_why_until_there_is_a_new_one() {
+    let mut sim = Sim::default();
+    for fault in UpstreamFault::ALL {
+        let told = sim.tell(Source::Room, RoomEvent::Error { code: fault.code(), message: fault.notice() });
+        assert_eq!(told.effect, Some(Effect::CallEnded(fault)));
+        assert!(sim.view.notice().is_some_and(|it| it.starts_with(fault.what())));
+        sim.tell(Source::Channel, RoomEvent::ProviderReady);
+        assert_eq!(sim.view.notice(), None);
+    }
 }

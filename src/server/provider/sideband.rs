@@ -3,26 +3,32 @@
 //! It sees every event of the call and may send any but audio. It gets no `session.created`; it closes cleanly when the
 //! call is over. (OpenAI Realtime guide, "Server-side controls".)
 
+mod end;
+mod feed;
+
 use std::time::Duration;
 
-use futures::{SinkExt as _, StreamExt as _};
-use secrecy::ExposeSecret as _;
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::{CONNECT, Provider, ProviderError};
-use crate::engine::protocol::client::{ClientEvent, ClientMessage};
+pub use self::end::End;
+use self::end::Refused;
+use super::Provider;
+use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::server::ServerMessage;
 
 /// A call and its registration are not made at once: for so long an unknown call may still become known.
 const ATTACH: Duration = Duration::from_secs(6);
+/// One attempt. OpenAI was seen to take 5.5 s to say that it does not know a call.
+const ATTEMPT: Duration = Duration::from_secs(8);
+/// The wait before the next attempt, which doubles.
 const RETRY: Duration = Duration::from_millis(200);
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
 /// Events that wait to be sent. A director sends a handful a minute.
 const QUEUE: usize = 64;
 /// The largest event we read; a retrieved item may carry sound.
@@ -36,7 +42,7 @@ pub enum FromSideband {
     Opened,
     Event(Box<ServerMessage>),
     /// The last thing that comes.
-    Closed,
+    Closed(End),
 }
 
 /// An attached sideband. Dropping it closes the socket.
@@ -66,80 +72,58 @@ impl Provider {
     pub fn sideband(
         &self,
         call_id: String,
-        report: impl Fn(FromSideband) -> futures::future::BoxFuture<'static, ()> + Send + Sync + 'static,
+        report: impl Fn(FromSideband) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> Sideband {
         let (out, events) = mpsc::channel(QUEUE);
         let provider = self.clone();
         let task = tokio::spawn(async move {
-            match provider.attach(&call_id).await {
+            let end = match provider.attach(&call_id).await {
                 Ok(socket) => {
                     report(FromSideband::Opened).await;
-                    run(socket, events, &report).await;
+                    feed::run(socket, events, &report, feed::PATIENCE).await
                 }
-                Err(error) => tracing::error!(?error, "no sideband"),
+                Err(refused) => {
+                    tracing::error!(why = refused.why, "no sideband");
+                    End::Fault(refused.fault)
+                }
+            };
+            if let End::Fault(fault) = end {
+                tracing::warn!(fault = fault.name(), "a call cannot be led any more");
             }
-            report(FromSideband::Closed).await;
+            report(FromSideband::Closed(end)).await;
         });
         Sideband { out, task }
     }
 
-    async fn attach(&self, call_id: &str) -> Result<Socket, ProviderError> {
-        let give_up = Instant::now() + ATTACH;
+    async fn attach(&self, call_id: &str) -> Result<Socket, Refused> {
+        let (give_up, mut wait) = (Instant::now() + ATTACH, RETRY);
         loop {
-            match self.connect(call_id).await {
+            let refused = match self.connect(call_id).await {
                 Ok(socket) => return Ok(socket),
-                Err(error) if Instant::now() + RETRY > give_up => {
-                    return Err(ProviderError::Sideband(Box::new(error)));
-                }
-                Err(_) => sleep(RETRY).await,
+                Err(error) => Refused::of(&error),
+            };
+            if !refused.may_pass || Instant::now() + wait > give_up {
+                return Err(refused);
             }
+            sleep(wait).await;
+            wait = (2 * wait).min(LONGEST_RETRY);
         }
     }
 
     async fn connect(&self, call_id: &str) -> Result<Socket, Error> {
-        let base = self.settings.base_url.replacen("http", "ws", 1);
-        let mut request = format!("{base}/realtime?call_id={call_id}").into_client_request()?;
-        if let Some(key) = &self.settings.key {
-            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))?;
-            bearer.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, bearer);
+        let address = self.url(&format!("/realtime?call_id={call_id}")).replacen("http", "ws", 1);
+        let mut request = address.into_client_request()?;
+        if let Some((name, key)) = &self.inner.key {
+            request.headers_mut().insert(name, key.clone());
         }
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES))
             .read_buffer_size(8 * 1024)
             .write_buffer_size(0);
-        let connecting = connect_async_with_config(request, Some(config), true);
-        match timeout(CONNECT, connecting).await {
+        match timeout(ATTEMPT, connect_async_with_config(request, Some(config), true)).await {
             Ok(connected) => connected.map(|(socket, _)| socket),
             Err(_) => Err(Error::Io(std::io::ErrorKind::TimedOut.into())),
-        }
-    }
-}
-
-async fn run(
-    socket: Socket,
-    mut events: mpsc::Receiver<ClientEvent>,
-    report: &(impl Fn(FromSideband) -> futures::future::BoxFuture<'static, ()> + Send + Sync),
-) {
-    let (mut sink, mut stream) = socket.split();
-    loop {
-        tokio::select! {
-            event = events.recv() => {
-                let Some(event) = event else { break };
-                let Ok(text) = serde_json::to_string(&ClientMessage::from(event)) else { continue };
-                if sink.send(Message::text(text)).await.is_err() {
-                    break;
-                }
-            }
-            message = stream.next() => match message {
-                Some(Ok(Message::Text(text))) => match serde_json::from_str::<ServerMessage>(&text) {
-                    Ok(message) => report(FromSideband::Event(Box::new(message))).await,
-                    Err(error) => tracing::debug!(%error, "an event of the provider was not understood"),
-                },
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
-            },
         }
     }
 }

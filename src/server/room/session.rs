@@ -20,7 +20,7 @@ use crate::engine::protocol::room::{PageMessage, PageStats, RoomEvent, RoomMessa
 use crate::engine::sdp::Offer;
 use crate::engine::time::{Epoch, Tick};
 use crate::server::clock::unix_ms;
-use crate::server::provider::{FromSideband, Provider, ProviderError, Sideband};
+use crate::server::provider::{End, FromSideband, Provider, ProviderError, Sideband};
 
 /// How often the delay of the room channel is measured.
 const PING: Duration = Duration::from_secs(10);
@@ -79,7 +79,12 @@ impl Session {
     ) -> Self {
         let opened = Record::Opened { plan, application_id, started_at: unix_ms() };
         let state = State::fold(id, [&opened]);
-        let rules = Rules { patience: Patience::default(), exact: provider.is_embedded(), transcribes: false, idle };
+        let rules = Rules {
+            patience: Patience::default(),
+            exact: provider.is_embedded(),
+            transcribes: provider.transcribes(),
+            idle,
+        };
         let (report, reports) = mpsc::channel(256);
         let mut session = Self {
             id: id.to_owned(),
@@ -170,7 +175,12 @@ impl Session {
             FromTask::Sideband(_) if stale => {}
             FromTask::Sideband(FromSideband::Opened) => self.direct(Input::CallOpen),
             FromTask::Sideband(FromSideband::Event(message)) => self.direct(Input::Provider(&message.event)),
-            FromTask::Sideband(FromSideband::Closed) => {
+            FromTask::Sideband(FromSideband::Closed(end)) => {
+                if let End::Fault(fault) = end {
+                    // Nobody shall talk to a call that nobody leads.
+                    self.hang_up();
+                    self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
+                }
                 self.call = None;
                 self.direct(Input::CallLost);
             }
@@ -185,6 +195,7 @@ impl Session {
         }
         let running = self.call.as_ref().and_then(|call| Some((call.id.clone()?, call.number)));
         let (provider, persona) = (self.provider.clone(), self.director.state().plan.persona.clone());
+        let session_id = self.id.clone();
         let number = self.calls + 1;
         if !restart {
             self.epoch = self.epoch.next();
@@ -199,11 +210,11 @@ impl Session {
                 }
                 (true, None) => Err(ProviderError::NoRestart),
                 (false, _) => {
-                    let call = provider.create_call(&offer, &persona).await;
-                    call.map(|call| (Exchanged { answer: call.answer, call: number }, call.id))
+                    let call = provider.create_call(&offer, &persona, &session_id).await;
+                    call.map(|call| (Exchanged { answer: call.answer, call: number }, Some(call.id)))
                 }
             };
-            let answer = answer.map_err(|error| refusal(&error));
+            let answer = answer.map_err(|error| error.logged());
             _ = to_session.send((epoch, FromTask::Made { answer, restart, reply })).await;
         });
     }
@@ -343,23 +354,5 @@ impl Session {
             ice_restarts = stats.ice_restarts,
             "session"
         );
-    }
-}
-
-/// What the page may know of a provider's failure. Logged here, once.
-fn refusal(error: &ProviderError) -> ApiError {
-    match error {
-        ProviderError::NoRestart => ApiError::NoRestart,
-        ProviderError::Refused(status) if status.as_u16() == 404 || status.as_u16() == 409 => ApiError::NoRestart,
-        ProviderError::Refused(status) if status.as_u16() == 422 || status.as_u16() == 400 => {
-            ApiError::Offer("the voice service did not accept the offer".to_owned())
-        }
-        ProviderError::Unreachable(_)
-        | ProviderError::Refused(_)
-        | ProviderError::BadAnswer
-        | ProviderError::Sideband(_) => {
-            tracing::error!(?error, "the provider made no call");
-            ApiError::Upstream
-        }
     }
 }

@@ -35,10 +35,11 @@ impl Caller {
     }
 }
 
-/// The one way out of a server function: an error gets its status, and ours is logged once.
+/// The one way out of a server function: an error gets its status, and ours is logged once. A provider's fault was logged
+/// where it was met, with what it said.
 fn answer<T>(result: Result<T, ApiError>) -> Result<T, ApiError> {
     if let Err(error) = &result {
-        if error.status() >= 500 {
+        if error.status() >= 500 && !matches!(error, ApiError::Upstream { .. }) {
             tracing::error!(%error, "an API request failed");
         }
         set_status(error);
@@ -53,9 +54,7 @@ pub async fn ready() -> Result<Readiness, ApiError> {
 async fn readiness() -> Result<Readiness, ApiError> {
     let caller = Caller::of_request()?;
     let provider = caller.app.rooms.provider();
-    if !provider.is_reachable().await {
-        return Err(ApiError::Upstream);
-    }
+    provider.probe().await.map_err(|error| error.logged())?;
     Ok(Readiness {
         embedded: provider.is_embedded(),
         connect_timeout_ms: u32::from(caller.app.config.connect_timeout) * 1_000,

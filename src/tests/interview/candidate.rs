@@ -44,6 +44,13 @@ impl House {
         Self { app, origin, http: reqwest::Client::new() }
     }
 
+    /// Stops as the binary does: everything ends before this does.
+    pub(crate) async fn stop(self) {
+        self.app.shutdown.cancel();
+        self.app.tasks.close();
+        timeout(LIMIT, self.app.tasks.wait()).await.unwrap();
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.app.voice.as_ref().unwrap().calls()
     }

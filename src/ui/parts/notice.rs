@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::icon::{Icon, Sign};
 
 /// The box for it, announced as an alert.
-pub fn fault(sign: Sign, what: &'static str, cure: &'static str, actions: AnyView) -> AnyView {
+pub fn fault(sign: Sign, what: &'static str, cure: String, actions: AnyView) -> AnyView {
     view! {
         <div class="notice bad" role="alert">
             <Icon sign />

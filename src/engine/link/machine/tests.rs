@@ -122,7 +122,7 @@ fn the_servers_limit_for_connecting_holds_from_the_next_start() {
     sim.send(Input::Start);
     sim.send(Input::Reached(Epoch(0), Reach::MicGranted));
     sim.send(Input::Reached(Epoch(0), Reach::ApiReady { connect_timeout_ms: 4_000, continuous: false }));
-    sim.send(Input::Refused(Epoch(0), Refusal::Final(Fault::Provider)));
+    sim.send(Input::Refused(Epoch(0), Refusal::Final(Fault::Refused)));
     sim.send(Input::Start);
     assert_eq!(sim.skip().last(), Some(&Command::Show(Phase::Failed(Fault::TimedOut))));
     assert_eq!(sim.now, Tick::from_ms(4_000));
@@ -334,4 +334,37 @@ fn no_reachable_state_waits_for_ever_and_no_two_peers_are_open() {
             assert_eq!(sim.link.poll_timeout().is_none(), settled, "walk {walk}: {:?}", sim.link.state);
         }
     }
+}
+
+/// A provider that says how long is waited for, as far as connecting may take; then it is said how long.
+#[test]
+fn a_provider_that_asks_for_time_gets_it() {
+    let limited = |retry_after_s| Fault::Provider { fault: UpstreamFault::Limited, retry_after_s };
+    for (retry_after_s, expected) in [(0, 300), (20, 20_000)] {
+        let mut sim = Sim::new();
+        sim.send(Input::Start);
+        sim.send(Input::Refused(Epoch(0), Refusal::Passing(limited(retry_after_s))));
+        assert_eq!(sim.skip(), [Command::Open(Epoch(1), Route::Direct)], "{retry_after_s}");
+        assert_eq!(sim.now, Tick::from_ms(expected), "{retry_after_s}");
+    }
+    let mut sim = Sim::new();
+    sim.send(Input::Start);
+    let out = sim.send(Input::Refused(Epoch(0), Refusal::Passing(limited(90))));
+    assert_eq!(out.last(), Some(&Command::Show(Phase::Failed(limited(90)))));
+    assert!(limited(90).cure().contains("90 s"), "{}", limited(90).cure());
+}
+
+/// What the server says of the sideband: some faults want a new call at once, others somebody to mend them first.
+#[test]
+fn a_call_that_the_server_ended_is_made_anew_or_given_up() {
+    let mut sim = Sim::live();
+    assert!(sim.send(Input::ChannelClosed(Epoch(0))).is_empty());
+    let out = sim.skip();
+    assert_eq!(out, [Command::Close(Epoch(0)), Command::Show(Phase::Recovering)]);
+    assert_eq!(sim.skip(), [Command::Open(Epoch(1), Route::Direct)]);
+    let mut sim = Sim::live();
+    let quota = Fault::from(UpstreamFault::Quota);
+    let out = sim.send(Input::Refused(Epoch(0), Refusal::Final(quota)));
+    assert_eq!(out, [Command::Close(Epoch(0)), Command::Show(Phase::Failed(quota))]);
+    assert_eq!(sim.send(Input::Start).last(), Some(&Command::Open(Epoch(1), Route::Direct)), "it can be tried again");
 }

@@ -185,6 +185,7 @@ mod tests {
         r#"{"type":"response.output_audio_transcript.delta","delta":"Hi"}"#,
         r#"{"type":"response.output_audio_transcript.done","item_id":"i"}"#,
         r#"{"type":"error","error":{"message":"secret"}}"#,
+        r#"{"type":"error","error":{"code":"response_cancel_not_active","message":"secret"}}"#,
         r#"{"type":"error"}"#,
         r#"{"type":"error","error":"secret"}"#,
         r#"{"type":"error","error":{"code":7,"message":["secret"]}}"#,

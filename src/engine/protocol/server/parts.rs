@@ -151,6 +151,21 @@ pub struct ErrorBody {
     pub event_id: Option<String>,
 }
 
+impl ErrorBody {
+    /// Whether this tells of a race that somebody lost and nobody needs to know of: what was to be stopped had stopped, what
+    /// was asked for was under way, what was to be cut had been cut.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        let harmless = [
+            "response_cancel_not_active",
+            "conversation_already_has_active_response",
+            "item_truncate_invalid_item_id",
+            "item_retrieve_invalid_item_id",
+        ];
+        self.code.as_deref().is_some_and(|code| harmless.contains(&code))
+    }
+}
+
 /// `transcript: null` differs from no transcript: strict clients look for the key on audio content.
 mod explicit_null {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -108,7 +108,7 @@ fn Fault(room: Room, fault: MicFault) -> impl IntoView {
             "Try again"
         </button>
     };
-    notice::fault(Sign::MicrophoneOff, fault.what(), fault.cure(), actions.into_any())
+    notice::fault(Sign::MicrophoneOff, fault.what(), fault.cure().to_owned(), actions.into_any())
 }
 
 #[component]

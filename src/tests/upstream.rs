@@ -1,0 +1,22 @@
+//! Our server against a provider that plays a script: every fault and every order that servers of the protocol are known
+//! for, through the real router and room channel. Whatever happens is a state of its own, and the session goes on with a
+//! fresh ticket.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "upstream/calls.rs"]
+mod calls;
+#[path = "interview/candidate.rs"]
+#[expect(dead_code, reason = "shared with the tests of the interview")]
+mod candidate;
+#[path = "upstream/house.rs"]
+mod house;
+#[path = "upstream/lines.rs"]
+mod lines;
+#[path = "upstream/orders.rs"]
+mod orders;
+#[path = "provider/peer.rs"]
+#[expect(dead_code, reason = "shared with the tests of the provider")]
+mod peer;
+#[path = "upstream/script.rs"]
+mod script;
