@@ -181,8 +181,10 @@ mod tests {
         far.close(None).await.unwrap();
         assert_eq!(end.await.unwrap(), End::Over);
         let told = told.lock().unwrap().join("\n");
-        assert_eq!(told.lines().count(), 2, "{told}");
-        assert!(told.contains("Unknown") && told.contains("SessionCreated"), "{told}");
+        assert_eq!(told.lines().count(), 3, "{told}");
+        for kind in ["ResponseCreated", "Unknown", "SessionCreated"] {
+            assert!(told.contains(kind), "{kind} in {told}");
+        }
     }
 
     /// A provider that is there answers pings, however silent. One that does not is missed.
