@@ -126,7 +126,7 @@ impl Fault {
             Self::Microphone => "Check that it is plugged in and allowed, then try again.",
             Self::Offline => "Check your internet connection, then try again. Nothing you said is lost.",
             Self::Busy { retry_after_s } | Self::Provider { retry_after_s, .. } if retry_after_s > 0 => {
-                return format!("Try again in {retry_after_s} s. Nothing you said is lost.");
+                return format!("Try again in {retry_after_s} s.");
             }
             Self::Busy { .. } => "Wait a moment, then try again.",
             Self::Refused => "Start a new interview from the first page.",

@@ -33,6 +33,8 @@ pub use sideband::{End, FromSideband, Sideband};
 const CONNECT: Duration = Duration::from_secs(3);
 /// For a whole exchange, the minting of a key included.
 const EXCHANGE: Duration = Duration::from_secs(6);
+/// For the question whether anybody is there. Less than a page waits for our answer to it.
+const PROBE: Duration = Duration::from_secs(4);
 /// Azure's name for the header that holds the key.
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
 /// Tells the provider which requests come from the same person, without saying who (OpenAI's guide on safety identifiers).
@@ -145,7 +147,8 @@ impl Provider {
     /// # Errors
     /// [`ProviderError`] if it does not.
     pub async fn probe(&self) -> Result<(), ProviderError> {
-        let response = self.request(Method::GET, "/models").send().await.map_err(ProviderError::of)?;
+        let request = self.request(Method::GET, "/models").timeout(PROBE);
+        let response = request.send().await.map_err(ProviderError::of)?;
         if response.status().as_u16() == 401 { Err(ProviderError::refused(response).await) } else { Ok(()) }
     }
 

@@ -127,3 +127,35 @@ impl Provider {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+    use crate::engine::link::upstream::UpstreamFault;
+    use crate::server::config::Preset;
+    use crate::server::provider::Settings;
+
+    /// A provider whose address is https and which speaks no TLS. That there is a TLS stack at all is shown with it.
+    #[tokio::test]
+    async fn a_provider_that_speaks_no_tls_is_not_reachable() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let settings = Settings {
+            preset: Some(Preset::Compatible),
+            base_url: format!("https://{}/v1", listener.local_addr().unwrap()),
+            key: Some("k".into()),
+            model: "m".to_owned(),
+            voice: "v".to_owned(),
+            transcription: None,
+        };
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            }
+        });
+        let error = Provider::new(settings).unwrap().connect("rtc_1").await.unwrap_err();
+        let refused = Refused::of(&error);
+        assert_eq!((refused.fault, refused.may_pass), (UpstreamFault::Unreachable, true), "{error:?}");
+    }
+}

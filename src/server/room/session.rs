@@ -173,7 +173,11 @@ impl Session {
         match report {
             FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale),
             FromTask::Sideband(_) if stale => {}
-            FromTask::Sideband(FromSideband::Opened) => self.direct(Input::CallOpen),
+            FromTask::Sideband(FromSideband::Opened) => {
+                // A sideband is given no `session.created`, and some providers give the page none either.
+                self.tell(RoomEvent::ProviderReady);
+                self.direct(Input::CallOpen);
+            }
             FromTask::Sideband(FromSideband::Event(message)) => self.direct(Input::Provider(&message.event)),
             FromTask::Sideband(FromSideband::Closed(end)) => {
                 if let End::Fault(fault) = end {

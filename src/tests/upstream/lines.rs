@@ -21,6 +21,8 @@ async fn an_interview_is_led_in_every_order_that_servers_tell_it() {
 async fn interview(dialect: Dialect) {
     let mut stage = Stage::set().await;
     stage.call(1).await;
+    // Also where no `session.created` ever comes.
+    stage.candidate.next("provider.ready").await;
     for (n, text) in [(1, HELLO), (2, "What are you proud of?")] {
         stage.script.told("response.create", n).await;
         dialect.response(n, text).into_iter().for_each(|event| stage.script.say(event));
