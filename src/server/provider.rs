@@ -1,4 +1,4 @@
-//! The client side of the Realtime protocol: calls, restarts, hang-ups, and the sideband of a call.
+//! The client side of the Realtime protocol: readiness, calls, restarts, hang-ups, and the sideband of a call.
 //!
 //! The provider is called with the server's own key (OpenAI Realtime guide, "WebRTC: unified interface"), be it the
 //! embedded one or one elsewhere. Azure takes ephemeral keys alone: there the server mints one and uses it itself. No
@@ -6,6 +6,7 @@
 //! of the shapes that servers of the protocol are known to give.
 
 mod answer;
+mod calls;
 mod error;
 mod sideband;
 
@@ -13,19 +14,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
-use reqwest::multipart::{Form, Part};
-use reqwest::{Method, RequestBuilder, Response};
+use hmac::{Hmac, KeyInit as _};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::engine::interview::director::{directive, turn_detection};
 use crate::engine::sdp::Offer;
 use crate::server::config::{Config, Preset, ProviderKind};
 
+pub use calls::Call;
 pub use error::ProviderError;
 pub use sideband::{End, FromSideband, Sideband};
 
@@ -37,23 +36,8 @@ const EXCHANGE: Duration = Duration::from_secs(6);
 const PROBE: Duration = Duration::from_secs(4);
 /// Azure's name for the header that holds the key.
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
-/// Tells the provider which requests come from the same person, without saying who (OpenAI's guide on safety identifiers).
-const SAFETY_IDENTIFIER: HeaderName = HeaderName::from_static("openai-safety-identifier");
-/// Seconds that an ephemeral key may be used to begin a call. The least that the protocol allows is 10.
-const EPHEMERAL_S: u32 = 30;
-/// The language that the interviews are held in.
-const LANGUAGE: &str = "en";
 /// Waits before a hang-up that failed is tried again: a call that nobody ends is billed.
 const HANG_UP_AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
-
-/// A call that the provider has made.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The provider's name for it.
-    pub id: String,
-    /// SDP.
-    pub answer: String,
-}
 
 /// Where the provider is and what it is asked for.
 #[derive(Clone, Debug)]
@@ -152,57 +136,6 @@ impl Provider {
         if response.status().as_u16() == 401 { Err(ProviderError::refused(response).await) } else { Ok(()) }
     }
 
-    /// Sends an offer and gets a call. The session is ours alone: model, persona and turn detection come from here.
-    /// `whose`: our session's id, which the provider gets to see as a keyed hash.
-    ///
-    /// # Errors
-    /// [`ProviderError`]: it can be tried again with a fresh offer. [`ProviderError::NoControl`] if the provider made a call
-    /// and did not say which.
-    pub async fn create_call(&self, offer: &Offer, persona: &str, whose: &str) -> Result<Call, ProviderError> {
-        let made = async {
-            let session = self.session(persona);
-            let response = match self.inner.settings.preset {
-                Some(Preset::Azure) => self.post_with_ephemeral_key(offer, &session, whose).await?,
-                None | Some(Preset::Openai | Preset::Compatible) => self.post_form(offer, &session, whose).await?,
-            };
-            let id = response.headers().get(LOCATION).and_then(|it| it.to_str().ok()).and_then(answer::call_id);
-            let answer = answer::read_sdp(response).await?;
-            Ok(Call { id: id.ok_or(ProviderError::NoControl)?, answer })
-        };
-        timeout(EXCHANGE, made).await.unwrap_or(Err(ProviderError::Slow))
-    }
-
-    /// The unified interface: the server's key, offer and session in one form.
-    async fn post_form(&self, offer: &Offer, session: &Value, whose: &str) -> Result<Response, ProviderError> {
-        let sdp = Part::text(offer.as_str().to_owned()).mime_str("application/sdp").map_err(ProviderError::of)?;
-        let session = Part::text(session.to_string()).mime_str("application/json").map_err(ProviderError::of)?;
-        let form = Form::new().part("sdp", sdp).part("session", session);
-        accepted(self.identified(self.request(Method::POST, "/realtime/calls"), whose).multipart(form)).await
-    }
-
-    /// The other form: the session is bound to an ephemeral key, which posts the bare offer. Such a key is good for one
-    /// call, so each attempt mints its own.
-    async fn post_with_ephemeral_key(
-        &self,
-        offer: &Offer,
-        session: &Value,
-        whose: &str,
-    ) -> Result<Response, ProviderError> {
-        let wanted = json!({
-            "expires_after": { "anchor": "created_at", "seconds": EPHEMERAL_S },
-            "session": session,
-        });
-        let mint = self.identified(self.request(Method::POST, "/realtime/client_secrets"), whose).json(&wanted);
-        let key = answer::read_ephemeral_key(accepted(mint).await?).await?;
-        let request = self
-            .http
-            .post(self.url("/realtime/calls"))
-            .bearer_auth(key.expose_secret())
-            .header(CONTENT_TYPE, "application/sdp")
-            .body(offer.as_str().to_owned());
-        accepted(request).await
-    }
-
     /// Sends a new offer for a running call.
     ///
     /// # Errors
@@ -250,36 +183,6 @@ impl Provider {
             None => request,
         }
     }
-
-    /// Tells a provider elsewhere whose request this is, as a hash that only this process can make.
-    fn identified(&self, request: RequestBuilder, whose: &str) -> RequestBuilder {
-        if self.is_embedded() {
-            return request;
-        }
-        let mut hash = self.inner.identifier.clone();
-        hash.update(whose.as_bytes());
-        let hash: String = hash.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        request.header(SAFETY_IDENTIFIER, hash)
-    }
-
-    /// The start configuration of a call. Speech cannot interrupt yet: the opening line says that this is an AI.
-    fn session(&self, persona: &str) -> Value {
-        let Settings { preset, model, voice, transcription, .. } = &self.inner.settings;
-        let voice = if preset.is_some() { voice } else { persona };
-        let mut session = json!({
-            "type": "realtime",
-            "model": model,
-            "instructions": directive::core(persona),
-            "audio": {
-                "input": { "turn_detection": turn_detection(false) },
-                "output": { "voice": voice },
-            },
-        });
-        if let Some(model) = transcription {
-            session["audio"]["input"]["transcription"] = json!({ "model": model, "language": LANGUAGE });
-        }
-        session
-    }
 }
 
 /// Whether a hang-up that was answered so may work later.
@@ -300,16 +203,11 @@ fn key_header(preset: Option<Preset>, key: &SecretString) -> Result<(HeaderName,
     Ok((name, value))
 }
 
-async fn accepted(request: RequestBuilder) -> Result<Response, ProviderError> {
-    let response = request.send().await.map_err(ProviderError::of)?;
-    if response.status().is_success() { Ok(response) } else { Err(ProviderError::refused(response).await) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn provider(preset: Option<Preset>, transcription: Option<&str>) -> Provider {
+    pub(super) fn provider(preset: Option<Preset>, transcription: Option<&str>) -> Provider {
         let settings = Settings {
             preset,
             base_url: String::new(),
@@ -319,25 +217,6 @@ mod tests {
             transcription: transcription.map(str::to_owned),
         };
         Provider::new(settings).unwrap()
-    }
-
-    /// S003-35, S003-66: neither the plan nor a key is in what configures a call.
-    #[test]
-    fn a_session_is_configured_with_the_persona_alone() {
-        let session = provider(Some(Preset::Openai), None).session("Mariam");
-        assert!(session["audio"]["input"].get("transcription").is_none());
-        let session = session.to_string();
-        assert!(session.contains("Mariam") && session.contains("\"create_response\":false"));
-        assert!(!session.contains("secret-key") && !session.contains("proud of"));
-    }
-
-    /// S001-23, S001-32
-    #[test]
-    fn the_candidates_words_are_asked_for_where_somebody_can_write_them_down() {
-        let session = provider(Some(Preset::Openai), Some("scribe")).session("Mariam");
-        assert_eq!(session["audio"]["input"]["transcription"], json!({ "model": "scribe", "language": "en" }));
-        assert!(provider(Some(Preset::Openai), Some("scribe")).transcribes());
-        assert!(!provider(None, None).transcribes());
     }
 
     #[test]

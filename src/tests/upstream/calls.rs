@@ -270,6 +270,17 @@ async fn a_call_whose_page_left_while_it_was_made_is_hung_up() {
     stage.resume(1).await;
 }
 
+/// A call was made, and its answer is no good: it is not left behind either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_with_an_answer_that_nobody_can_use_is_hung_up() {
+    let mut stage = Stage::set().await;
+    let location = vec![("location", "/v1/realtime/calls/rtc_lost".to_owned())];
+    stage.script.reply(Reply::Plain(201, location, b"v=0\r\n".to_vec()));
+    assert_eq!(stage.exchange().await.body, upstream("garbled", 0));
+    stage.script.asked("/rtc_lost/hangup", 1).await;
+    stage.resume(1).await;
+}
+
 /// A call that is not hung up goes on costing: it is tried again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hang_up_that_fails_is_tried_again() {
