@@ -11,7 +11,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-pub use parts::{Content, ContentAt, Conversation, ErrorBody, Item, Part, RateLimit, Response};
+pub use parts::{Content, ContentAt, Conversation, ErrorBody, Item, ItemMore, Part, RateLimit, Response};
 
 /// A server event with its id. Every event of ours has one; some foreign servers leave it out.
 #[derive(Clone, Debug, PartialEq, Serialize)]

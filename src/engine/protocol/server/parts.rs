@@ -1,6 +1,6 @@
 //! The objects inside the events of a Realtime server.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// Where in a response a piece of content belongs. Key by `item_id` and `content_index`, never by arrival.
@@ -56,6 +56,14 @@ pub struct Item {
     pub arguments: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// What few items have. `None` where nothing of it is there.
+    #[serde(flatten, skip_serializing_if = "Option::is_none", deserialize_with = "some_more")]
+    pub more: Option<Box<ItemMore>>,
+}
+
+/// The fields of rare items, kept apart so that the others stay small.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ItemMore {
     /// `commentary` or `final_answer`, on messages of newer models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
@@ -72,6 +80,11 @@ pub struct Item {
     pub tools: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
+}
+
+fn some_more<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<ItemMore>>, D::Error> {
+    let more = ItemMore::deserialize(from)?;
+    Ok((more != ItemMore::default()).then(|| Box::new(more)))
 }
 
 /// One piece of an item's content.
