@@ -1,0 +1,65 @@
+//! Calls come and go, and the page says a few words: when a session begins, and when it goes on.
+
+use super::directive::Purpose;
+use super::{Director, READY_LIMIT, Stage};
+use crate::engine::interview::EndReason;
+use crate::engine::protocol::room::PageMessage;
+use crate::engine::time::Tick;
+
+impl Director {
+    pub(super) fn call_open(&mut self, now: Tick) {
+        self.interruptible = false;
+        self.stage = Stage::Entering { until: now.after(READY_LIMIT) };
+        if self.page_ready {
+            self.enter(now);
+        }
+    }
+
+    pub(super) fn call_lost(&mut self, now: Tick) {
+        self.page_ready = false;
+        if let Stage::Speaking { purpose, .. } = self.stage {
+            self.record_said(now, true);
+            self.resume = Some(purpose);
+        }
+        self.floor.freeze();
+        self.clock.pause(now);
+        self.stage = Stage::Away;
+        self.tell_clock(now);
+    }
+
+    pub(super) fn page(&mut self, now: Tick, message: &PageMessage) {
+        match message {
+            PageMessage::Ready => {
+                self.last_sign = now;
+                self.page_ready = true;
+                if matches!(self.stage, Stage::Entering { .. }) {
+                    self.enter(now);
+                }
+            }
+            PageMessage::Repeat => {
+                self.last_sign = now;
+                if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
+                    self.floor.freeze();
+                    self.speak(now, Purpose::Repeat { idx, follow_up });
+                }
+            }
+            PageMessage::Finish => self.end(now, EndReason::Finished),
+            PageMessage::Muted { .. } => self.last_sign = now,
+            PageMessage::Pong { .. } | PageMessage::Stats(_) | PageMessage::Unknown => {}
+        }
+    }
+
+    /// The page is there, or we waited long enough for it: begin, or go on.
+    pub(super) fn enter(&mut self, now: Tick) {
+        self.clock.run(now);
+        self.tell_clock(now);
+        match (self.resume.take(), self.answering) {
+            _ if !self.greeted => self.speak(now, Purpose::Greeting),
+            (Some(Purpose::Ask { idx, follow_up, .. }), _) | (None, Some((idx, follow_up))) => {
+                self.speak(now, Purpose::Rejoin { idx, follow_up });
+            }
+            (Some(purpose), _) => self.speak(now, purpose),
+            (None, None) => self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false }),
+        }
+    }
+}

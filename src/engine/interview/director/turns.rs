@@ -1,0 +1,78 @@
+//! Whose turn it is, and what is said next.
+
+use std::time::Duration;
+
+use super::directive::Purpose;
+use super::settings::interruptible;
+use super::{Command, Director, FALSE_START_MS, OVERTIME, SHORT_ANSWER_MS, SOUND_LIMIT, Stage};
+use crate::engine::floor::Turn;
+use crate::engine::interview::EndReason;
+use crate::engine::interview::record::Record;
+use crate::engine::protocol::room::{AiState, RoomEvent};
+use crate::engine::time::Tick;
+
+impl Director {
+    /// The candidate's turn is over: what comes next is ours to say.
+    pub(super) fn turn_ended(&mut self, now: Tick, turn: &Turn) {
+        let false_start = std::mem::take(&mut self.cut_off) && turn.spoken_ms < FALSE_START_MS;
+        let spoken_ms = turn.spoken_ms;
+        self.answer(turn, !false_start);
+        let next = match (self.resume.take(), self.answering) {
+            (Some(purpose), _) => purpose,
+            (None, Some((idx, follow_up))) if false_start => Purpose::Ask { idx, follow_up, thanks: false },
+            (None, Some((idx, false))) if spoken_ms < SHORT_ANSWER_MS => {
+                Purpose::Ask { idx, follow_up: true, thanks: false }
+            }
+            (None, Some((idx, _))) => self.after(now, idx),
+            (None, None) => Purpose::Ask { idx: 0, follow_up: false, thanks: false },
+        };
+        self.speak(now, next);
+    }
+
+    pub(super) fn after(&self, now: Tick, idx: u32) -> Purpose {
+        let out_of_time = self.clock.elapsed_ms(now) >= self.limit_ms();
+        if out_of_time {
+            Purpose::Closing(EndReason::TimeUp)
+        } else if idx + 1 < self.state.plan.total() {
+            Purpose::Ask { idx: idx + 1, follow_up: false, thanks: true }
+        } else {
+            Purpose::Closing(EndReason::Completed)
+        }
+    }
+
+    pub(super) fn speak(&mut self, now: Tick, purpose: Purpose) {
+        if !self.interruptible && purpose != Purpose::Greeting {
+            self.interruptible = true;
+            self.out.push_back(Command::Send(interruptible()));
+        }
+        if let Some((idx, follow_up)) = purpose.question()
+            && let Some(question) = self.state.plan.question(idx, follow_up)
+        {
+            if self.state.asked != Some((idx, follow_up)) {
+                self.append(Record::Asked { idx, follow_up, at_ms: self.clock.elapsed_ms(now) });
+            }
+            self.tell(RoomEvent::QuestionReady(question));
+        }
+        self.request(now, purpose, 1);
+    }
+
+    pub(super) fn request(&mut self, now: Tick, purpose: Purpose, attempt: u32) {
+        self.stage = Stage::Speaking { purpose, give_up: now.after(SOUND_LIMIT), attempt };
+        self.flight.ask();
+        self.tell(RoomEvent::AiState { state: AiState::Thinking });
+        self.out.push_back(Command::Send(purpose.request(&self.state.plan, self.rules.exact)));
+    }
+
+    pub(super) fn listen(&mut self, now: Tick) {
+        self.stage = Stage::Listening;
+        self.floor.thaw(now);
+        self.tell(RoomEvent::AiState { state: AiState::Listening });
+        self.tell_clock(now);
+    }
+
+    /// When the closing is due. A running answer gets some time more.
+    pub(super) fn time_up(&self) -> Option<Tick> {
+        let grace = if self.floor.is_taken() { OVERTIME } else { Duration::ZERO };
+        self.clock.when(self.limit_ms()).map(|at| at.after(grace))
+    }
+}
