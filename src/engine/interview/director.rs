@@ -7,6 +7,7 @@ mod clock;
 pub mod directive;
 mod line;
 mod provider;
+mod rejoin;
 mod scribe;
 mod settings;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::engine::protocol::server::ServerEvent;
 use crate::engine::response::{InFlight, Stage as Flight};
 use crate::engine::time::Tick;
 
+pub use rejoin::rejoin;
 pub use settings::turn_detection;
 
 /// How long the greeting waits for the page to be ready.
@@ -227,6 +229,10 @@ impl Director {
         self.tell_clock(now);
         self.tell(RoomEvent::Ended { reason });
         self.out.push_back(Command::Hangup);
+    }
+
+    fn send(&mut self, event: ClientEvent) {
+        self.out.push_back(Command::Send(event));
     }
 
     fn tell(&mut self, event: RoomEvent) {

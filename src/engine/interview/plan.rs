@@ -106,6 +106,8 @@ pub const CLOSING: &str = "That was my last question. Thank you for your time. Y
 pub const TIME_IS_UP: &str = "Our time is up. Thank you for your answers. Your report is ready now. Goodbye.";
 /// Said when a new call continues an interview.
 pub const BACK_AGAIN: &str = "We are connected again.";
+/// Said after it to a candidate who had begun to answer.
+pub const GO_ON: &str = "Please go on.";
 /// Said before a question that was asked already.
 pub const ONCE_MORE: &str = "Of course. Once more:";
 

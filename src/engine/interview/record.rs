@@ -164,6 +164,13 @@ impl State {
         self.lines.iter().find(|line| line.item_id == turn.line_item)
     }
 
+    /// Whether the last thing said is a whole answer to the question that was asked last.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        let last = self.turns.last().filter(|turn| self.lines.last().is_some_and(|it| it.item_id == turn.line_item));
+        last.is_some_and(|turn| turn.question.map(|idx| (idx, turn.follow_up)) == self.asked)
+    }
+
     /// The report of this state.
     #[must_use]
     pub fn report(&self) -> Report {

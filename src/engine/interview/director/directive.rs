@@ -6,7 +6,9 @@
 use serde_json::{Map, Value};
 
 use crate::engine::interview::EndReason;
-use crate::engine::interview::plan::{ACKNOWLEDGEMENTS, BACK_AGAIN, CLOSING, FOLLOW_UP, ONCE_MORE, Plan, TIME_IS_UP};
+use crate::engine::interview::plan::{
+    ACKNOWLEDGEMENTS, BACK_AGAIN, CLOSING, FOLLOW_UP, GO_ON, ONCE_MORE, Plan, TIME_IS_UP,
+};
 use crate::engine::protocol::client::{ClientEvent, ResponseParams};
 
 /// A metadata value holds 512 characters at most, and there are 16 of them.
@@ -32,6 +34,11 @@ pub enum Purpose {
         idx: u32,
         follow_up: bool,
     },
+    /// A new call, and the candidate had begun to answer: the question is not said again.
+    GoOn {
+        idx: u32,
+        follow_up: bool,
+    },
     Closing(EndReason),
 }
 
@@ -40,9 +47,10 @@ impl Purpose {
     #[must_use]
     pub const fn question(self) -> Option<(u32, bool)> {
         match self {
-            Self::Ask { idx, follow_up, .. } | Self::Repeat { idx, follow_up } | Self::Rejoin { idx, follow_up } => {
-                Some((idx, follow_up))
-            }
+            Self::Ask { idx, follow_up, .. }
+            | Self::Repeat { idx, follow_up }
+            | Self::Rejoin { idx, follow_up }
+            | Self::GoOn { idx, follow_up } => Some((idx, follow_up)),
             Self::Greeting | Self::Closing(_) => None,
         }
     }
@@ -60,6 +68,7 @@ impl Purpose {
             }
             Self::Repeat { idx, follow_up } => vec![ONCE_MORE.to_owned(), text(idx, follow_up)],
             Self::Rejoin { idx, follow_up } => vec![BACK_AGAIN.to_owned(), text(idx, follow_up)],
+            Self::GoOn { .. } => vec![BACK_AGAIN.to_owned(), GO_ON.to_owned()],
             Self::Closing(EndReason::TimeUp) => vec![TIME_IS_UP.to_owned()],
             Self::Closing(_) => vec![CLOSING.to_owned()],
         }
@@ -95,6 +104,7 @@ impl Purpose {
             Self::Ask { idx, follow_up: true, .. } => format!("follow-up-{idx}"),
             Self::Repeat { idx, .. } => format!("repeat-{idx}"),
             Self::Rejoin { idx, .. } => format!("rejoin-{idx}"),
+            Self::GoOn { idx, .. } => format!("go-on-{idx}"),
             Self::Closing(_) => "closing".to_owned(),
         }
     }

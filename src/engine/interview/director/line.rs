@@ -1,14 +1,19 @@
 //! Calls come and go, and the page says a few words: when a session begins, and when it goes on.
 
 use super::directive::Purpose;
-use super::{Director, READY_LIMIT, Stage};
+use super::settings::opening;
+use super::{Director, READY_LIMIT, Stage, rejoin};
 use crate::engine::interview::EndReason;
 use crate::engine::protocol::room::PageMessage;
 use crate::engine::time::Tick;
 
 impl Director {
     pub(super) fn call_open(&mut self, now: Tick) {
-        self.interruptible = false;
+        self.interruptible = self.greeted;
+        self.send(opening(&self.state.plan.persona, self.interruptible));
+        for event in rejoin(&self.state) {
+            self.send(event);
+        }
         self.stage = Stage::Entering { until: now.after(READY_LIMIT) };
         if self.page_ready {
             self.enter(now);
@@ -55,10 +60,14 @@ impl Director {
         self.tell_clock(now);
         match (self.resume.take(), self.answering) {
             _ if !self.greeted => self.speak(now, Purpose::Greeting),
-            (Some(Purpose::Ask { idx, follow_up, .. }), _) | (None, Some((idx, follow_up))) => {
-                self.speak(now, Purpose::Rejoin { idx, follow_up });
-            }
+            (Some(Purpose::Ask { idx, follow_up, .. }), _) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (Some(purpose), _) => self.speak(now, purpose),
+            // An answer was begun: its question is known, and the candidate is in the middle of a thought.
+            (None, Some((idx, follow_up))) if self.floor.is_taken() => {
+                self.speak(now, Purpose::GoOn { idx, follow_up });
+            }
+            (None, Some((idx, _))) if self.state.is_answered() => self.speak(now, self.after(now, idx)),
+            (None, Some((idx, follow_up))) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (None, None) => self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false }),
         }
     }

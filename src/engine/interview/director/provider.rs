@@ -12,6 +12,8 @@ use crate::engine::time::Tick;
 
 /// Longer than anything that is ever said in one piece.
 const SPEECH_LIMIT: Duration = Duration::from_secs(120);
+/// For a candidate who was cut off by the line to find back into the answer.
+const GATHER: Duration = Duration::from_secs(6);
 
 impl Director {
     pub(super) fn provider(&mut self, now: Tick, event: &ServerEvent) {
@@ -74,9 +76,10 @@ impl Director {
                 self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false });
             }
             Purpose::Closing(reason) => self.end(now, reason),
+            Purpose::GoOn { .. } => self.listen(now, GATHER),
             Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Rejoin { .. } => {
                 self.cut_off = interrupted;
-                self.listen(now);
+                self.listen(now, self.rules.patience.wait);
             }
         }
     }
@@ -90,7 +93,7 @@ impl Director {
             "cancelled" => {
                 self.resume = Some(*purpose);
                 self.flight = InFlight::default();
-                self.listen(now);
+                self.listen(now, self.rules.patience.wait);
             }
             "failed" => *give_up = now.after(Duration::from_secs(1)),
             _ => {}

@@ -2,7 +2,21 @@
 
 use serde_json::json;
 
+use super::directive;
 use crate::engine::protocol::client::ClientEvent;
+
+/// The first thing that a call is told: all of our part of its session. The browser held the call for a moment before we
+/// were attached, and whatever it set meanwhile is undone. `interrupt`: speech may interrupt at once.
+pub(super) fn opening(persona: &str, interrupt: bool) -> ClientEvent {
+    ClientEvent::SessionUpdate {
+        session: json!({
+            "type": "realtime",
+            "instructions": directive::core(persona),
+            "tools": [],
+            "audio": { "input": { "turn_detection": turn_detection(interrupt) } },
+        }),
+    }
+}
 
 /// From here on the candidate may interrupt. The session's other turn detection settings stay (sparse update), but a
 /// provider may replace the whole object, so they are all given.

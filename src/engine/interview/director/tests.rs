@@ -26,6 +26,8 @@ struct Sim {
     responses: u32,
     items: u32,
     interruptible: bool,
+    /// What a new call was told of the old ones.
+    replayed: Vec<String>,
 }
 
 impl Sim {
@@ -42,6 +44,7 @@ impl Sim {
             responses: 0,
             items: 0,
             interruptible: false,
+            replayed: vec![],
         }
     }
 
@@ -75,6 +78,9 @@ impl Sim {
                 }
                 Command::Send(ClientEvent::SessionUpdate { session }) => {
                     self.interruptible = session["audio"]["input"]["turn_detection"]["interrupt_response"] == true;
+                }
+                Command::Send(ClientEvent::ConversationItemCreate { item, .. }) => {
+                    self.replayed.extend(item.content.into_iter().flatten().filter_map(|it| it.text));
                 }
                 Command::Send(other) => panic!("{other:?}"),
                 Command::Hangup => self.hung_up = true,
@@ -405,5 +411,42 @@ fn no_reachable_state_waits_for_ever() {
             assert_eq!(sim.director.poll_timeout().is_none(), over, "{:?}", sim.director);
         }
         assert_eq!(State::fold("s", &sim.log), *sim.director.state());
+    }
+}
+
+/// The history goes with every new call; what the candidate knows already is not said again.
+#[test]
+fn a_candidate_who_had_begun_to_answer_is_asked_to_go_on() {
+    let mut sim = Sim::asked(5);
+    sim.start_talking();
+    sim.wait(5_000);
+    sim.send(Input::CallLost);
+    sim.wait(2_000);
+    sim.send(Input::CallOpen);
+    assert!(sim.replayed[0].contains("do not greet again") && sim.replayed[2] == question(0), "{:?}", sim.replayed);
+    assert!(sim.interruptible, "the opening was heard");
+    sim.send(Input::Page(&PageMessage::Ready));
+    assert_eq!(sim.last_said(), "We are connected again. Please go on.");
+    sim.speak_out(2_000);
+    sim.wait(5_999);
+    assert_eq!(sim.said.len(), 3, "there is time to find back");
+    sim.answer(4_000);
+    assert!(sim.last_said().contains(&question(1)));
+    assert_eq!(sim.answers(), [1, 0, 0], "one answer in two parts");
+}
+
+/// A director that is made from the log alone, as after a restart of the server.
+#[test]
+fn a_restored_session_repeats_no_question_that_was_answered() {
+    for (answered, expected) in [(false, question(0)), (true, question(1))] {
+        let mut sim = Sim::asked(5);
+        if answered {
+            sim.answer(8_000);
+        }
+        sim.director = Director::new(RULES, State::fold("s", &sim.log), sim.now);
+        sim.send(Input::CallOpen);
+        sim.send(Input::Page(&PageMessage::Ready));
+        assert!(sim.last_said().ends_with(&expected), "{}", sim.last_said());
+        assert!(!sim.last_said().contains("Hello"));
     }
 }

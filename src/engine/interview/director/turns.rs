@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::directive::Purpose;
 use super::settings::interruptible;
-use super::{Command, Director, FALSE_START_MS, OVERTIME, SHORT_ANSWER_MS, SOUND_LIMIT, Stage};
+use super::{Director, FALSE_START_MS, OVERTIME, SHORT_ANSWER_MS, SOUND_LIMIT, Stage};
 use crate::engine::floor::Turn;
 use crate::engine::interview::EndReason;
 use crate::engine::interview::record::Record;
@@ -43,7 +43,7 @@ impl Director {
     pub(super) fn speak(&mut self, now: Tick, purpose: Purpose) {
         if !self.interruptible && purpose != Purpose::Greeting {
             self.interruptible = true;
-            self.out.push_back(Command::Send(interruptible()));
+            self.send(interruptible());
         }
         if let Some((idx, follow_up)) = purpose.question()
             && let Some(question) = self.state.plan.question(idx, follow_up)
@@ -60,12 +60,13 @@ impl Director {
         self.stage = Stage::Speaking { purpose, give_up: now.after(SOUND_LIMIT), attempt };
         self.flight.ask();
         self.tell(RoomEvent::AiState { state: AiState::Thinking });
-        self.out.push_back(Command::Send(purpose.request(&self.state.plan, self.rules.exact)));
+        self.send(purpose.request(&self.state.plan, self.rules.exact));
     }
 
-    pub(super) fn listen(&mut self, now: Tick) {
+    /// `pause`: how long a candidate in mid-turn may take to go on.
+    pub(super) fn listen(&mut self, now: Tick, pause: Duration) {
         self.stage = Stage::Listening;
-        self.floor.thaw(now);
+        self.floor.thaw(now, pause);
         self.tell(RoomEvent::AiState { state: AiState::Listening });
         self.tell_clock(now);
     }
