@@ -67,6 +67,8 @@ pub enum EndReason {
     Idle,
     /// The provider or we failed for good.
     Fault,
+    /// The candidate's side changed the call again and again.
+    Tampered,
 }
 
 impl EndReason {
@@ -78,6 +80,7 @@ impl EndReason {
             Self::Finished => "You ended the interview.",
             Self::TimeUp => "The time was up.",
             Self::Idle => "Nobody was in the room for a while, so it was closed.",
+            Self::Tampered => "The call was changed from this browser, so the interview was closed.",
             Self::Fault => "The voice service stopped. Everything up to there is kept.",
         }
     }

@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod directive;
+pub mod guard;
 mod line;
 mod provider;
 mod rejoin;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use self::clock::Clock;
 use self::directive::Purpose;
+use self::guard::Guard;
 use super::EndReason;
 use super::record::{Record, State};
 use crate::engine::floor::{Floor, Patience};
@@ -111,6 +113,8 @@ pub struct Director {
     flight: InFlight,
     floor: Floor,
     clock: Clock,
+    /// Watches over the call that is open.
+    guard: Guard,
     page_ready: bool,
     greeted: bool,
     /// The call's session lets speech interrupt.
@@ -139,6 +143,7 @@ impl Director {
             flight: InFlight::default(),
             floor: Floor::new(rules.patience),
             clock: Clock::at(state.at_ms),
+            guard: Guard::default(),
             page_ready: false,
             greeted: !state.lines.is_empty(),
             interruptible: false,
@@ -187,7 +192,12 @@ impl Director {
             Input::CallOpen => self.call_open(now),
             Input::CallLost => self.call_lost(now),
             Input::Page(message) => self.page(now, message),
-            Input::Provider(event) => self.provider(now, event),
+            // A call that we gave up may still have something to say.
+            Input::Provider(_) if self.stage == Stage::Away => {}
+            Input::Provider(event) => match self.guard.see(event) {
+                Some(what) => self.tampered(now, what),
+                None => self.provider(now, event),
+            },
             Input::End(reason) => self.end(now, reason),
             Input::Timeout => self.timeout(now),
         }
@@ -232,6 +242,7 @@ impl Director {
     }
 
     fn send(&mut self, event: ClientEvent) {
+        self.guard.sent(&event);
         self.out.push_back(Command::Send(event));
     }
 

@@ -278,8 +278,12 @@ impl Session {
         while let Some(command) = self.director.poll_command() {
             match command {
                 Command::Append(record) => {
-                    if let Record::Ended { reason, .. } = record {
-                        self.log_session(reason);
+                    match record {
+                        Record::Ended { reason, .. } => self.log_session(reason),
+                        Record::Tampered { what, .. } => {
+                            tracing::warn!(session = self.id, ?what, "the candidate's side changed the call");
+                        }
+                        _ => {}
                     }
                     self.append(record);
                 }

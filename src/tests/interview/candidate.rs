@@ -182,6 +182,18 @@ impl Candidate {
         self.post("ephemeral-token", body).await["client_secret"].as_str().unwrap().to_owned()
     }
 
+    /// A new call on the same session, and the page is ready for it.
+    pub(crate) async fn call_again(&mut self, request_id: &str, call: u32) {
+        let ticket = self.renew().await;
+        let (peer, offer) = Peer::offer().await;
+        let body = json!({ "request_id": request_id, "client_secret": ticket, "offer": offer });
+        let made = self.post("sdp-exchange", body).await;
+        assert_eq!(made["call"], call, "{made}");
+        peer.answer(made["answer"].as_str().unwrap().to_owned());
+        self.peer = peer;
+        self.say(&json!({ "type": "ready" })).await;
+    }
+
     pub(crate) async fn say(&mut self, message: &Value) {
         self.say_raw(&message.to_string()).await;
     }

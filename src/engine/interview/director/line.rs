@@ -1,14 +1,20 @@
 //! Calls come and go, and the page says a few words: when a session begins, and when it goes on.
 
 use super::directive::Purpose;
+use super::guard::{Forgery, Guard};
 use super::settings::opening;
-use super::{Director, READY_LIMIT, Stage, rejoin};
+use super::{Command, Director, READY_LIMIT, Stage, rejoin};
 use crate::engine::interview::EndReason;
-use crate::engine::protocol::room::PageMessage;
+use crate::engine::interview::record::Record;
+use crate::engine::protocol::room::{PageMessage, RoomEvent};
 use crate::engine::time::Tick;
+
+/// Calls that the candidate's side may spoil before the interview is over.
+const SECOND_CHANCES: u32 = 2;
 
 impl Director {
     pub(super) fn call_open(&mut self, now: Tick) {
+        self.guard = Guard::default();
         self.interruptible = self.greeted;
         self.send(opening(&self.state.plan.persona, self.interruptible));
         for event in rejoin(&self.state) {
@@ -30,6 +36,19 @@ impl Director {
         self.clock.pause(now);
         self.stage = Stage::Away;
         self.tell_clock(now);
+    }
+
+    /// Somebody else had a hand in the call: it ends here, and nothing of it goes on record from now on. The candidate may
+    /// come back with a new one, a few times.
+    pub(super) fn tampered(&mut self, now: Tick, what: Forgery) {
+        self.append(Record::Tampered { what, at_ms: self.clock.elapsed_ms(now) });
+        if self.state.tampered > SECOND_CHANCES {
+            return self.end(now, EndReason::Tampered);
+        }
+        self.call_lost(now);
+        let message = "The call was changed from this browser, so it was closed.".to_owned();
+        self.tell(RoomEvent::Error { code: "tampered".to_owned(), message });
+        self.out.push_back(Command::Hangup);
     }
 
     pub(super) fn page(&mut self, now: Tick, message: &PageMessage) {

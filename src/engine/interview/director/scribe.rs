@@ -8,6 +8,9 @@ use crate::engine::protocol::room::RoomEvent;
 use crate::engine::time::Tick;
 use crate::engine::transcript::Line;
 
+/// Texts that wait for the end of their turn. What comes in for turns that never end is not kept.
+const EARLY_WORDS: usize = 64;
+
 impl Director {
     /// Puts what was heard of the response in flight on record.
     pub(super) fn record_said(&mut self, now: Tick, interrupted: bool) {
@@ -56,7 +59,9 @@ impl Director {
 
     pub(super) fn words(&mut self, item_id: &str, text: &str) {
         if self.state.line_of(item_id).is_none() {
-            self.early_words.push((item_id.to_owned(), text.to_owned()));
+            if self.early_words.len() < EARLY_WORDS {
+                self.early_words.push((item_id.to_owned(), text.to_owned()));
+            }
             return;
         }
         self.append(Record::Transcribed { item_id: item_id.to_owned(), text: text.to_owned() });

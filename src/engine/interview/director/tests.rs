@@ -1,5 +1,7 @@
 //! A session on a virtual clock, with a provider that does what it is told.
 
+mod faults;
+
 use super::*;
 use crate::engine::interview::plan::Plan;
 use crate::engine::protocol::server::{ContentAt, ErrorBody, Response};
