@@ -98,6 +98,11 @@ impl Floor {
         self.turn.take()
     }
 
+    /// The turn was not over: it goes on.
+    pub fn resume(&mut self, turn: Turn) {
+        self.turn = Some(turn);
+    }
+
     /// The candidate speaks at this moment.
     #[must_use]
     pub const fn is_speaking(&self) -> bool {

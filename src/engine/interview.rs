@@ -1,5 +1,6 @@
 //! The interview: its plan, the log it is a fold of, and the policy that conducts it.
 
+pub mod asks;
 pub mod director;
 pub mod plan;
 pub mod record;

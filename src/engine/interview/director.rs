@@ -24,7 +24,7 @@ use self::directive::Purpose;
 use self::guard::Guard;
 use super::EndReason;
 use super::record::{Record, State};
-use crate::engine::floor::{Floor, Patience};
+use crate::engine::floor::{Floor, Patience, Turn};
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::room::{PageMessage, RoomEvent};
 use crate::engine::protocol::server::ServerEvent;
@@ -127,6 +127,8 @@ pub struct Director {
     cut_off: bool,
     /// What has to be said once the candidate or the line lets us.
     resume: Option<Purpose>,
+    /// A turn that is over and whose words are waited for until then: it may have been a question to us.
+    weighing: Option<(Turn, Tick)>,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
     last_sign: Tick,
@@ -151,6 +153,7 @@ impl Director {
             answering: state.asked,
             cut_off: false,
             resume: None,
+            weighing: None,
             early_words: Vec::new(),
             last_sign: now,
             out: VecDeque::new(),
@@ -172,7 +175,10 @@ impl Director {
             Stage::Away => None,
             Stage::Entering { until } => Some(until),
             Stage::Speaking { give_up, .. } => Some(give_up),
-            Stage::Listening => [self.floor.poll_timeout(), self.time_up()].into_iter().flatten().min(),
+            Stage::Listening => {
+                let weighed = self.weighing.as_ref().map(|(_, until)| *until);
+                [weighed, self.floor.poll_timeout(), self.time_up()].into_iter().flatten().min()
+            }
         };
         Some(own.map_or(idle, |own| own.min(idle)))
     }
@@ -219,11 +225,12 @@ impl Director {
                 }
             }
             Stage::Listening => {
-                if let Some(turn) = self.floor.take_ended(now) {
-                    self.turn_ended(now, &turn);
+                if let Some((turn, _)) = self.weighing.take_if(|(_, until)| *until <= now) {
+                    self.decide(now, &turn);
+                } else if let Some(turn) = self.floor.take_ended(now) {
+                    self.turn_ended(now, turn);
                 } else if self.time_up().is_some_and(|at| at <= now) {
-                    self.record_turn();
-                    self.speak(now, Purpose::Closing(EndReason::TimeUp));
+                    self.close(now, EndReason::TimeUp);
                 }
             }
             Stage::Away | Stage::Entering { .. } | Stage::Speaking { .. } | Stage::Ended => {}

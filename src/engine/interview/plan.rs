@@ -108,6 +108,9 @@ pub const TIME_IS_UP: &str = "Our time is up. Thank you for your answers. Your r
 pub const BACK_AGAIN: &str = "We are connected again.";
 /// Said after it to a candidate who had begun to answer.
 pub const GO_ON: &str = "Please go on.";
+/// Said between an answer to the candidate and the question that it came from.
+pub const BACK_TO_IT: &str = "Back to the question:";
+pub const I_AM_AN_AI: &str = "I am an AI interviewer, not a person.";
 /// Said before a question that was asked already.
 pub const ONCE_MORE: &str = "Of course. Once more:";
 

@@ -32,6 +32,7 @@ impl Director {
             self.record_said(now, true);
             self.resume = Some(purpose);
         }
+        self.give_back();
         self.floor.freeze();
         self.clock.pause(now);
         self.stage = Stage::Away;
@@ -63,6 +64,7 @@ impl Director {
             PageMessage::Repeat => {
                 self.last_sign = now;
                 if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
+                    self.give_back();
                     self.floor.freeze();
                     self.speak(now, Purpose::Repeat { idx, follow_up });
                 }

@@ -36,7 +36,8 @@ impl Director {
                 self.out.extend(project(event).map(Command::Tell));
             }
             ServerEvent::ItemTruncated { .. } => self.out.extend(project(event).map(Command::Tell)),
-            ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => self.words(item_id, transcript),
+            ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => self.words(now, item_id, transcript),
+            ServerEvent::InputTranscriptFailed { item_id, .. } => self.words(now, item_id, ""),
             ServerEvent::Error { error } => {
                 // The one that was active is over in a moment; our request has to be made again.
                 let busy = error.code.as_deref() == Some("conversation_already_has_active_response");
@@ -77,7 +78,7 @@ impl Director {
             }
             Purpose::Closing(reason) => self.end(now, reason),
             Purpose::GoOn { .. } => self.listen(now, GATHER),
-            Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Rejoin { .. } => {
+            Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Reply { .. } | Purpose::Rejoin { .. } => {
                 self.cut_off = interrupted;
                 self.listen(now, self.rules.patience.wait);
             }
@@ -108,6 +109,7 @@ impl Director {
             Stage::Speaking { purpose: Purpose::Greeting | Purpose::Closing(_), .. } => return,
             Stage::Speaking { .. } | Stage::Listening => {}
         }
+        self.give_back();
         if self.floor.speech_started(now, item_id, audio_start_ms) {
             self.tell(RoomEvent::TurnStart { speaker: Speaker::Candidate });
         }

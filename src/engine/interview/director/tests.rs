@@ -1,5 +1,6 @@
 //! A session on a virtual clock, with a provider that does what it is told.
 
+mod asks;
 mod faults;
 
 use super::*;

@@ -7,18 +7,58 @@ use super::settings::interruptible;
 use super::{Director, FALSE_START_MS, OVERTIME, SHORT_ANSWER_MS, SOUND_LIMIT, Stage};
 use crate::engine::floor::Turn;
 use crate::engine::interview::EndReason;
+use crate::engine::interview::asks::{self, Ask};
 use crate::engine::interview::record::Record;
 use crate::engine::protocol::room::{AiState, RoomEvent};
 use crate::engine::time::Tick;
 
+/// A longer turn is an answer, so nobody has to wait for its words.
+const ASK_MS: u64 = 8_000;
+/// How long the words of a turn may take. Later ones go on record, and decide nothing.
+const WORDS_LIMIT: Duration = Duration::from_millis(1_500);
+
 impl Director {
-    /// The candidate's turn is over: what comes next is ours to say.
-    pub(super) fn turn_ended(&mut self, now: Tick, turn: &Turn) {
+    /// The candidate's turn is over. A short one may have been a question to us: its words are waited for, a moment.
+    pub(super) fn turn_ended(&mut self, now: Tick, turn: Turn) {
+        let may_ask = self.rules.transcribes && turn.spoken_ms <= ASK_MS && self.words_of(&turn).is_none();
+        if may_ask {
+            self.weighing = Some((turn, now.after(WORDS_LIMIT)));
+            self.tell(RoomEvent::AiState { state: AiState::Thinking });
+        } else {
+            self.decide(now, &turn);
+        }
+    }
+
+    /// The words of the turn under consideration are complete.
+    pub(super) fn weigh(&mut self, now: Tick) {
+        let Some((turn, until)) = self.weighing.take() else { return };
+        if self.words_of(&turn).is_some() {
+            self.decide(now, &turn);
+        } else {
+            self.weighing = Some((turn, until));
+        }
+    }
+
+    /// The turn under consideration goes on after all, or whatever happens now is more important than its words.
+    pub(super) fn give_back(&mut self) {
+        if let Some((turn, _)) = self.weighing.take() {
+            self.floor.resume(turn);
+        }
+    }
+
+    /// What comes next is ours to say.
+    pub(super) fn decide(&mut self, now: Tick, turn: &Turn) {
+        let ask = self.words_of(turn).and_then(|words| asks::recognise(&words));
         let false_start = std::mem::take(&mut self.cut_off) && turn.spoken_ms < FALSE_START_MS;
         let spoken_ms = turn.spoken_ms;
-        self.answer(turn, !false_start);
+        self.answer(turn, !false_start && ask.is_none());
+        let left_ms = self.limit_ms().saturating_sub(self.clock.elapsed_ms(now));
         let next = match (self.resume.take(), self.answering) {
             (Some(purpose), _) => purpose,
+            (None, Some((idx, follow_up))) if ask.is_some() && left_ms > 0 => {
+                let minutes_left = u32::try_from(left_ms.div_ceil(60_000)).unwrap_or(u32::MAX);
+                Purpose::Reply { ask: ask.unwrap_or(Ask::Repeat), minutes_left, idx, follow_up }
+            }
             (None, Some((idx, follow_up))) if false_start => Purpose::Ask { idx, follow_up, thanks: false },
             (None, Some((idx, false))) if spoken_ms < SHORT_ANSWER_MS => {
                 Purpose::Ask { idx, follow_up: true, thanks: false }
@@ -38,6 +78,12 @@ impl Director {
         } else {
             Purpose::Closing(EndReason::Completed)
         }
+    }
+
+    /// Says goodbye, whatever the candidate was about to say.
+    pub(super) fn close(&mut self, now: Tick, reason: EndReason) {
+        self.record_turn();
+        self.speak(now, Purpose::Closing(reason));
     }
 
     pub(super) fn speak(&mut self, now: Tick, purpose: Purpose) {

@@ -43,6 +43,7 @@ impl Director {
         match self.stage {
             Stage::Speaking { .. } if self.flight.stage() == Some(Flight::Sounding) => AiState::Speaking,
             Stage::Speaking { .. } => AiState::Thinking,
+            Stage::Listening if self.weighing.is_some() => AiState::Thinking,
             Stage::Away | Stage::Entering { .. } | Stage::Listening | Stage::Ended => AiState::Listening,
         }
     }
