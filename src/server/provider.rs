@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::time::{sleep, timeout};
 
+use crate::engine::interview::cost::Prices;
 use crate::engine::interview::director::{directive, turn_detection};
 use crate::engine::sdp::Offer;
 use crate::server::config::{Config, Preset, ProviderKind};
@@ -130,6 +131,12 @@ impl Provider {
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.inner.settings.preset.is_none()
+    }
+
+    /// What it costs to speak with this provider.
+    #[must_use]
+    pub fn prices(&self) -> Prices {
+        if self.is_embedded() { Prices::FREE } else { Prices::of(&self.inner.settings.model) }
     }
 
     /// Whether the candidate's words are written down.

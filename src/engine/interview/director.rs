@@ -3,12 +3,14 @@
 //! Pure: provider events, words of the page and time come in; records, room events and requests to the provider come out.
 //! The director decides, the provider speaks.
 
+mod budget;
 mod clock;
 pub mod directive;
 pub mod guard;
 mod line;
 mod provider;
 mod rejoin;
+mod rollover;
 mod scribe;
 mod settings;
 #[cfg(test)]
@@ -19,10 +21,13 @@ mod view;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use self::budget::Budget;
 use self::clock::Clock;
 use self::directive::Purpose;
 use self::guard::Guard;
+use self::rollover::Lifetime;
 use super::EndReason;
+use super::cost::{MicroUsd, Prices};
 use super::record::{Record, State};
 use crate::engine::floor::{Floor, Patience, Turn};
 use crate::engine::protocol::client::ClientEvent;
@@ -56,6 +61,8 @@ pub enum Input<'a> {
     CallLost,
     Provider(&'a ServerEvent),
     Page(&'a PageMessage),
+    /// The house has spent what it may in a day.
+    OutOfBudget,
     /// End it for this reason.
     End(EndReason),
     Timeout,
@@ -84,6 +91,11 @@ pub struct Rules {
     pub transcribes: bool,
     /// A session without a sign of the candidate ends after this.
     pub idle: Duration,
+    /// The date of tick zero, in milliseconds since the Unix epoch.
+    pub began_at: u64,
+    pub prices: Prices,
+    /// What a session may cost.
+    pub cost_cap: Option<MicroUsd>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,6 +127,10 @@ pub struct Director {
     clock: Clock,
     /// Watches over the call that is open.
     guard: Guard,
+    lifetime: Lifetime,
+    /// The call was given up between two turns: what comes next was not begun yet.
+    renewing: bool,
+    budget: Budget,
     page_ready: bool,
     greeted: bool,
     /// The call's session lets speech interrupt.
@@ -146,6 +162,9 @@ impl Director {
             floor: Floor::new(rules.patience),
             clock: Clock::at(state.at_ms),
             guard: Guard::default(),
+            lifetime: Lifetime::from(now),
+            renewing: false,
+            budget: Budget::default(),
             page_ready: false,
             greeted: !state.lines.is_empty(),
             interruptible: false,
@@ -177,7 +196,8 @@ impl Director {
             Stage::Speaking { give_up, .. } => Some(give_up),
             Stage::Listening => {
                 let weighed = self.weighing.as_ref().map(|(_, until)| *until);
-                [weighed, self.floor.poll_timeout(), self.time_up()].into_iter().flatten().min()
+                let own = [weighed, self.floor.poll_timeout(), self.time_up(), self.budget.wrap_up(), self.renewal()];
+                own.into_iter().flatten().min()
             }
         };
         Some(own.map_or(idle, |own| own.min(idle)))
@@ -204,6 +224,7 @@ impl Director {
                 Some(what) => self.tampered(now, what),
                 None => self.provider(now, event),
             },
+            Input::OutOfBudget => self.out_of_budget(now),
             Input::End(reason) => self.end(now, reason),
             Input::Timeout => self.timeout(now),
         }
@@ -221,7 +242,8 @@ impl Director {
                 } else if attempt < ATTEMPTS {
                     self.request(now, purpose, attempt + 1);
                 } else {
-                    self.end(now, EndReason::Fault);
+                    // A goodbye that nobody hears does not change why we part.
+                    self.end(now, if let Purpose::Closing(reason) = purpose { reason } else { EndReason::Fault });
                 }
             }
             Stage::Listening => {
@@ -231,6 +253,10 @@ impl Director {
                     self.turn_ended(now, turn);
                 } else if self.time_up().is_some_and(|at| at <= now) {
                     self.close(now, EndReason::TimeUp);
+                } else if self.budget.wrap_up().is_some_and(|at| at <= now) {
+                    self.close(now, EndReason::Budget);
+                } else if self.renewal().is_some_and(|at| at <= now) {
+                    self.renew(now);
                 }
             }
             Stage::Away | Stage::Entering { .. } | Stage::Speaking { .. } | Stage::Ended => {}

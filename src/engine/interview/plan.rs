@@ -104,6 +104,8 @@ pub const ACKNOWLEDGEMENTS: [&str; 4] =
 pub const FOLLOW_UP: &str = "Could you give a concrete example?";
 pub const CLOSING: &str = "That was my last question. Thank you for your time. Your report is ready now. Goodbye.";
 pub const TIME_IS_UP: &str = "Our time is up. Thank you for your answers. Your report is ready now. Goodbye.";
+/// Said when the session has cost what it may.
+pub const LIMIT_REACHED: &str = "I have to stop here: this service has reached its limit. Thank you for your answers. Your report is ready now. Goodbye.";
 /// Said when a new call continues an interview.
 pub const BACK_AGAIN: &str = "We are connected again.";
 /// Said after it to a candidate who had begun to answer.

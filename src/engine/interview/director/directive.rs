@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use crate::engine::interview::EndReason;
 use crate::engine::interview::asks::Ask;
 use crate::engine::interview::plan::{
-    ACKNOWLEDGEMENTS, BACK_AGAIN, BACK_TO_IT, CLOSING, FOLLOW_UP, GO_ON, I_AM_AN_AI, ONCE_MORE, Plan, TIME_IS_UP,
+    ACKNOWLEDGEMENTS, BACK_AGAIN, BACK_TO_IT, CLOSING, FOLLOW_UP, GO_ON, I_AM_AN_AI, LIMIT_REACHED, ONCE_MORE, Plan,
+    TIME_IS_UP,
 };
 use crate::engine::protocol::client::{ClientEvent, ResponseParams};
 
@@ -88,6 +89,7 @@ impl Purpose {
             }
             Self::GoOn { .. } => vec![BACK_AGAIN.to_owned(), GO_ON.to_owned()],
             Self::Closing(EndReason::TimeUp) => vec![TIME_IS_UP.to_owned()],
+            Self::Closing(EndReason::Budget) => vec![LIMIT_REACHED.to_owned()],
             Self::Closing(_) => vec![CLOSING.to_owned()],
         }
     }

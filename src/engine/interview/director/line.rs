@@ -2,6 +2,7 @@
 
 use super::directive::Purpose;
 use super::guard::{Forgery, Guard};
+use super::rollover::Lifetime;
 use super::settings::opening;
 use super::{Command, Director, READY_LIMIT, Stage, rejoin};
 use crate::engine::interview::EndReason;
@@ -15,6 +16,7 @@ const SECOND_CHANCES: u32 = 2;
 impl Director {
     pub(super) fn call_open(&mut self, now: Tick) {
         self.guard = Guard::default();
+        self.lifetime = Lifetime::from(now);
         self.interruptible = self.greeted;
         self.send(opening(&self.state.plan.persona, self.interruptible));
         for event in rejoin(&self.state) {
@@ -63,7 +65,9 @@ impl Director {
             }
             PageMessage::Repeat => {
                 self.last_sign = now;
-                if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
+                if self.stage == Stage::Listening && self.budget.is_spent() {
+                    self.close(now, EndReason::Budget);
+                } else if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
                     self.give_back();
                     self.floor.freeze();
                     self.speak(now, Purpose::Repeat { idx, follow_up });
@@ -79,8 +83,10 @@ impl Director {
     pub(super) fn enter(&mut self, now: Tick) {
         self.clock.run(now);
         self.tell_clock(now);
+        let renewed = std::mem::take(&mut self.renewing);
         match (self.resume.take(), self.answering) {
             _ if !self.greeted => self.speak(now, Purpose::Greeting),
+            (Some(purpose), _) if renewed => self.speak(now, purpose),
             (Some(Purpose::Ask { idx, follow_up, .. }), _) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (Some(purpose), _) => self.speak(now, purpose),
             // An answer was begun: its question is known, and the candidate is in the middle of a thought.

@@ -2,6 +2,7 @@
 
 mod asks;
 mod faults;
+mod limits;
 
 use super::*;
 use crate::engine::interview::plan::Plan;
@@ -16,6 +17,9 @@ const RULES: Rules = Rules {
     exact: true,
     transcribes: false,
     idle: Duration::from_secs(600),
+    began_at: 1_000_000_000_000,
+    prices: Prices::FREE,
+    cost_cap: None,
 };
 
 struct Sim {

@@ -66,7 +66,12 @@ impl Director {
             (None, Some((idx, _))) => self.after(now, idx),
             (None, None) => Purpose::Ask { idx: 0, follow_up: false, thanks: false },
         };
-        self.speak(now, next);
+        let next = match next {
+            Purpose::Closing(_) => next,
+            _ if self.budget.is_spent() => Purpose::Closing(EndReason::Budget),
+            _ => next,
+        };
+        self.next(now, next);
     }
 
     pub(super) fn after(&self, now: Tick, idx: u32) -> Purpose {
@@ -113,6 +118,7 @@ impl Director {
     pub(super) fn listen(&mut self, now: Tick, pause: Duration) {
         self.stage = Stage::Listening;
         self.floor.thaw(now, pause);
+        self.grant_last_words(now);
         self.tell(RoomEvent::AiState { state: AiState::Listening });
         self.tell_clock(now);
     }

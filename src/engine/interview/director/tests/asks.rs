@@ -9,6 +9,8 @@ fn words(item: &str, text: &str) -> ServerEvent {
         content_index: 0,
         transcript: text.to_owned(),
         usage: serde_json::Value::Null,
+        logprobs: None,
+        languages: None,
     }
 }
 
