@@ -7,6 +7,8 @@
 mod call;
 #[path = "interview/candidate.rs"]
 mod candidate;
+#[path = "interview/limits.rs"]
+mod limits;
 #[path = "provider/peer.rs"]
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod peer;

@@ -135,6 +135,13 @@ impl Candidate {
         candidate
     }
 
+    /// What somebody is answered who wants a session of their own.
+    pub(crate) async fn try_start(house: &House) -> u16 {
+        let request = house.http.post(format!("{}/api/interview/ephemeral-token", house.origin));
+        let body = json!({ "request_id": "somebody", "minutes": 5, "consent": true });
+        request.header("origin", &house.origin).json(&body).send().await.unwrap().status().as_u16()
+    }
+
     /// In the room: the call is made and the room channel open.
     pub(crate) async fn enter(house: &House, minutes: u32) -> Self {
         let mut candidate = Self::start(house, minutes).await;

@@ -162,6 +162,9 @@ impl Guard {
 
     fn is_our_item(&mut self, item: &Item) -> bool {
         let id = item.id.as_deref().unwrap_or_default();
+        if self.said.has(id) {
+            return true; // Whatever a model makes of it: reasoning, for one.
+        }
         if !item.kind.is_empty() && item.kind != "message" {
             return false; // There are no tools, so nobody calls one.
         }
@@ -169,8 +172,7 @@ impl Guard {
         match item.role.as_deref() {
             // The names of speech are known before its item is.
             Some("user") if parts.iter().all(|it| it.kind == "input_audio") => self.nameless || self.heard.has(id),
-            Some("assistant") if parts.is_empty() || self.said.has(id) => true,
-            None if parts.is_empty() => true,
+            Some("assistant") | None if parts.is_empty() => true,
             _ => self.is_replayed(item),
         }
     }

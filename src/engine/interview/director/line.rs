@@ -65,9 +65,7 @@ impl Director {
             }
             PageMessage::Repeat => {
                 self.last_sign = now;
-                if self.stage == Stage::Listening && self.budget.is_spent() {
-                    self.close(now, EndReason::Budget);
-                } else if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
+                if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
                     self.give_back();
                     self.floor.freeze();
                     self.speak(now, Purpose::Repeat { idx, follow_up });

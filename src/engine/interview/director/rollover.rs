@@ -61,7 +61,7 @@ impl Director {
 
     /// Says what comes next, in a new call if this one is near its end.
     pub(super) fn next(&mut self, now: Tick, next: Purpose) {
-        if self.lifetime.due() <= now && !matches!(next, Purpose::Closing(_)) {
+        if self.lifetime.due() <= now && !self.budget.is_spent() && !matches!(next, Purpose::Closing(_)) {
             self.resume = Some(next);
             self.renewing = true;
             self.renew(now);

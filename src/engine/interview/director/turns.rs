@@ -66,11 +66,6 @@ impl Director {
             (None, Some((idx, _))) => self.after(now, idx),
             (None, None) => Purpose::Ask { idx: 0, follow_up: false, thanks: false },
         };
-        let next = match next {
-            Purpose::Closing(_) => next,
-            _ if self.budget.is_spent() => Purpose::Closing(EndReason::Budget),
-            _ => next,
-        };
         self.next(now, next);
     }
 
@@ -91,7 +86,13 @@ impl Director {
         self.speak(now, Purpose::Closing(reason));
     }
 
+    /// Whatever is to be said, it is the goodbye where there is no money for more.
     pub(super) fn speak(&mut self, now: Tick, purpose: Purpose) {
+        let purpose = match purpose {
+            Purpose::Closing(_) => purpose,
+            _ if self.budget.is_spent() => Purpose::Closing(EndReason::Budget),
+            _ => purpose,
+        };
         if !self.interruptible && purpose != Purpose::Greeting {
             self.interruptible = true;
             self.send(interruptible());

@@ -3,17 +3,6 @@
 use super::*;
 use crate::engine::protocol::room::AiState;
 
-fn words(item: &str, text: &str) -> ServerEvent {
-    ServerEvent::InputTranscriptCompleted {
-        item_id: item.to_owned(),
-        content_index: 0,
-        transcript: text.to_owned(),
-        usage: serde_json::Value::Null,
-        logprobs: None,
-        languages: None,
-    }
-}
-
 /// The first question was asked by an interviewer who hears words.
 fn asked() -> Sim {
     let mut sim = Sim::new(5);
@@ -33,8 +22,7 @@ impl Sim {
         self.wait(2_000);
         self.stop_talking();
         self.wait(1_200 + late_ms);
-        let item = format!("u{}", self.items);
-        self.provider(&words(&item, text));
+        self.transcribe(text);
     }
 }
 
@@ -82,14 +70,12 @@ fn words_are_waited_for_only_where_they_can_change_something() {
         sim.start_talking();
         sim.wait(2_000);
         sim.stop_talking();
-        let event = match failed {
-            false => words("u1", "Pardon?"),
-            true => {
-                let error = ErrorBody::default();
-                ServerEvent::InputTranscriptFailed { item_id: "u1".to_owned(), content_index: 0, error }
-            }
-        };
-        sim.provider(&event);
+        if failed {
+            let error = ErrorBody::default();
+            sim.provider(&ServerEvent::InputTranscriptFailed { item_id: "u1".to_owned(), content_index: 0, error });
+        } else {
+            sim.transcribe("Pardon?");
+        }
         sim.wait(1_200);
         assert_eq!(sim.last_said().starts_with("Of course."), !failed, "{}", sim.last_said());
         assert_eq!(sim.answers(), [usize::from(failed), 0, 0]);
@@ -106,12 +92,12 @@ fn a_candidate_who_goes_on_while_words_are_waited_for_keeps_the_turn() {
     sim.wait(1_300);
     assert_eq!(sim.director.snapshot(sim.now).ai, AiState::Thinking);
     sim.start_talking();
-    sim.provider(&words("u1", "Could you repeat the question?"));
+    sim.transcribe_item(1, "Could you repeat the question?");
     assert_eq!(sim.said.len(), 2);
     sim.wait(5_000);
     sim.stop_talking();
     sim.wait(1_200);
-    sim.provider(&words("u2", "No, I know: it was the bridge."));
+    sim.transcribe_item(2, "No, I know: it was the bridge.");
     assert_eq!(sim.answers(), [1, 0, 0], "one turn, and its last words are an answer");
     assert!(sim.last_said().contains(&question(1)));
 }

@@ -65,7 +65,6 @@ fn a_silence_near_the_limit_is_as_good_as_the_end_of_a_turn() {
 /// S003-15: at once, in the middle of whatever it is.
 #[test]
 fn a_session_that_expired_goes_on_in_a_new_call() {
-    let expired = ErrorBody { code: Some("session_expired".to_owned()), ..ErrorBody::default() };
     let mut speaking = Sim::asked(5);
     speaking.answer(6_000);
     speaking.begin();
@@ -73,7 +72,7 @@ fn a_session_that_expired_goes_on_in_a_new_call() {
     answering.start_talking();
     for (mut sim, expected) in [(speaking, question(1)), (answering, "Please go on.".to_owned())] {
         sim.wait(1_000);
-        sim.provider(&ServerEvent::Error { error: expired.clone() });
+        sim.provider(&super::faults::expired());
         assert!(sim.hung_up && is_asked_for_a_new_call(&sim));
         again(&mut sim);
         assert!(sim.last_said().starts_with("We are connected again."), "{}", sim.last_said());
