@@ -31,10 +31,9 @@ const FILLERS: [&str; 22] = [
     "wait", "actually", "kindly", "mariam", "then", "and", "maybe",
 ];
 
-/// Whoever uses these reports a question, and asks none.
-const REPORTING: [&str; 12] = [
-    "asked", "asks", "asking", "said", "say,", "says", "told", "wondered", "thought", "replied", "whether", "answered",
-];
+/// Whoever uses these of anybody but us reports a question, and asks none.
+const REPORTING: [&str; 11] =
+    ["asked", "asks", "asking", "said", "says", "told", "wondered", "thought", "replied", "whether", "answered"];
 
 /// How people ask for favours. What they ask for is one of [`FAVOURS`].
 const MAY_YOU: [&str; 9] =
@@ -185,7 +184,7 @@ pub fn recognise(turn: &str) -> Option<Ask> {
     let is_question = lower.trim_end().ends_with('?');
     let sentences: Vec<_> = lower.split(['.', '!', '?', ';']).map(plain).filter(|it| !it.is_empty()).collect();
     let last = sentences.last()?;
-    if lower.split_whitespace().any(|word| REPORTING.contains(&word.trim_end_matches(['?', '.']))) {
+    if reports(&lower) {
         return None;
     }
     match count {
@@ -199,6 +198,12 @@ pub fn recognise(turn: &str) -> Option<Ask> {
         }
         _ => None,
     }
+}
+
+fn reports(turn: &str) -> bool {
+    let words: Vec<_> = turn.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).collect();
+    let by_us = |at: usize| at > 0 && words[at - 1] == "you";
+    words.iter().enumerate().any(|(at, word)| REPORTING.contains(word) && !by_us(at))
 }
 
 /// The words of a sentence without marks and fillers.
@@ -249,6 +254,7 @@ mod tests {
                     "Could you say that again, please?",
                     "Um, sorry. What was the question?",
                     "Pardon?",
+                    "What was the question that you asked?",
                     "Sorry, I didn't catch that.",
                     "Sorry, I didn\u{2019}t hear the last part of it.",
                     "repeat the question please",
@@ -322,6 +328,8 @@ mod tests {
             "Repeat customers were most of our income.",
             "The customer asked, are you a robot?",
             "I said: could you repeat that?",
+            "Are you a robot, the customer asked me.",
+            "How much time do we have, said my manager.",
             "We built a robot that sorts parcels, and I wrote its planner.",
             "How do you find the cause? You look at what changed.",
             "What did I do? I wrote a test first.",

@@ -311,6 +311,9 @@ fn a_restored_session_repeats_no_question_that_was_answered() {
         let mut sim = Sim::asked(5);
         if answered {
             sim.answer(8_000);
+            // It broke off between the answer and what came next.
+            let last = sim.log.iter().rposition(|it| matches!(it, Record::Answered { .. })).unwrap();
+            sim.log.truncate(last + 1);
         }
         sim.director = Director::new(RULES, State::fold("s", &sim.log), sim.now);
         sim.send(Input::CallOpen);

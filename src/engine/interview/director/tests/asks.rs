@@ -99,6 +99,7 @@ fn a_candidate_who_goes_on_while_words_are_waited_for_keeps_the_turn() {
     sim.wait(1_200);
     sim.transcribe_item(2, "No, I know: it was the bridge.");
     assert_eq!(sim.answers(), [1, 0, 0], "one turn, and its last words are an answer");
+    assert!(sim.director.state().lines[2].spoken_ms > 6_000, "of both parts");
     assert!(sim.last_said().contains(&question(1)));
 }
 
