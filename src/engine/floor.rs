@@ -98,6 +98,11 @@ impl Floor {
         self.turn.take()
     }
 
+    /// The turn was not over: it goes on.
+    pub fn resume(&mut self, turn: Turn) {
+        self.turn = Some(turn);
+    }
+
     /// The candidate speaks at this moment.
     #[must_use]
     pub const fn is_speaking(&self) -> bool {
@@ -116,10 +121,10 @@ impl Floor {
         self.speaking_from_ms = None;
     }
 
-    /// The line is back: if the candidate was in mid-turn, patience starts anew.
-    pub fn thaw(&mut self, now: Tick) {
+    /// The line is back: a candidate in mid-turn has `pause` to go on.
+    pub fn thaw(&mut self, now: Tick, pause: Duration) {
         if self.turn.is_some() && self.speaking_from_ms.is_none() {
-            self.deadline = Some(now.after(self.patience.wait));
+            self.deadline = Some(now.after(pause));
         }
     }
 }
@@ -163,7 +168,7 @@ mod tests {
         floor.speech_stopped(at(1_000), 600);
         floor.freeze();
         assert_eq!(floor.take_ended(at(60_000)), None);
-        floor.thaw(at(60_000));
+        floor.thaw(at(60_000), Duration::from_millis(1_600));
         assert_eq!(floor.poll_timeout(), Some(at(61_600)));
     }
 }

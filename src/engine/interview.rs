@@ -1,5 +1,7 @@
 //! The interview: its plan, the log it is a fold of, and the policy that conducts it.
 
+pub mod asks;
+pub mod cost;
 pub mod director;
 pub mod plan;
 pub mod record;
@@ -67,6 +69,10 @@ pub enum EndReason {
     Idle,
     /// The provider or we failed for good.
     Fault,
+    /// The session, or this day, has cost as much as it may.
+    Budget,
+    /// The candidate's side changed the call again and again.
+    Tampered,
 }
 
 impl EndReason {
@@ -78,6 +84,10 @@ impl EndReason {
             Self::Finished => "You ended the interview.",
             Self::TimeUp => "The time was up.",
             Self::Idle => "Nobody was in the room for a while, so it was closed.",
+            Self::Budget => {
+                "The service had reached its limit, so the interview was closed. Everything up to there is kept."
+            }
+            Self::Tampered => "The call was changed from this browser, so the interview was closed.",
             Self::Fault => "The voice service stopped. Everything up to there is kept.",
         }
     }

@@ -17,6 +17,8 @@ use clap::{ArgAction, Parser, ValueEnum, builder::BoolishValueParser};
 use leptos::config::LeptosOptions;
 use secrecy::SecretString;
 
+use crate::engine::interview::cost::MicroUsd;
+
 pub use self::{
     origin::{BadOrigin, Origin},
     provider::{Preset, ProviderKind},
@@ -74,6 +76,13 @@ pub struct Config {
     /// Let anybody who reaches this server start an interview that a hosted provider bills
     #[arg(long, env = "PRACTICE", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub practice: bool,
+
+    /// What one session may cost at a hosted provider before it says goodbye, in US dollars; unset, there is no limit
+    #[arg(long, env = "COST_CAP_SESSION", value_name = "USD", value_parser = sources::usd)]
+    pub cost_cap_session: Option<MicroUsd>,
+    /// What all sessions of a day (UTC) may cost before no new one is started, in US dollars
+    #[arg(long, env = "COST_CAP_DAY", value_name = "USD", value_parser = sources::usd)]
+    pub cost_cap_day: Option<MicroUsd>,
 
     /// Sessions that may be open at once
     #[arg(long, env = "MAX_SESSIONS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -220,6 +229,21 @@ mod tests {
         assert_eq!((config.idle_minutes, config.session_minutes, config.connect_timeout), (10, 30, 30));
         assert!(config.cors_origins.is_empty() && config.public_ip.is_empty() && config.public_url.is_none());
         assert!(!config.practice && !config.watched);
+    }
+
+    #[test]
+    fn a_cost_cap_is_a_sum_in_dollars_or_absent() {
+        for (value, expected) in [
+            ("", Some(None)),
+            ("1.5", Some(Some(1_500_000))),
+            ("0.01", Some(Some(10_000))),
+            ("-1", None),
+            ("NaN", None),
+            ("1e12", None),
+        ] {
+            let config = Config::with_environment(&[("COST_CAP_SESSION", value)]);
+            assert_eq!(config.ok().map(|it| it.cost_cap_session), expected, "{value}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use tokio::time::sleep;
 
+use crate::engine::interview::cost::Prices;
 use crate::engine::sdp::Offer;
 use crate::server::config::{Config, Preset, ProviderKind};
 
@@ -116,6 +117,12 @@ impl Provider {
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         self.inner.settings.preset.is_none()
+    }
+
+    /// What it costs to speak with this provider.
+    #[must_use]
+    pub fn prices(&self) -> Prices {
+        if self.is_embedded() { Prices::FREE } else { Prices::of(&self.inner.settings.model) }
     }
 
     /// Whether the candidate's words are written down.

@@ -2,6 +2,7 @@
 
 pub mod log;
 mod session;
+mod spend;
 mod ticket;
 
 use std::collections::HashMap;
@@ -15,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::log::MemoryLog;
-use self::session::Session;
+use self::session::{Limits, Session};
+use self::spend::Spend;
 use self::ticket::{Redeemed, Tickets};
 use super::auth::{self, Hash};
 use super::clock::unix_ms;
@@ -105,6 +107,7 @@ pub struct Rooms {
     config: Arc<Config>,
     provider: Provider,
     log: MemoryLog,
+    spend: Spend,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -144,7 +147,8 @@ impl PageLane {
 impl Rooms {
     #[must_use]
     pub fn new(config: Arc<Config>, provider: Provider, shutdown: CancellationToken, tasks: TaskTracker) -> Self {
-        Self { inner: Arc::default(), config, provider, log: MemoryLog::default(), shutdown, tasks }
+        let spend = Spend::new(config.cost_cap_day);
+        Self { inner: Arc::default(), config, provider, log: MemoryLog::default(), spend, shutdown, tasks }
     }
 
     /// Whoever speaks and listens in these rooms.
@@ -156,7 +160,7 @@ impl Rooms {
     /// Creates a session. Returns its first ticket and the secret of the cookie that owns it.
     ///
     /// # Errors
-    /// [`ApiError::Busy`] when the house or this address has no place left.
+    /// [`ApiError::Busy`] when the house or this address has no place left, or the house has no money left today.
     pub fn start(&self, start: Start) -> Result<(Ticket, String), ApiError> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.forget_old();
@@ -167,6 +171,9 @@ impl Rooms {
             } else {
                 Err(ApiError::Conflict)
             };
+        }
+        if let Some(retry_after_s) = self.spend.spent_until(unix_ms()) {
+            return Err(ApiError::Busy { retry_after_s });
         }
         let open = || inner.sessions.values().filter(|it| it.over.is_none());
         if open().count() >= self.config.max_sessions as usize
@@ -305,10 +312,21 @@ impl Rooms {
 
     fn open(&self, id: &str, minutes: u32, application_id: Option<String>, owner: Hash, ip: IpAddr) -> Entry {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
-        let idle = Duration::from_secs(60 * u64::from(self.config.idle_minutes));
+        let limits = Limits {
+            idle: Duration::from_secs(60 * u64::from(self.config.idle_minutes)),
+            cost_cap: self.config.cost_cap_session,
+            spend: self.spend.clone(),
+        };
         let plan = Plan::practice(minutes);
-        let session =
-            Session::open(id, plan, application_id, self.provider.clone(), self.log.clone(), idle, self.tasks.clone());
+        let session = Session::open(
+            id,
+            plan,
+            application_id,
+            self.provider.clone(),
+            self.log.clone(),
+            limits,
+            self.tasks.clone(),
+        );
         let (rooms, id, shutdown) = (self.clone(), id.to_owned(), self.shutdown.clone());
         self.tasks.spawn(async move { session.run(inbox, shutdown, AFTERLIFE, || rooms.set_over(&id)).await });
         Entry { owner, ip, mailbox, tickets: Arc::default(), over: None }

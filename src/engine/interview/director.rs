@@ -3,28 +3,41 @@
 //! Pure: provider events, words of the page and time come in; records, room events and requests to the provider come out.
 //! The director decides, the provider speaks.
 
+mod budget;
 mod clock;
 pub mod directive;
+pub mod guard;
+mod line;
 mod provider;
+mod rejoin;
+mod rollover;
 mod scribe;
+mod settings;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod view;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde_json::json;
-
+use self::budget::Budget;
 use self::clock::Clock;
 use self::directive::Purpose;
+use self::guard::Guard;
+use self::rollover::Lifetime;
+use super::EndReason;
+use super::cost::{MicroUsd, Prices};
 use super::record::{Record, State};
-use super::{EndReason, Snapshot};
 use crate::engine::floor::{Floor, Patience, Turn};
 use crate::engine::protocol::client::ClientEvent;
-use crate::engine::protocol::room::{AiState, PageMessage, RoomEvent};
+use crate::engine::protocol::room::{PageMessage, RoomEvent};
 use crate::engine::protocol::server::ServerEvent;
 use crate::engine::response::{InFlight, Stage as Flight};
 use crate::engine::time::Tick;
+
+pub use rejoin::rejoin;
+pub use settings::turn_detection;
 
 /// How long the greeting waits for the page to be ready.
 pub const READY_LIMIT: Duration = Duration::from_secs(5);
@@ -48,6 +61,8 @@ pub enum Input<'a> {
     CallLost,
     Provider(&'a ServerEvent),
     Page(&'a PageMessage),
+    /// The house has spent what it may in a day.
+    OutOfBudget,
     /// End it for this reason.
     End(EndReason),
     Timeout,
@@ -76,6 +91,11 @@ pub struct Rules {
     pub transcribes: bool,
     /// A session without a sign of the candidate ends after this.
     pub idle: Duration,
+    /// The date of tick zero, in milliseconds since the Unix epoch.
+    pub began_at: u64,
+    pub prices: Prices,
+    /// What a session may cost.
+    pub cost_cap: Option<MicroUsd>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,6 +125,12 @@ pub struct Director {
     flight: InFlight,
     floor: Floor,
     clock: Clock,
+    /// Watches over the call that is open.
+    guard: Guard,
+    lifetime: Lifetime,
+    /// The call was given up between two turns: what comes next was not begun yet.
+    renewing: bool,
+    budget: Budget,
     page_ready: bool,
     greeted: bool,
     /// The call's session lets speech interrupt.
@@ -117,6 +143,8 @@ pub struct Director {
     cut_off: bool,
     /// What has to be said once the candidate or the line lets us.
     resume: Option<Purpose>,
+    /// A turn that is over and whose words are waited for until then: it may have been a question to us.
+    weighing: Option<(Turn, Tick)>,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
     last_sign: Tick,
@@ -133,6 +161,10 @@ impl Director {
             flight: InFlight::default(),
             floor: Floor::new(rules.patience),
             clock: Clock::at(state.at_ms),
+            guard: Guard::default(),
+            lifetime: Lifetime::from(now),
+            renewing: false,
+            budget: Budget::default(),
             page_ready: false,
             greeted: !state.lines.is_empty(),
             interruptible: false,
@@ -140,6 +172,7 @@ impl Director {
             answering: state.asked,
             cut_off: false,
             resume: None,
+            weighing: None,
             early_words: Vec::new(),
             last_sign: now,
             out: VecDeque::new(),
@@ -161,7 +194,11 @@ impl Director {
             Stage::Away => None,
             Stage::Entering { until } => Some(until),
             Stage::Speaking { give_up, .. } => Some(give_up),
-            Stage::Listening => [self.floor.poll_timeout(), self.time_up()].into_iter().flatten().min(),
+            Stage::Listening => {
+                let weighed = self.weighing.as_ref().map(|(_, until)| *until);
+                let own = [weighed, self.floor.poll_timeout(), self.time_up(), self.budget.wrap_up(), self.renewal()];
+                own.into_iter().flatten().min()
+            }
         };
         Some(own.map_or(idle, |own| own.min(idle)))
     }
@@ -170,34 +207,6 @@ impl Director {
     #[must_use]
     pub const fn state(&self) -> &State {
         &self.state
-    }
-
-    /// Everything that a page needs to draw the room.
-    #[must_use]
-    pub fn snapshot(&self, now: Tick) -> Snapshot {
-        let elapsed_ms = self.clock.elapsed_ms(now);
-        Snapshot {
-            session_id: self.state.session_id.clone(),
-            application_id: self.state.application_id.clone(),
-            persona: self.state.plan.persona.clone(),
-            total: self.state.plan.total(),
-            minutes: self.state.plan.minutes,
-            question: self.state.asked.and_then(|(idx, follow_up)| self.state.plan.question(idx, follow_up)),
-            lines: self.state.lines.clone(),
-            ai: self.ai(),
-            elapsed_ms,
-            left_ms: self.limit_ms().saturating_sub(elapsed_ms),
-            transcribes: self.rules.transcribes,
-            ended: self.state.ended,
-        }
-    }
-
-    /// The clock, for a page that enters.
-    #[must_use]
-    pub fn clock(&self, now: Tick) -> RoomEvent {
-        let elapsed_ms = self.clock.elapsed_ms(now);
-        let left_ms = self.limit_ms().saturating_sub(elapsed_ms);
-        RoomEvent::Clock { elapsed_ms, left_ms, running: self.clock.is_running() }
     }
 
     /// Takes one input in. Nothing happens after the end.
@@ -209,65 +218,15 @@ impl Director {
             Input::CallOpen => self.call_open(now),
             Input::CallLost => self.call_lost(now),
             Input::Page(message) => self.page(now, message),
-            Input::Provider(event) => self.provider(now, event),
+            // A call that we gave up may still have something to say.
+            Input::Provider(_) if self.stage == Stage::Away => {}
+            Input::Provider(event) => match self.guard.see(event) {
+                Some(what) => self.tampered(now, what),
+                None => self.provider(now, event),
+            },
+            Input::OutOfBudget => self.out_of_budget(now),
             Input::End(reason) => self.end(now, reason),
             Input::Timeout => self.timeout(now),
-        }
-    }
-
-    fn call_open(&mut self, now: Tick) {
-        self.interruptible = false;
-        self.stage = Stage::Entering { until: now.after(READY_LIMIT) };
-        if self.page_ready {
-            self.enter(now);
-        }
-    }
-
-    fn call_lost(&mut self, now: Tick) {
-        self.page_ready = false;
-        if let Stage::Speaking { purpose, .. } = self.stage {
-            self.record_said(now, true);
-            self.resume = Some(purpose);
-        }
-        self.floor.freeze();
-        self.clock.pause(now);
-        self.stage = Stage::Away;
-        self.tell_clock(now);
-    }
-
-    fn page(&mut self, now: Tick, message: &PageMessage) {
-        match message {
-            PageMessage::Ready => {
-                self.last_sign = now;
-                self.page_ready = true;
-                if matches!(self.stage, Stage::Entering { .. }) {
-                    self.enter(now);
-                }
-            }
-            PageMessage::Repeat => {
-                self.last_sign = now;
-                if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
-                    self.floor.freeze();
-                    self.speak(now, Purpose::Repeat { idx, follow_up });
-                }
-            }
-            PageMessage::Finish => self.end(now, EndReason::Finished),
-            PageMessage::Muted { .. } => self.last_sign = now,
-            PageMessage::Pong { .. } | PageMessage::Stats(_) | PageMessage::Unknown => {}
-        }
-    }
-
-    /// The page is there, or we waited long enough for it: begin, or go on.
-    fn enter(&mut self, now: Tick) {
-        self.clock.run(now);
-        self.tell_clock(now);
-        match (self.resume.take(), self.answering) {
-            _ if !self.greeted => self.speak(now, Purpose::Greeting),
-            (Some(Purpose::Ask { idx, follow_up, .. }), _) | (None, Some((idx, follow_up))) => {
-                self.speak(now, Purpose::Rejoin { idx, follow_up });
-            }
-            (Some(purpose), _) => self.speak(now, purpose),
-            (None, None) => self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false }),
         }
     }
 
@@ -283,77 +242,25 @@ impl Director {
                 } else if attempt < ATTEMPTS {
                     self.request(now, purpose, attempt + 1);
                 } else {
-                    self.end(now, EndReason::Fault);
+                    // A goodbye that nobody hears does not change why we part.
+                    self.end(now, if let Purpose::Closing(reason) = purpose { reason } else { EndReason::Fault });
                 }
             }
             Stage::Listening => {
-                if let Some(turn) = self.floor.take_ended(now) {
-                    self.turn_ended(now, &turn);
+                if let Some((turn, _)) = self.weighing.take_if(|(_, until)| *until <= now) {
+                    self.decide(now, &turn);
+                } else if let Some(turn) = self.floor.take_ended(now) {
+                    self.turn_ended(now, turn);
                 } else if self.time_up().is_some_and(|at| at <= now) {
-                    self.record_turn();
-                    self.speak(now, Purpose::Closing(EndReason::TimeUp));
+                    self.close(now, EndReason::TimeUp);
+                } else if self.budget.wrap_up().is_some_and(|at| at <= now) {
+                    self.close(now, EndReason::Budget);
+                } else if self.renewal().is_some_and(|at| at <= now) {
+                    self.renew(now);
                 }
             }
             Stage::Away | Stage::Entering { .. } | Stage::Speaking { .. } | Stage::Ended => {}
         }
-    }
-
-    /// The candidate's turn is over: what comes next is ours to say.
-    fn turn_ended(&mut self, now: Tick, turn: &Turn) {
-        let false_start = std::mem::take(&mut self.cut_off) && turn.spoken_ms < FALSE_START_MS;
-        let spoken_ms = turn.spoken_ms;
-        self.answer(turn, !false_start);
-        let next = match (self.resume.take(), self.answering) {
-            (Some(purpose), _) => purpose,
-            (None, Some((idx, follow_up))) if false_start => Purpose::Ask { idx, follow_up, thanks: false },
-            (None, Some((idx, false))) if spoken_ms < SHORT_ANSWER_MS => {
-                Purpose::Ask { idx, follow_up: true, thanks: false }
-            }
-            (None, Some((idx, _))) => self.after(now, idx),
-            (None, None) => Purpose::Ask { idx: 0, follow_up: false, thanks: false },
-        };
-        self.speak(now, next);
-    }
-
-    fn after(&self, now: Tick, idx: u32) -> Purpose {
-        let out_of_time = self.clock.elapsed_ms(now) >= self.limit_ms();
-        if out_of_time {
-            Purpose::Closing(EndReason::TimeUp)
-        } else if idx + 1 < self.state.plan.total() {
-            Purpose::Ask { idx: idx + 1, follow_up: false, thanks: true }
-        } else {
-            Purpose::Closing(EndReason::Completed)
-        }
-    }
-
-    fn speak(&mut self, now: Tick, purpose: Purpose) {
-        if !self.interruptible && purpose != Purpose::Greeting {
-            self.interruptible = true;
-            self.out.push_back(Command::Send(interruptible()));
-        }
-        if let Some((idx, follow_up)) = purpose.question()
-            && let Some(question) = self.state.plan.question(idx, follow_up)
-        {
-            if self.state.asked != Some((idx, follow_up)) {
-                self.append(Record::Asked { idx, follow_up, at_ms: self.clock.elapsed_ms(now) });
-            }
-            self.tell(RoomEvent::QuestionReady(question));
-        }
-        self.request(now, purpose, 1);
-    }
-
-    fn request(&mut self, now: Tick, purpose: Purpose, attempt: u32) {
-        self.stage = Stage::Speaking { purpose, give_up: now.after(SOUND_LIMIT), attempt };
-        self.flight.ask();
-        self.tell(RoomEvent::AiState { state: AiState::Thinking });
-        self.out.push_back(Command::Send(purpose.request(&self.state.plan, self.rules.exact)));
-    }
-
-    fn listen(&mut self, now: Tick) {
-        self.stage = Stage::Listening;
-        self.floor.thaw(now);
-        self.tell(RoomEvent::AiState { state: AiState::Listening });
-        self.tell_clock(now);
     }
 
     fn end(&mut self, now: Tick, reason: EndReason) {
@@ -367,6 +274,11 @@ impl Director {
         self.out.push_back(Command::Hangup);
     }
 
+    fn send(&mut self, event: ClientEvent) {
+        self.guard.sent(&event);
+        self.out.push_back(Command::Send(event));
+    }
+
     fn tell(&mut self, event: RoomEvent) {
         self.out.push_back(Command::Tell(event));
     }
@@ -374,46 +286,4 @@ impl Director {
     fn tell_clock(&mut self, now: Tick) {
         self.tell(self.clock(now));
     }
-
-    fn limit_ms(&self) -> u64 {
-        u64::from(self.state.plan.minutes) * 60_000
-    }
-
-    /// When the closing is due. A running answer gets some time more.
-    fn time_up(&self) -> Option<Tick> {
-        let grace = if self.floor.is_taken() { OVERTIME } else { Duration::ZERO };
-        self.clock.when(self.limit_ms()).map(|at| at.after(grace))
-    }
-
-    fn ai(&self) -> AiState {
-        match self.stage {
-            Stage::Speaking { .. } if self.flight.stage() == Some(Flight::Sounding) => AiState::Speaking,
-            Stage::Speaking { .. } => AiState::Thinking,
-            Stage::Away | Stage::Entering { .. } | Stage::Listening | Stage::Ended => AiState::Listening,
-        }
-    }
-}
-
-/// From here on the candidate may interrupt. The session's other turn detection settings stay (sparse update), but a
-/// provider may replace the whole object, so they are all given.
-fn interruptible() -> ClientEvent {
-    ClientEvent::SessionUpdate {
-        session: json!({
-            "type": "realtime",
-            "audio": { "input": { "turn_detection": turn_detection(true) } },
-        }),
-    }
-}
-
-/// How a provider shall listen for us: report speech, answer only when told to.
-#[must_use]
-pub fn turn_detection(interrupt_response: bool) -> serde_json::Value {
-    json!({
-        "type": "server_vad",
-        "threshold": 0.5,
-        "prefix_padding_ms": 300,
-        "silence_duration_ms": 400,
-        "create_response": false,
-        "interrupt_response": interrupt_response,
-    })
 }

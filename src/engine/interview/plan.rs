@@ -104,8 +104,15 @@ pub const ACKNOWLEDGEMENTS: [&str; 4] =
 pub const FOLLOW_UP: &str = "Could you give a concrete example?";
 pub const CLOSING: &str = "That was my last question. Thank you for your time. Your report is ready now. Goodbye.";
 pub const TIME_IS_UP: &str = "Our time is up. Thank you for your answers. Your report is ready now. Goodbye.";
+/// Said when the session has cost what it may.
+pub const LIMIT_REACHED: &str = "I have to stop here: this service has reached its limit. Thank you for your answers. Your report is ready now. Goodbye.";
 /// Said when a new call continues an interview.
 pub const BACK_AGAIN: &str = "We are connected again.";
+/// Said after it to a candidate who had begun to answer.
+pub const GO_ON: &str = "Please go on.";
+/// Said between an answer to the candidate and the question that it came from.
+pub const BACK_TO_IT: &str = "Back to the question:";
+pub const I_AM_AN_AI: &str = "I am an AI interviewer, not a person.";
 /// Said before a question that was asked already.
 pub const ONCE_MORE: &str = "Of course. Once more:";
 

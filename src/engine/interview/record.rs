@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::director::guard::Forgery;
 use super::plan::Plan;
 use super::report::{Answer, QuestionReport, Report};
 use super::{EndReason, Speaker};
@@ -42,6 +43,11 @@ pub enum Record {
         item_id: String,
         text: String,
     },
+    /// The candidate's side changed the call, which was ended for it.
+    Tampered {
+        what: Forgery,
+        at_ms: u64,
+    },
     Ended {
         reason: EndReason,
         at_ms: u64,
@@ -71,6 +77,8 @@ pub struct State {
     pub ended: Option<EndReason>,
     /// The interview's clock at the last record.
     pub at_ms: u64,
+    /// How often the candidate's side changed a call.
+    pub tampered: u32,
     asked_all: Vec<u32>,
     turns: Vec<Turn>,
 }
@@ -88,6 +96,7 @@ impl State {
             asked: None,
             ended: None,
             at_ms: 0,
+            tampered: 0,
             asked_all: Vec::new(),
             turns: Vec::new(),
         }
@@ -129,6 +138,10 @@ impl State {
                 });
             }
             Record::Transcribed { item_id, text } => self.transcribe(item_id, text),
+            Record::Tampered { at_ms, .. } => {
+                self.tampered += 1;
+                self.at_ms = self.at_ms.max(*at_ms);
+            }
             Record::Ended { reason, at_ms } => {
                 self.ended.get_or_insert(*reason);
                 self.at_ms = self.at_ms.max(*at_ms);
@@ -162,6 +175,13 @@ impl State {
     pub fn line_of(&self, item_id: &str) -> Option<&Line> {
         let turn = self.turns.iter().find(|turn| turn.items.iter().any(|(id, _)| id == item_id))?;
         self.lines.iter().find(|line| line.item_id == turn.line_item)
+    }
+
+    /// Whether the last thing said is a whole answer to the question that was asked last.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        let last = self.turns.last().filter(|turn| self.lines.last().is_some_and(|it| it.item_id == turn.line_item));
+        last.is_some_and(|turn| turn.question.map(|idx| (idx, turn.follow_up)) == self.asked)
     }
 
     /// The report of this state.

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use toml::{Table, Value};
 
 use super::Config;
+use crate::engine::interview::cost::MicroUsd;
 
 /// The file with the settings, and its copy inside the binary.
 const FILE: &str = "Leptos.toml";
@@ -131,6 +132,16 @@ fn text_of(value: &Value) -> String {
         Value::Array(items) => items.iter().map(text_of).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
+}
+
+/// A sum in US dollars, up to a million.
+pub(super) fn usd(text: &str) -> Result<MicroUsd, String> {
+    let dollars: f64 = text.parse().map_err(|_| "not a number of dollars".to_owned())?;
+    if !(0.0..=1e6).contains(&dollars) {
+        return Err("0 to 1000000 dollars".to_owned());
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 10^12")]
+    Ok((dollars * 1e6).round() as MicroUsd)
 }
 
 /// 256 random bits in hexadecimal.

@@ -8,10 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::log::MemoryLog;
+use super::spend::Spend;
 use super::{PageId, ToSession};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::floor::Patience;
 use crate::engine::interview::EndReason;
+use crate::engine::interview::cost::MicroUsd;
 use crate::engine::interview::director::{Command, Director, Input, Rules};
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::record::{Record, State};
@@ -33,6 +35,15 @@ enum FromTask {
 }
 
 type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
+
+/// What a session may use up.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Time without a sign of the candidate.
+    pub(super) idle: Duration,
+    pub(super) cost_cap: Option<MicroUsd>,
+    pub(super) spend: Spend,
+}
 
 /// The call that is open.
 #[derive(Debug)]
@@ -63,6 +74,9 @@ pub(super) struct Session {
     events: u64,
     pings: u64,
     stats: PageStats,
+    spend: Spend,
+    /// What the house was told of the cost.
+    billed: MicroUsd,
     /// What this session begins and must not be orphaned: exchanges and hang-ups.
     tasks: TaskTracker,
 }
@@ -74,16 +88,20 @@ impl Session {
         application_id: Option<String>,
         provider: Provider,
         log: MemoryLog,
-        idle: Duration,
+        limits: Limits,
         tasks: TaskTracker,
     ) -> Self {
-        let opened = Record::Opened { plan, application_id, started_at: unix_ms() };
+        let began_at = unix_ms();
+        let opened = Record::Opened { plan, application_id, started_at: began_at };
         let state = State::fold(id, [&opened]);
         let rules = Rules {
             patience: Patience::default(),
             exact: provider.is_embedded(),
             transcribes: provider.transcribes(),
-            idle,
+            idle: limits.idle,
+            began_at,
+            prices: provider.prices(),
+            cost_cap: limits.cost_cap,
         };
         let (report, reports) = mpsc::channel(256);
         let mut session = Self {
@@ -102,6 +120,8 @@ impl Session {
             events: 0,
             pings: 0,
             stats: PageStats::default(),
+            spend: limits.spend,
+            billed: 0,
             tasks,
         };
         session.append(opened);
@@ -172,13 +192,17 @@ impl Session {
         let stale = epoch != self.epoch;
         match report {
             FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale),
-            FromTask::Sideband(_) if stale => {}
+            // A call that is gone, or that we gave up, has no more say.
+            FromTask::Sideband(_) if stale || self.call.is_none() => {}
             FromTask::Sideband(FromSideband::Opened) => {
                 // A sideband is given no `session.created`, and some providers give the page none either.
                 self.tell(RoomEvent::ProviderReady);
                 self.direct(Input::CallOpen);
             }
-            FromTask::Sideband(FromSideband::Event(message)) => self.direct(Input::Provider(&message.event)),
+            FromTask::Sideband(FromSideband::Event(message)) => {
+                self.direct(Input::Provider(&message.event));
+                self.bill();
+            }
             FromTask::Sideband(FromSideband::Closed(end)) => {
                 if let End::Fault(fault) = end {
                     // Nobody shall talk to a call that nobody leads.
@@ -282,8 +306,12 @@ impl Session {
         while let Some(command) = self.director.poll_command() {
             match command {
                 Command::Append(record) => {
-                    if let Record::Ended { reason, .. } = record {
-                        self.log_session(reason);
+                    match record {
+                        Record::Ended { reason, .. } => self.log_session(reason),
+                        Record::Tampered { what, .. } => {
+                            tracing::warn!(session = self.id, ?what, "the candidate's side changed the call");
+                        }
+                        _ => {}
                     }
                     self.append(record);
                 }
@@ -295,6 +323,15 @@ impl Session {
                 }
                 Command::Hangup => self.hang_up(),
             }
+        }
+    }
+
+    /// Adds what the session costs to what the house has spent today.
+    fn bill(&mut self) {
+        let cost = self.director.cost();
+        let more = cost.saturating_sub(std::mem::replace(&mut self.billed, cost));
+        if more > 0 && self.spend.add(unix_ms(), more) {
+            self.direct(Input::OutOfBudget);
         }
     }
 
@@ -336,7 +373,7 @@ impl Session {
 
     /// What the page shows of the line, as one structured line (S003-11, S004-14..17). No word of what was said.
     fn log_session(&self, reason: EndReason) {
-        let (stats, state) = (&self.stats, self.director.state());
+        let (stats, state, usage) = (&self.stats, self.director.state(), self.director.usage());
         tracing::info!(
             session = self.id,
             ended = ?reason,
@@ -356,6 +393,14 @@ impl Session {
             mic_rate_hz = stats.mic_rate_hz,
             mic_channels = stats.mic_channels,
             ice_restarts = stats.ice_restarts,
+            cost_micro_usd = self.director.cost(),
+            tokens_text_in = usage.text_in,
+            tokens_audio_in = usage.audio_in,
+            tokens_cached = usage.cached_text + usage.cached_audio,
+            tokens_text_out = usage.text_out,
+            tokens_audio_out = usage.audio_out,
+            tokens_transcription = usage.words_in + usage.words_out,
+            transcribed_ms = usage.words_ms,
             "session"
         );
     }

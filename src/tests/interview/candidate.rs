@@ -135,6 +135,13 @@ impl Candidate {
         candidate
     }
 
+    /// What somebody is answered who wants a session of their own.
+    pub(crate) async fn try_start(house: &House) -> u16 {
+        let request = house.http.post(format!("{}/api/interview/ephemeral-token", house.origin));
+        let body = json!({ "request_id": "somebody", "minutes": 5, "consent": true });
+        request.header("origin", &house.origin).json(&body).send().await.unwrap().status().as_u16()
+    }
+
     /// In the room: the call is made and the room channel open.
     pub(crate) async fn enter(house: &House, minutes: u32) -> Self {
         let mut candidate = Self::start(house, minutes).await;
@@ -180,6 +187,18 @@ impl Candidate {
     pub(crate) async fn renew(&self) -> String {
         let body = json!({ "request_id": "renew", "minutes": 5, "consent": true });
         self.post("ephemeral-token", body).await["client_secret"].as_str().unwrap().to_owned()
+    }
+
+    /// A new call on the same session, and the page is ready for it.
+    pub(crate) async fn call_again(&mut self, request_id: &str, call: u32) {
+        let ticket = self.renew().await;
+        let (peer, offer) = Peer::offer().await;
+        let body = json!({ "request_id": request_id, "client_secret": ticket, "offer": offer });
+        let made = self.post("sdp-exchange", body).await;
+        assert_eq!(made["call"], call, "{made}");
+        peer.answer(made["answer"].as_str().unwrap().to_owned());
+        self.peer = peer;
+        self.say(&json!({ "type": "ready" })).await;
     }
 
     pub(crate) async fn say(&mut self, message: &Value) {

@@ -6,7 +6,11 @@
 use serde_json::{Map, Value};
 
 use crate::engine::interview::EndReason;
-use crate::engine::interview::plan::{ACKNOWLEDGEMENTS, BACK_AGAIN, CLOSING, FOLLOW_UP, ONCE_MORE, Plan, TIME_IS_UP};
+use crate::engine::interview::asks::Ask;
+use crate::engine::interview::plan::{
+    ACKNOWLEDGEMENTS, BACK_AGAIN, BACK_TO_IT, CLOSING, FOLLOW_UP, GO_ON, I_AM_AN_AI, LIMIT_REACHED, ONCE_MORE, Plan,
+    TIME_IS_UP,
+};
 use crate::engine::protocol::client::{ClientEvent, ResponseParams};
 
 /// A metadata value holds 512 characters at most, and there are 16 of them.
@@ -27,8 +31,20 @@ pub enum Purpose {
         idx: u32,
         follow_up: bool,
     },
+    /// The candidate asked something: a brief answer, and back to the question.
+    Reply {
+        ask: Ask,
+        minutes_left: u32,
+        idx: u32,
+        follow_up: bool,
+    },
     /// A new call goes on with this question.
     Rejoin {
+        idx: u32,
+        follow_up: bool,
+    },
+    /// A new call, and the candidate had begun to answer: the question is not said again.
+    GoOn {
         idx: u32,
         follow_up: bool,
     },
@@ -40,9 +56,11 @@ impl Purpose {
     #[must_use]
     pub const fn question(self) -> Option<(u32, bool)> {
         match self {
-            Self::Ask { idx, follow_up, .. } | Self::Repeat { idx, follow_up } | Self::Rejoin { idx, follow_up } => {
-                Some((idx, follow_up))
-            }
+            Self::Ask { idx, follow_up, .. }
+            | Self::Repeat { idx, follow_up }
+            | Self::Reply { idx, follow_up, .. }
+            | Self::Rejoin { idx, follow_up }
+            | Self::GoOn { idx, follow_up } => Some((idx, follow_up)),
             Self::Greeting | Self::Closing(_) => None,
         }
     }
@@ -60,7 +78,18 @@ impl Purpose {
             }
             Self::Repeat { idx, follow_up } => vec![ONCE_MORE.to_owned(), text(idx, follow_up)],
             Self::Rejoin { idx, follow_up } => vec![BACK_AGAIN.to_owned(), text(idx, follow_up)],
+            Self::Reply { ask, minutes_left, idx, follow_up } => {
+                let answer = match ask {
+                    Ask::TimeLeft => format!("We have {} left. {BACK_TO_IT}", left(minutes_left)),
+                    Ask::HowMany => format!("This is question {} of {}. {BACK_TO_IT}", idx + 1, plan.total()),
+                    Ask::Identity => format!("{I_AM_AN_AI} {BACK_TO_IT}"),
+                    Ask::Repeat | Ask::Other => ONCE_MORE.to_owned(),
+                };
+                vec![answer, text(idx, follow_up)]
+            }
+            Self::GoOn { .. } => vec![BACK_AGAIN.to_owned(), GO_ON.to_owned()],
             Self::Closing(EndReason::TimeUp) => vec![TIME_IS_UP.to_owned()],
+            Self::Closing(EndReason::Budget) => vec![LIMIT_REACHED.to_owned()],
             Self::Closing(_) => vec![CLOSING.to_owned()],
         }
     }
@@ -69,8 +98,11 @@ impl Purpose {
     #[must_use]
     pub fn request(self, plan: &Plan, exact: bool) -> ClientEvent {
         let text = self.words(plan).join(" ");
-        let instructions =
-            format!("{} Say exactly the following, in English, and nothing else: \"{text}\"", core(&plan.persona));
+        let directive = match self.reply(plan) {
+            Some(directive) if !exact => directive,
+            _ => format!("Say exactly the following, in English, and nothing else: \"{text}\""),
+        };
+        let instructions = format!("{} {directive}", core(&plan.persona));
         let mut metadata = Map::new();
         metadata.insert("purpose".to_owned(), Value::String(self.id()));
         if exact {
@@ -88,15 +120,44 @@ impl Purpose {
         }
     }
 
+    /// What a provider with words of its own is told to say to somebody who asked. What was asked it has heard itself.
+    fn reply(self, plan: &Plan) -> Option<String> {
+        let Self::Reply { ask, minutes_left, idx, follow_up } = self else { return None };
+        let answer = match ask {
+            Ask::Repeat => return None,
+            Ask::TimeLeft | Ask::HowMany | Ask::Identity => "Answer that from these facts, in one short sentence.",
+            Ask::Other => {
+                "Answer in one short sentence: say what your question means if they ask that, and never what a good answer \
+                 is. What does not belong to the interview, decline kindly."
+            }
+        };
+        let (question, total) = (plan.question(idx, follow_up)?.text, plan.total());
+        Some(format!(
+            "In English. The candidate asked you something. Facts: you are an AI; this is question {} of {total}; {} left. {answer} \
+             Then come back to your question, in these words: \"{question}\"",
+            idx + 1,
+            left(minutes_left),
+        ))
+    }
+
     fn id(self) -> String {
         match self {
             Self::Greeting => "greeting".to_owned(),
             Self::Ask { idx, follow_up: false, .. } => format!("question-{idx}"),
             Self::Ask { idx, follow_up: true, .. } => format!("follow-up-{idx}"),
+            Self::Reply { idx, .. } => format!("reply-{idx}"),
             Self::Repeat { idx, .. } => format!("repeat-{idx}"),
             Self::Rejoin { idx, .. } => format!("rejoin-{idx}"),
+            Self::GoOn { idx, .. } => format!("go-on-{idx}"),
             Self::Closing(_) => "closing".to_owned(),
         }
+    }
+}
+
+fn left(minutes: u32) -> String {
+    match minutes {
+        0 | 1 => "less than a minute".to_owned(),
+        _ => format!("about {minutes} minutes"),
     }
 }
 
@@ -146,6 +207,32 @@ mod tests {
         }
         // Four characters are about one token.
         assert!(core("Mariam").len() < 120 * 4);
+    }
+
+    /// S003-35: an answer to a question of the candidate fits the budget as well, and holds no other question of the plan.
+    #[test]
+    fn a_reply_is_told_from_facts_and_comes_back_to_its_question() {
+        let plan = Plan::practice(20);
+        for ask in [Ask::Repeat, Ask::TimeLeft, Ask::HowMany, Ask::Identity, Ask::Other] {
+            for idx in 0..plan.total() {
+                let reply = Purpose::Reply { ask, minutes_left: 17, idx, follow_up: false };
+                let question = &plan.questions[idx as usize].text;
+                let ClientEvent::ResponseCreate { response: Some(hosted) } = reply.request(&plan, false) else {
+                    panic!()
+                };
+                let told = hosted.instructions.unwrap();
+                assert!(told.contains(question) && told.len() < 270 * 4, "{} bytes: {told}", told.len());
+                assert_eq!(ask != Ask::Repeat, told.contains("17 minutes"), "{told}");
+                let others = plan.questions.iter().filter(|it| it.text != *question);
+                assert!(others.into_iter().all(|it| !told.contains(&it.text)));
+                assert_eq!(reply.words(&plan).last(), Some(question), "the exact words come back to it too");
+            }
+        }
+        let said =
+            |ask, minutes_left| Purpose::Reply { ask, minutes_left, idx: 1, follow_up: false }.words(&plan).remove(0);
+        assert!(said(Ask::TimeLeft, 1).starts_with("We have less than a minute left."));
+        assert!(said(Ask::HowMany, 5).starts_with("This is question 2 of 9."));
+        assert!(said(Ask::Identity, 5).contains("an AI"));
     }
 
     #[test]

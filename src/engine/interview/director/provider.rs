@@ -12,9 +12,17 @@ use crate::engine::time::Tick;
 
 /// Longer than anything that is ever said in one piece.
 const SPEECH_LIMIT: Duration = Duration::from_secs(120);
+/// And than any goodbye.
+const GOODBYE_LIMIT: Duration = Duration::from_secs(30);
+/// For a candidate who was cut off by the line to find back into the answer.
+const GATHER: Duration = Duration::from_secs(6);
 
 impl Director {
     pub(super) fn provider(&mut self, now: Tick, event: &ServerEvent) {
+        self.count(now, event);
+        if self.stage == Stage::Ended {
+            return;
+        }
         match event {
             ServerEvent::ResponseCreated { response } => _ = self.flight.created(&response.id),
             ServerEvent::OutputStarted { response_id } => self.sound_begins(now, response_id),
@@ -34,7 +42,10 @@ impl Director {
                 self.out.extend(project(event).map(Command::Tell));
             }
             ServerEvent::ItemTruncated { .. } => self.out.extend(project(event).map(Command::Tell)),
-            ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => self.words(item_id, transcript),
+            ServerEvent::InputTranscriptCompleted { item_id, transcript, .. } => self.words(now, item_id, transcript),
+            ServerEvent::InputTranscriptFailed { item_id, .. } => self.words(now, item_id, ""),
+            ServerEvent::SessionUpdated { session } => self.lifetime.learn(session, self.rules.began_at),
+            ServerEvent::Error { error } if error.code.as_deref() == Some("session_expired") => self.renew(now),
             ServerEvent::Error { error } => {
                 // The one that was active is over in a moment; our request has to be made again.
                 let busy = error.code.as_deref() == Some("conversation_already_has_active_response");
@@ -52,7 +63,7 @@ impl Director {
             return;
         }
         if let Stage::Speaking { purpose, give_up, .. } = &mut self.stage {
-            *give_up = now.after(SPEECH_LIMIT);
+            *give_up = now.after(if matches!(purpose, Purpose::Closing(_)) { GOODBYE_LIMIT } else { SPEECH_LIMIT });
             self.answering = purpose.question().or(self.answering);
         }
         self.sounding_from_ms = self.clock.elapsed_ms(now);
@@ -74,9 +85,10 @@ impl Director {
                 self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false });
             }
             Purpose::Closing(reason) => self.end(now, reason),
-            Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Rejoin { .. } => {
+            Purpose::GoOn { .. } => self.listen(now, GATHER),
+            Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Reply { .. } | Purpose::Rejoin { .. } => {
                 self.cut_off = interrupted;
-                self.listen(now);
+                self.listen(now, self.rules.patience.wait);
             }
         }
     }
@@ -90,7 +102,7 @@ impl Director {
             "cancelled" => {
                 self.resume = Some(*purpose);
                 self.flight = InFlight::default();
-                self.listen(now);
+                self.listen(now, self.rules.patience.wait);
             }
             "failed" => *give_up = now.after(Duration::from_secs(1)),
             _ => {}
@@ -105,6 +117,7 @@ impl Director {
             Stage::Speaking { purpose: Purpose::Greeting | Purpose::Closing(_), .. } => return,
             Stage::Speaking { .. } | Stage::Listening => {}
         }
+        self.give_back();
         if self.floor.speech_started(now, item_id, audio_start_ms) {
             self.tell(RoomEvent::TurnStart { speaker: Speaker::Candidate });
         }

@@ -8,6 +8,9 @@ use crate::engine::protocol::room::RoomEvent;
 use crate::engine::time::Tick;
 use crate::engine::transcript::Line;
 
+/// Texts that wait for the end of their turn. What comes in for turns that never end is not kept.
+const EARLY_WORDS: usize = 64;
+
 impl Director {
     /// Puts what was heard of the response in flight on record.
     pub(super) fn record_said(&mut self, now: Tick, interrupted: bool) {
@@ -22,6 +25,7 @@ impl Director {
 
     /// Puts an unfinished turn of the candidate on record.
     pub(super) fn record_turn(&mut self) {
+        self.give_back();
         if let Some(turn) = self.floor.take() {
             self.answer(&turn, true);
         }
@@ -47,16 +51,29 @@ impl Director {
         let early = std::mem::take(&mut self.early_words);
         let (mine, others) = early.into_iter().partition(|(item, _)| turn.items.contains(item));
         self.early_words = others;
-        for (item_id, text) in mine {
+        for (item_id, text) in mine.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
             self.append(Record::Transcribed { item_id, text });
         }
         let line = self.state.line_of(item_id).cloned().unwrap_or(line);
         self.tell(RoomEvent::CaptionDone(line));
     }
 
-    pub(super) fn words(&mut self, item_id: &str, text: &str) {
+    /// What was said in a turn that is not on record yet, once the words of all its items are there.
+    pub(super) fn words_of(&self, turn: &Turn) -> Option<String> {
+        let words =
+            |item: &String| self.early_words.iter().find(|(known, _)| known == item).map(|(_, text)| text.trim());
+        turn.items.iter().map(words).collect::<Option<Vec<_>>>().map(|words| words.join(" "))
+    }
+
+    /// The words of an item are known; none where they could not be made out.
+    pub(super) fn words(&mut self, now: Tick, item_id: &str, text: &str) {
         if self.state.line_of(item_id).is_none() {
-            self.early_words.push((item_id.to_owned(), text.to_owned()));
+            if self.early_words.len() < EARLY_WORDS {
+                self.early_words.push((item_id.to_owned(), text.to_owned()));
+            }
+            return self.weigh(now);
+        }
+        if text.trim().is_empty() {
             return;
         }
         self.append(Record::Transcribed { item_id: item_id.to_owned(), text: text.to_owned() });

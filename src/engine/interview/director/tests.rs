@@ -1,149 +1,14 @@
-//! A session on a virtual clock, with a provider that does what it is told.
+//! Interviews from their greeting to their report.
 
+mod asks;
+mod faults;
+mod limits;
+mod sim;
+
+use self::sim::{RULES, Sim};
 use super::*;
 use crate::engine::interview::plan::Plan;
-use crate::engine::protocol::server::{ContentAt, ErrorBody, Response};
-
-const RULES: Rules = Rules {
-    patience: Patience {
-        wait: Duration::from_millis(1_600),
-        silence: Duration::from_millis(400),
-        padding: Duration::from_millis(300),
-    },
-    exact: true,
-    transcribes: false,
-    idle: Duration::from_secs(600),
-};
-
-struct Sim {
-    now: Tick,
-    director: Director,
-    told: Vec<RoomEvent>,
-    log: Vec<Record>,
-    /// What the provider was asked to say.
-    said: Vec<String>,
-    hung_up: bool,
-    responses: u32,
-    items: u32,
-    interruptible: bool,
-}
-
-impl Sim {
-    fn new(minutes: u32) -> Self {
-        let opened = Record::Opened { plan: Plan::practice(minutes), application_id: None, started_at: 0 };
-        let state = State::fold("s", [&opened]);
-        Self {
-            now: Tick::ZERO,
-            director: Director::new(RULES, state, Tick::ZERO),
-            told: vec![],
-            log: vec![opened],
-            said: vec![],
-            hung_up: false,
-            responses: 0,
-            items: 0,
-            interruptible: false,
-        }
-    }
-
-    /// In the room, with the greeting asked for.
-    fn entered(minutes: u32) -> Self {
-        let mut sim = Self::new(minutes);
-        sim.send(Input::CallOpen);
-        sim.send(Input::Page(&PageMessage::Ready));
-        sim
-    }
-
-    /// The first question was asked and the candidate may speak.
-    fn asked(minutes: u32) -> Self {
-        let mut sim = Self::entered(minutes);
-        sim.speak_out(4_000);
-        sim.speak_out(3_000);
-        sim
-    }
-
-    fn send(&mut self, input: Input<'_>) {
-        self.director.handle(self.now, input);
-        while let Some(command) = self.director.poll_command() {
-            match command {
-                Command::Append(record) => self.log.push(record),
-                Command::Tell(event) => self.told.push(event),
-                Command::Send(ClientEvent::ResponseCreate { response: Some(params) }) => {
-                    let metadata = params.metadata.unwrap_or_default();
-                    let say: Vec<_> =
-                        (0..16).filter_map(|n| metadata.get(&format!("say{n}"))?.as_str().map(str::to_owned)).collect();
-                    self.said.push(say.concat());
-                }
-                Command::Send(ClientEvent::SessionUpdate { session }) => {
-                    self.interruptible = session["audio"]["input"]["turn_detection"]["interrupt_response"] == true;
-                }
-                Command::Send(other) => panic!("{other:?}"),
-                Command::Hangup => self.hung_up = true,
-            }
-        }
-    }
-
-    fn wait(&mut self, ms: u64) {
-        let until = self.now.after(Duration::from_millis(ms));
-        while let Some(at) = self.director.poll_timeout().filter(|at| *at <= until) {
-            self.now = self.now.max(at);
-            self.send(Input::Timeout);
-        }
-        self.now = until;
-    }
-
-    fn provider(&mut self, event: &ServerEvent) {
-        self.send(Input::Provider(event));
-    }
-
-    fn begin(&mut self) -> String {
-        self.responses += 1;
-        let id = format!("resp{}", self.responses);
-        self.provider(&ServerEvent::ResponseCreated { response: Response { id: id.clone(), ..Response::default() } });
-        self.provider(&ServerEvent::OutputStarted { response_id: id.clone() });
-        let at =
-            ContentAt { response_id: id.clone(), item_id: format!("ai{}", self.responses), ..ContentAt::default() };
-        let delta = self.said.last().cloned().unwrap_or_default();
-        self.provider(&ServerEvent::OutputTranscriptDelta { at, delta });
-        id
-    }
-
-    /// The provider says what it was asked to, for `ms`.
-    fn speak_out(&mut self, ms: u64) {
-        let id = self.begin();
-        self.wait(ms);
-        let response = Response { id: id.clone(), status: "completed".to_owned(), ..Response::default() };
-        self.provider(&ServerEvent::ResponseDone { response });
-        self.provider(&ServerEvent::OutputStopped { response_id: id });
-    }
-
-    fn start_talking(&mut self) {
-        self.items += 1;
-        let (audio_start_ms, item_id) = (self.now.as_ms().saturating_sub(300), format!("u{}", self.items));
-        self.provider(&ServerEvent::SpeechStarted { audio_start_ms, item_id });
-    }
-
-    fn stop_talking(&mut self) {
-        self.wait(400);
-        let (audio_end_ms, item_id) = (self.now.as_ms(), format!("u{}", self.items));
-        self.provider(&ServerEvent::SpeechStopped { audio_end_ms, item_id });
-    }
-
-    /// The candidate speaks for `ms` and waits until the turn is over.
-    fn answer(&mut self, ms: u64) {
-        self.start_talking();
-        self.wait(ms);
-        self.stop_talking();
-        self.wait(1_200);
-    }
-
-    fn answers(&self) -> Vec<usize> {
-        self.director.state().report().questions.iter().map(|it| it.answers.len()).collect()
-    }
-
-    fn last_said(&self) -> &str {
-        self.said.last().map_or("", String::as_str)
-    }
-}
+use crate::engine::protocol::server::{ErrorBody, Response};
 
 fn question(idx: usize) -> String {
     Plan::practice(20).questions[idx].text.clone()
@@ -383,27 +248,77 @@ fn words_of_the_candidate_reach_their_turn_early_or_late() {
 #[test]
 fn no_reachable_state_waits_for_ever() {
     let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-    for _ in 0..500 {
+    for walk in 0..1_000 {
         let mut sim = Sim::new(5);
+        let rules = Rules { transcribes: walk % 2 == 0, ..RULES };
+        sim.director = Director::new(rules, sim.director.state().clone(), Tick::ZERO);
         for _ in 0..60 {
             seed ^= seed << 13;
             seed ^= seed >> 7;
             seed ^= seed << 17;
-            match seed % 10 {
+            match seed % 16 {
                 0 => sim.send(Input::CallOpen),
                 1 => sim.send(Input::CallLost),
                 2 => sim.send(Input::Page(&PageMessage::Ready)),
                 3 => sim.send(Input::Page(&PageMessage::Repeat)),
                 4 => sim.start_talking(),
                 5 => sim.stop_talking(),
-                6 => _ = sim.begin(),
-                7 => sim.speak_out(seed % 5_000),
-                8 => sim.provider(&ServerEvent::OutputCleared { response_id: format!("resp{}", sim.responses) }),
+                // A response that nobody asked for would be the candidate's.
+                6 if sim.owed > 0 => _ = sim.begin(),
+                7 | 8 if sim.owed > 0 => sim.speak_out(seed % 5_000),
+                9 => sim.provider(&ServerEvent::OutputCleared { response_id: format!("resp{}", sim.responses) }),
+                10 => {
+                    let said = ["Pardon?", "I built a bridge.", ""][(seed >> 8) as usize % 3];
+                    sim.transcribe(said);
+                }
+                11 if walk % 5 == 0 => sim.send(Input::OutOfBudget),
+                12 if walk % 7 == 0 => sim.provider(&faults::expired()),
+                13 if walk % 11 == 0 => sim.provider(&faults::forged()),
                 _ => sim.wait(seed % 9_000),
             }
             let over = sim.director.state().ended.is_some();
             assert_eq!(sim.director.poll_timeout().is_none(), over, "{:?}", sim.director);
         }
         assert_eq!(State::fold("s", &sim.log), *sim.director.state());
+    }
+}
+
+/// The history goes with every new call; what the candidate knows already is not said again.
+#[test]
+fn a_candidate_who_had_begun_to_answer_is_asked_to_go_on() {
+    let mut sim = Sim::asked(5);
+    sim.start_talking();
+    sim.wait(5_000);
+    sim.send(Input::CallLost);
+    sim.wait(2_000);
+    sim.send(Input::CallOpen);
+    assert!(sim.replayed[0].contains("do not greet again") && sim.replayed[2] == question(0), "{:?}", sim.replayed);
+    assert!(sim.interruptible, "the opening was heard");
+    sim.send(Input::Page(&PageMessage::Ready));
+    assert_eq!(sim.last_said(), "We are connected again. Please go on.");
+    sim.speak_out(2_000);
+    sim.wait(5_999);
+    assert_eq!(sim.said.len(), 3, "there is time to find back");
+    sim.answer(4_000);
+    assert!(sim.last_said().contains(&question(1)));
+    assert_eq!(sim.answers(), [1, 0, 0], "one answer in two parts");
+}
+
+/// A director that is made from the log alone, as after a restart of the server.
+#[test]
+fn a_restored_session_repeats_no_question_that_was_answered() {
+    for (answered, expected) in [(false, question(0)), (true, question(1))] {
+        let mut sim = Sim::asked(5);
+        if answered {
+            sim.answer(8_000);
+            // It broke off between the answer and what came next.
+            let last = sim.log.iter().rposition(|it| matches!(it, Record::Answered { .. })).unwrap();
+            sim.log.truncate(last + 1);
+        }
+        sim.director = Director::new(RULES, State::fold("s", &sim.log), sim.now);
+        sim.send(Input::CallOpen);
+        sim.send(Input::Page(&PageMessage::Ready));
+        assert!(sim.last_said().ends_with(&expected), "{}", sim.last_said());
+        assert!(!sim.last_said().contains("Hello"));
     }
 }

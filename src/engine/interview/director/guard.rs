@@ -1,0 +1,230 @@
+//! Notices when the candidate's side changes a call that is ours to conduct.
+//!
+//! On a direct call the browser holds a control channel to the provider, and whoever holds the browser can write on it.
+//! What that does shows on our sideband: a session that is not as we set it, an item that nobody said, a response that we
+//! did not ask for. Everything that we do ourselves goes through [`Guard::sent`] first, so that its echo is known.
+//!
+//! Foreign servers leave much out (ids, metadata, whole events). What is missing is not held against the candidate; what
+//! is there has to be ours.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::engine::protocol::client::ClientEvent;
+use crate::engine::protocol::server::{Content, Item, Response, ServerEvent};
+
+/// What was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forgery {
+    /// Instructions, tools, turn detection or another setting of the session.
+    Session,
+    /// An item that was neither said nor replayed by us, or one that was deleted.
+    Item,
+    /// A response that we did not ask for.
+    Response,
+}
+
+/// What of a session's echo is ours to set. The rest is the provider's (ids, dates) or of no consequence.
+const SETTINGS: [&str; 11] = [
+    "model",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "output_modalities",
+    "prompt",
+    "audio",
+    "max_output_tokens",
+    "truncation",
+    "turn_detection",
+    "input_audio_transcription",
+];
+
+/// Ids that are remembered of each kind. An item is reported within moments of its beginning.
+const RECENT: usize = 64;
+
+/// The last few ids of a kind.
+#[derive(Clone, Debug, Default)]
+struct Recent(VecDeque<String>);
+
+impl Recent {
+    fn add(&mut self, id: &str) {
+        if !id.is_empty() && !self.has(id) {
+            self.0.truncate(RECENT - 1);
+            self.0.push_front(id.to_owned());
+        }
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.0.iter().any(|it| it == id)
+    }
+}
+
+/// The guard of one call.
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    /// The instructions that we set.
+    instructions: Option<String>,
+    /// The session as the provider first reported it.
+    settings: Option<Value>,
+    /// Role and text of the items that we sent and that were not reported yet.
+    items: VecDeque<(String, String)>,
+    /// Items of the candidate's speech.
+    heard: Recent,
+    /// The server does not name what is spoken.
+    nameless: bool,
+    responses: Recent,
+    /// Items of our responses.
+    said: Recent,
+    /// What we asked for, as it stands in `metadata`.
+    purposes: Vec<String>,
+    asked: u32,
+    /// Responses that were made or refused.
+    answered: u32,
+    /// The server gives `metadata` back.
+    echoes: bool,
+}
+
+impl Guard {
+    /// Notes what we do ourselves.
+    pub fn sent(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::SessionUpdate { session } => {
+                if let Some(text) = session.get("instructions").and_then(Value::as_str) {
+                    self.instructions = Some(text.to_owned());
+                }
+            }
+            ClientEvent::ConversationItemCreate { item, .. } => {
+                self.items.push_back((item.role.clone().unwrap_or_default(), text(item)));
+            }
+            ClientEvent::ResponseCreate { response } => {
+                self.asked += 1;
+                let purpose = response.as_ref().and_then(|it| purpose(it.metadata.as_ref()));
+                if let Some(purpose) = purpose.filter(|it| !self.purposes.iter().any(|known| known == it)) {
+                    self.purposes.push(purpose.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Judges what the provider reports.
+    pub fn see(&mut self, event: &ServerEvent) -> Option<Forgery> {
+        let forged = match event {
+            ServerEvent::SessionUpdated { session } => (!self.is_our_session(session), Forgery::Session),
+            ServerEvent::ItemAdded { item, .. } | ServerEvent::ItemDone { item, .. } => {
+                (!self.is_our_item(item), Forgery::Item)
+            }
+            ServerEvent::ItemDeleted { .. } => (true, Forgery::Item),
+            ServerEvent::ResponseCreated { response } => (!self.is_our_response(response), Forgery::Response),
+            ServerEvent::OutputItemAdded { response_id, item, .. } => {
+                let ours = response_id.is_empty() || self.responses.has(response_id);
+                self.said.add(item.id.as_deref().unwrap_or_default());
+                (!ours, Forgery::Response)
+            }
+            // A request for a response while one is under way: ours, or one too many.
+            ServerEvent::Error { error } if error.code.as_deref() == Some(BUSY) => {
+                self.answered += 1;
+                (self.answered > self.asked, Forgery::Response)
+            }
+            ServerEvent::OutputTranscriptDelta { at, .. } | ServerEvent::OutputTranscriptDone { at, .. } => {
+                if self.responses.has(&at.response_id) {
+                    self.said.add(&at.item_id);
+                }
+                return None;
+            }
+            ServerEvent::SpeechStarted { item_id, .. }
+            | ServerEvent::SpeechStopped { item_id, .. }
+            | ServerEvent::InputCommitted { item_id, .. } => {
+                self.nameless |= item_id.is_empty();
+                self.heard.add(item_id);
+                return None;
+            }
+            _ => return None,
+        };
+        forged.0.then_some(forged.1)
+    }
+
+    fn is_our_session(&mut self, session: &Value) -> bool {
+        let instructions = session.get("instructions").and_then(Value::as_str).map(str::trim);
+        let ours = self.instructions.as_deref().map(str::trim);
+        if instructions.is_some_and(|it| !it.is_empty() && Some(it) != ours) {
+            return false;
+        }
+        let has_tools = session.get("tools").and_then(Value::as_array).is_some_and(|tools| !tools.is_empty());
+        let turns = session.pointer("/audio/input/turn_detection").or_else(|| session.get("turn_detection"));
+        let speaks_alone = turns.and_then(|it| it.get("create_response")) == Some(&Value::Bool(true));
+        let seen = settings(session);
+        !has_tools && !speaks_alone && *self.settings.get_or_insert_with(|| seen.clone()) == seen
+    }
+
+    fn is_our_item(&mut self, item: &Item) -> bool {
+        let id = item.id.as_deref().unwrap_or_default();
+        if self.said.has(id) {
+            return true; // Whatever a model makes of it: reasoning, for one.
+        }
+        if !item.kind.is_empty() && item.kind != "message" {
+            return false; // There are no tools, so nobody calls one.
+        }
+        let parts = item.content.as_deref().unwrap_or_default();
+        match item.role.as_deref() {
+            // The names of speech are known before its item is.
+            Some("user") if parts.iter().all(|it| it.kind == "input_audio") => self.nameless || self.heard.has(id),
+            Some("assistant") | None if parts.is_empty() => true,
+            _ => self.is_replayed(item),
+        }
+    }
+
+    /// Whether this is what we sent. By its words, because not every server keeps the id that it was given; and known for
+    /// good, because it is reported twice.
+    fn is_replayed(&self, item: &Item) -> bool {
+        let (role, text) = (item.role.as_deref().unwrap_or_default(), text(item));
+        self.items.iter().any(|it| it.0 == role && it.1.trim() == text.trim())
+    }
+
+    fn is_our_response(&mut self, response: &Response) -> bool {
+        self.answered += 1;
+        let ours = match purpose(response.metadata.as_ref()) {
+            Some(purpose) => {
+                self.echoes = true;
+                self.purposes.iter().any(|it| it == purpose)
+            }
+            None => !self.echoes,
+        };
+        self.responses.add(&response.id);
+        ours && self.answered <= self.asked
+    }
+}
+
+const BUSY: &str = "conversation_already_has_active_response";
+
+fn purpose(metadata: Option<&Map<String, Value>>) -> Option<&str> {
+    metadata?.get("purpose")?.as_str()
+}
+
+fn text(item: &Item) -> String {
+    let words = |part: &Content| part.text.clone().or_else(|| part.transcript.clone().flatten());
+    item.content.iter().flatten().filter_map(words).collect()
+}
+
+/// What is ours of a session. Whether speech interrupts changes during the interview and harms nobody.
+fn settings(session: &Value) -> Value {
+    let mut seen = Map::new();
+    for key in SETTINGS {
+        if let Some(value) = session.get(key) {
+            seen.insert(key.to_owned(), value.clone());
+        }
+    }
+    let mut seen = Value::Object(seen);
+    for turns in ["/audio/input/turn_detection", "/turn_detection"] {
+        if let Some(turns) = seen.pointer_mut(turns).and_then(Value::as_object_mut) {
+            turns.remove("interrupt_response");
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Calls come and go, and the page says a few words: when a session begins, and when it goes on.
+
+use super::directive::Purpose;
+use super::guard::{Forgery, Guard};
+use super::rollover::Lifetime;
+use super::settings::opening;
+use super::{Command, Director, READY_LIMIT, Stage, rejoin};
+use crate::engine::interview::EndReason;
+use crate::engine::interview::record::Record;
+use crate::engine::protocol::room::{PageMessage, RoomEvent};
+use crate::engine::time::Tick;
+
+/// Calls that the candidate's side may spoil before the interview is over.
+const SECOND_CHANCES: u32 = 2;
+
+impl Director {
+    pub(super) fn call_open(&mut self, now: Tick) {
+        self.guard = Guard::default();
+        self.lifetime = Lifetime::from(now);
+        self.interruptible = self.greeted;
+        self.send(opening(&self.state.plan.persona, self.interruptible));
+        for event in rejoin(&self.state) {
+            self.send(event);
+        }
+        self.stage = Stage::Entering { until: now.after(READY_LIMIT) };
+        if self.page_ready {
+            self.enter(now);
+        }
+    }
+
+    pub(super) fn call_lost(&mut self, now: Tick) {
+        self.page_ready = false;
+        if let Stage::Speaking { purpose, .. } = self.stage {
+            self.record_said(now, true);
+            self.resume = Some(purpose);
+        }
+        self.give_back();
+        self.floor.freeze();
+        self.clock.pause(now);
+        self.stage = Stage::Away;
+        self.tell_clock(now);
+    }
+
+    /// Somebody else had a hand in the call: it ends here, and nothing of it goes on record from now on. The candidate may
+    /// come back with a new one, a few times.
+    pub(super) fn tampered(&mut self, now: Tick, what: Forgery) {
+        self.append(Record::Tampered { what, at_ms: self.clock.elapsed_ms(now) });
+        if self.state.tampered > SECOND_CHANCES {
+            return self.end(now, EndReason::Tampered);
+        }
+        self.call_lost(now);
+        let message = "The call was changed from this browser, so it was closed.".to_owned();
+        self.tell(RoomEvent::Error { code: "tampered".to_owned(), message });
+        self.out.push_back(Command::Hangup);
+    }
+
+    pub(super) fn page(&mut self, now: Tick, message: &PageMessage) {
+        match message {
+            PageMessage::Ready => {
+                self.last_sign = now;
+                self.page_ready = true;
+                if matches!(self.stage, Stage::Entering { .. }) {
+                    self.enter(now);
+                }
+            }
+            PageMessage::Repeat => {
+                self.last_sign = now;
+                if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
+                    self.give_back();
+                    self.floor.freeze();
+                    self.speak(now, Purpose::Repeat { idx, follow_up });
+                }
+            }
+            PageMessage::Finish => self.end(now, EndReason::Finished),
+            PageMessage::Muted { .. } => self.last_sign = now,
+            PageMessage::Pong { .. } | PageMessage::Stats(_) | PageMessage::Unknown => {}
+        }
+    }
+
+    /// The page is there, or we waited long enough for it: begin, or go on.
+    pub(super) fn enter(&mut self, now: Tick) {
+        self.clock.run(now);
+        self.tell_clock(now);
+        let renewed = std::mem::take(&mut self.renewing);
+        match (self.resume.take(), self.answering) {
+            _ if !self.greeted => self.speak(now, Purpose::Greeting),
+            (Some(purpose), _) if renewed => self.speak(now, purpose),
+            (Some(Purpose::Ask { idx, follow_up, .. }), _) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
+            (Some(purpose), _) => self.speak(now, purpose),
+            // An answer was begun: its question is known, and the candidate is in the middle of a thought.
+            (None, Some((idx, follow_up))) if self.floor.is_taken() => {
+                self.speak(now, Purpose::GoOn { idx, follow_up });
+            }
+            (None, Some((idx, _))) if self.state.is_answered() => self.speak(now, self.after(now, idx)),
+            (None, Some((idx, follow_up))) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
+            (None, None) => self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false }),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What the page is shown of a session.
+
+use super::{Director, Stage};
+use crate::engine::interview::Snapshot;
+use crate::engine::protocol::room::{AiState, RoomEvent};
+use crate::engine::response::Stage as Flight;
+use crate::engine::time::Tick;
+
+impl Director {
+    /// Everything that a page needs to draw the room.
+    #[must_use]
+    pub fn snapshot(&self, now: Tick) -> Snapshot {
+        let elapsed_ms = self.clock.elapsed_ms(now);
+        Snapshot {
+            session_id: self.state.session_id.clone(),
+            application_id: self.state.application_id.clone(),
+            persona: self.state.plan.persona.clone(),
+            total: self.state.plan.total(),
+            minutes: self.state.plan.minutes,
+            question: self.state.asked.and_then(|(idx, follow_up)| self.state.plan.question(idx, follow_up)),
+            lines: self.state.lines.clone(),
+            ai: self.ai(),
+            elapsed_ms,
+            left_ms: self.limit_ms().saturating_sub(elapsed_ms),
+            transcribes: self.rules.transcribes,
+            ended: self.state.ended,
+        }
+    }
+
+    /// The clock, for a page that enters.
+    #[must_use]
+    pub fn clock(&self, now: Tick) -> RoomEvent {
+        let elapsed_ms = self.clock.elapsed_ms(now);
+        let left_ms = self.limit_ms().saturating_sub(elapsed_ms);
+        RoomEvent::Clock { elapsed_ms, left_ms, running: self.clock.is_running() }
+    }
+
+    pub(super) fn limit_ms(&self) -> u64 {
+        u64::from(self.state.plan.minutes) * 60_000
+    }
+
+    fn ai(&self) -> AiState {
+        match self.stage {
+            Stage::Speaking { .. } if self.flight.stage() == Some(Flight::Sounding) => AiState::Speaking,
+            Stage::Speaking { .. } => AiState::Thinking,
+            Stage::Listening if self.weighing.is_some() => AiState::Thinking,
+            Stage::Away | Stage::Entering { .. } | Stage::Listening | Stage::Ended => AiState::Listening,
+        }
+    }
+}
