@@ -288,3 +288,41 @@ fn a_voice_that_was_heard_stays() {
     it.client(r#"{"type":"session.update","event_id":"v","session":{"voice":"marin"}}"#);
     assert_eq!(events(&mut it)[0]["error"]["code"], "cannot_update_voice");
 }
+
+/// What the other tests do not come by: each is read by a strict client in `events`.
+#[test]
+fn every_way_to_set_up_a_session_is_echoed_as_strict_clients_read_it() {
+    let mut it = session();
+    let patches = [
+        json!({ "type": "realtime", "instructions": "Be kind.", "output_modalities": ["text"], "max_output_tokens": 100 }),
+        json!({ "audio": { "input": { "turn_detection": { "type": "semantic_vad", "eagerness": "low" } } } }),
+        json!({ "audio": { "input": { "turn_detection": null, "noise_reduction": { "type": "near_field" } } } }),
+        json!({ "audio": { "input": { "turn_detection": { "type": "server_vad", "idle_timeout_ms": 6000 } } } }),
+        json!({ "audio": { "input": { "transcription": { "model": "whisper-1", "language": "en" } } } }),
+        json!({ "audio": { "input": { "format": { "type": "audio/pcmu" } }, "output": { "format": "g711_alaw" } } }),
+        json!({ "tools": [{ "type": "function", "name": "f", "parameters": {} }], "tool_choice": "required" }),
+        json!({ "tool_choice": { "type": "function", "name": "f" }, "tracing": "auto", "truncation": "disabled" }),
+        json!({ "modalities": ["text", "audio"], "voice": "echo", "turn_detection": null, "temperature": 0.5 }),
+    ];
+    for patch in patches {
+        it.client(&json!({ "type": "session.update", "session": patch }).to_string());
+        assert_eq!(types(&events(&mut it)), ["session.updated"], "{patch}");
+    }
+    let call = json!({ "id": "call_item", "type": "function_call", "name": "f", "call_id": "c", "arguments": "{}" });
+    it.client(&json!({ "type": "conversation.item.create", "item": call }).to_string());
+    it.client(r#"{"type":"conversation.item.retrieve","item_id":"call_item"}"#);
+    it.client(r#"{"type":"conversation.item.delete","item_id":"call_item"}"#);
+    it.expire();
+    it.flooded();
+    assert_eq!(
+        types(&events(&mut it)),
+        [
+            "conversation.item.added",
+            "conversation.item.done",
+            "conversation.item.retrieved",
+            "conversation.item.deleted",
+            "error",
+            "error"
+        ]
+    );
+}
