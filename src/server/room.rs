@@ -147,7 +147,7 @@ impl PageLane {
 impl Rooms {
     #[must_use]
     pub fn new(config: Arc<Config>, provider: Provider, shutdown: CancellationToken, tasks: TaskTracker) -> Self {
-        let spend = Spend::new(config.cost_cap_day);
+        let spend = Spend::new(config.cost_cap_day.filter(|_| !provider.is_embedded()));
         Self { inner: Arc::default(), config, provider, log: MemoryLog::default(), spend, shutdown, tasks }
     }
 

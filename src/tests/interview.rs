@@ -20,6 +20,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::call::jfk;
 use crate::candidate::{Candidate, House};
+use crate::peer::Peer;
 
 /// S001-33, S003-12, S003-33: greeting, question, a spoken answer, the next question, the report.
 #[tokio::test(flavor = "multi_thread")]
@@ -227,4 +228,20 @@ async fn a_call_that_the_candidate_changes_is_hung_up_and_the_report_is_unaffect
     candidate.next("question.ready").await;
     candidate.state("listening").await;
     assert!(candidate.last_line("interviewer")["text"].as_str().unwrap().starts_with("We are connected again."));
+}
+
+/// A call that is being replaced is not left alone, not even when there is no other in the end: nobody would watch it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_call_that_cannot_be_made_leaves_no_old_one_behind() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.state("speaking").await;
+    let ticket = candidate.renew().await;
+    let (_peer, offer) = Peer::offer().await;
+    let refused = offer.replace("opus/48000/2", "opus/7/2");
+    let body = json!({ "request_id": "e2", "client_secret": ticket, "offer": refused });
+    let status = candidate.request("sdp-exchange", body).send().await.unwrap().status();
+    assert_eq!(status, 422);
+    house.until_calls(0).await;
 }

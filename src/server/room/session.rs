@@ -1,5 +1,8 @@
 //! One session: a task that owns the director, the calls, and the page's lane. Everything reaches it as a message.
 
+mod calls;
+mod figures;
+
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,17 +15,14 @@ use super::spend::Spend;
 use super::{PageId, ToSession};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::floor::Patience;
-use crate::engine::interview::EndReason;
 use crate::engine::interview::cost::MicroUsd;
 use crate::engine::interview::director::{Command, Director, Input, Rules};
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::record::{Record, State};
-use crate::engine::link::Route;
 use crate::engine::protocol::room::{PageMessage, PageStats, RoomEvent, RoomMessage};
-use crate::engine::sdp::Offer;
 use crate::engine::time::{Epoch, Tick};
 use crate::server::clock::unix_ms;
-use crate::server::provider::{End, FromSideband, Provider, ProviderError, Sideband};
+use crate::server::provider::{End, FromSideband, Provider, Sideband};
 
 /// How often the delay of the room channel is measured.
 const PING: Duration = Duration::from_secs(10);
@@ -215,81 +215,6 @@ impl Session {
         }
     }
 
-    /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
-    fn exchange(&mut self, offer: Offer, restart: bool, reply: Reply) {
-        if self.director.state().ended.is_some() {
-            _ = reply.send(Err(ApiError::Over));
-            return;
-        }
-        let running = self.call.as_ref().and_then(|call| Some((call.id.clone()?, call.number)));
-        let (provider, persona) = (self.provider.clone(), self.director.state().plan.persona.clone());
-        let session_id = self.id.clone();
-        let number = self.calls + 1;
-        if !restart {
-            self.epoch = self.epoch.next();
-            self.calls = number;
-        }
-        let (epoch, to_session) = (self.epoch, self.report.clone());
-        self.tasks.spawn(async move {
-            let answer = match (restart, running) {
-                (true, Some((id, number))) => {
-                    let answer = provider.restart(&id, &offer).await;
-                    answer.map(|answer| (Exchanged { answer, call: number }, Some(id)))
-                }
-                (true, None) => Err(ProviderError::NoRestart),
-                (false, _) => {
-                    let call = provider.create_call(&offer, &persona, &session_id).await;
-                    call.map(|call| (Exchanged { answer: call.answer, call: number }, Some(call.id)))
-                }
-            };
-            let answer = answer.map_err(|error| error.logged());
-            _ = to_session.send((epoch, FromTask::Made { answer, restart, reply })).await;
-        });
-    }
-
-    fn made(
-        &mut self,
-        answer: Result<(Exchanged, Option<String>), ApiError>,
-        restart: bool,
-        reply: Reply,
-        stale: bool,
-    ) {
-        let (exchanged, id) = match answer {
-            Ok(made) => made,
-            Err(error) => {
-                _ = reply.send(Err(error));
-                return;
-            }
-        };
-        if restart {
-            _ = reply.send(if stale { Err(ApiError::NoRestart) } else { Ok(exchanged) });
-            return;
-        }
-        let number = exchanged.call;
-        // Whoever asked is gone, or a newer attempt is under way, or the interview ended meanwhile.
-        let unwanted = stale || self.director.state().ended.is_some() || reply.send(Ok(exchanged)).is_err();
-        if unwanted {
-            self.free(id);
-            return;
-        }
-        if self.call.is_some() {
-            self.hang_up();
-            self.direct(Input::CallLost);
-        }
-        let sideband = id.clone().map(|id| self.attach(id));
-        self.call = Some(Call { id, number, sideband });
-    }
-
-    fn attach(&self, call_id: String) -> Sideband {
-        let (epoch, to_session) = (self.epoch, self.report.clone());
-        self.provider.sideband(call_id, move |report| {
-            let to_session = to_session.clone();
-            Box::pin(async move {
-                _ = to_session.send((epoch, FromTask::Sideband(report))).await;
-            })
-        })
-    }
-
     fn join(&mut self, page: PageId, lane: mpsc::Sender<RoomMessage>) {
         if self.page.is_some() {
             let message = "The interview goes on in another tab.".to_owned();
@@ -335,20 +260,6 @@ impl Session {
         }
     }
 
-    fn hang_up(&mut self) {
-        if let Some(call) = self.call.take() {
-            self.free(call.id);
-        }
-    }
-
-    /// Ends a call at the provider, which may take its time: nobody waits for it.
-    fn free(&self, call_id: Option<String>) {
-        if let Some(id) = call_id {
-            let provider = self.provider.clone();
-            self.tasks.spawn(async move { provider.hang_up(&id).await });
-        }
-    }
-
     fn append(&mut self, record: Record) {
         match self.log.append(&self.id, self.records, record) {
             Ok(()) => self.records += 1,
@@ -369,39 +280,5 @@ impl Session {
     fn ping(&mut self) {
         self.pings += 1;
         self.tell(RoomEvent::LatencyPing { id: self.pings });
-    }
-
-    /// What the page shows of the line, as one structured line (S003-11, S004-14..17). No word of what was said.
-    fn log_session(&self, reason: EndReason) {
-        let (stats, state, usage) = (&self.stats, self.director.state(), self.director.usage());
-        tracing::info!(
-            session = self.id,
-            ended = ?reason,
-            route = Route::Direct.name(),
-            calls = self.calls,
-            questions = state.plan.total(),
-            answered = state.report().answered(),
-            negotiation_ms = stats.negotiation_ms,
-            first_audio_ms = stats.first_audio_ms,
-            turn_delay_ms = stats.turn_delay_ms,
-            jitter_ms = stats.jitter_ms,
-            loss_pct = stats.loss_pct,
-            stream_started_at = stats.stream_started_at,
-            latency_sum_ms = stats.latency_sum_ms,
-            response_count = stats.response_count,
-            latency_mean_ms = stats.mean_latency_ms(),
-            mic_rate_hz = stats.mic_rate_hz,
-            mic_channels = stats.mic_channels,
-            ice_restarts = stats.ice_restarts,
-            cost_micro_usd = self.director.cost(),
-            tokens_text_in = usage.text_in,
-            tokens_audio_in = usage.audio_in,
-            tokens_cached = usage.cached_text + usage.cached_audio,
-            tokens_text_out = usage.text_out,
-            tokens_audio_out = usage.audio_out,
-            tokens_transcription = usage.words_in + usage.words_out,
-            transcribed_ms = usage.words_ms,
-            "session"
-        );
     }
 }

@@ -1,0 +1,99 @@
+//! The calls of a session: made, led and ended, one after another.
+
+use super::{Call, FromTask, Reply, Session};
+use crate::api::{ApiError, Exchanged};
+use crate::engine::interview::director::Input;
+use crate::engine::sdp::Offer;
+use crate::server::provider::{ProviderError, Sideband};
+
+impl Session {
+    /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
+    pub(super) fn exchange(&mut self, offer: Offer, restart: bool, reply: Reply) {
+        if self.director.state().ended.is_some() {
+            _ = reply.send(Err(ApiError::Over));
+            return;
+        }
+        if !restart && self.call.is_some() {
+            // A page that wants a new call has none; and nobody shall talk to one that we do not listen to any more.
+            self.hang_up();
+            self.direct(Input::CallLost);
+        }
+        let running = self.call.as_ref().and_then(|call| Some((call.id.clone()?, call.number)));
+        let (provider, persona) = (self.provider.clone(), self.director.state().plan.persona.clone());
+        let session_id = self.id.clone();
+        let number = self.calls + 1;
+        if !restart {
+            self.epoch = self.epoch.next();
+            self.calls = number;
+        }
+        let (epoch, to_session) = (self.epoch, self.report.clone());
+        self.tasks.spawn(async move {
+            let answer = match (restart, running) {
+                (true, Some((id, number))) => {
+                    let answer = provider.restart(&id, &offer).await;
+                    answer.map(|answer| (Exchanged { answer, call: number }, Some(id)))
+                }
+                (true, None) => Err(ProviderError::NoRestart),
+                (false, _) => {
+                    let call = provider.create_call(&offer, &persona, &session_id).await;
+                    call.map(|call| (Exchanged { answer: call.answer, call: number }, Some(call.id)))
+                }
+            };
+            let answer = answer.map_err(|error| error.logged());
+            _ = to_session.send((epoch, FromTask::Made { answer, restart, reply })).await;
+        });
+    }
+
+    pub(super) fn made(
+        &mut self,
+        answer: Result<(Exchanged, Option<String>), ApiError>,
+        restart: bool,
+        reply: Reply,
+        stale: bool,
+    ) {
+        let (exchanged, id) = match answer {
+            Ok(made) => made,
+            Err(error) => {
+                _ = reply.send(Err(error));
+                return;
+            }
+        };
+        if restart {
+            _ = reply.send(if stale { Err(ApiError::NoRestart) } else { Ok(exchanged) });
+            return;
+        }
+        let number = exchanged.call;
+        // Whoever asked is gone, or a newer attempt is under way, or the interview ended meanwhile.
+        let unwanted = stale || self.director.state().ended.is_some() || reply.send(Ok(exchanged)).is_err();
+        if unwanted {
+            self.free(id);
+            return;
+        }
+        let sideband = id.clone().map(|id| self.attach(id));
+        self.call = Some(Call { id, number, sideband });
+    }
+
+    pub(super) fn attach(&self, call_id: String) -> Sideband {
+        let (epoch, to_session) = (self.epoch, self.report.clone());
+        self.provider.sideband(call_id, move |report| {
+            let to_session = to_session.clone();
+            Box::pin(async move {
+                _ = to_session.send((epoch, FromTask::Sideband(report))).await;
+            })
+        })
+    }
+
+    pub(super) fn hang_up(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.free(call.id);
+        }
+    }
+
+    /// Ends a call at the provider, which may take its time: nobody waits for it.
+    pub(super) fn free(&self, call_id: Option<String>) {
+        if let Some(id) = call_id {
+            let provider = self.provider.clone();
+            self.tasks.spawn(async move { provider.hang_up(&id).await });
+        }
+    }
+}
