@@ -30,8 +30,16 @@ const PING: Duration = Duration::from_secs(10);
 /// What the session's own tasks report. Each carries the epoch of its attempt; older ones are ignored.
 #[derive(Debug)]
 enum FromTask {
-    Made { answer: Result<(Exchanged, Option<String>), ApiError>, restart: bool, reply: Reply },
+    Made {
+        answer: Result<(Exchanged, Option<String>), ApiError>,
+        restart: bool,
+        reply: Reply,
+    },
     Sideband(FromSideband),
+    /// A call was over some time ago, and this page was there then.
+    Over {
+        page: PageId,
+    },
 }
 
 type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
@@ -204,13 +212,21 @@ impl Session {
                 self.bill();
             }
             FromTask::Sideband(FromSideband::Closed(end)) => {
-                if let End::Fault(fault) = end {
-                    // Nobody shall talk to a call that nobody leads.
-                    self.hang_up();
-                    self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
+                match end {
+                    End::Fault(fault) => {
+                        // Nobody shall talk to a call that nobody leads.
+                        self.hang_up();
+                        self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
+                    }
+                    End::Over => self.look_again(),
                 }
                 self.call = None;
                 self.direct(Input::CallLost);
+            }
+            FromTask::Over { page } => {
+                if !stale {
+                    self.unnoticed(page);
+                }
             }
         }
     }

@@ -165,3 +165,14 @@ async fn a_provider_that_cannot_be_led_is_said_plainly() {
         "{message}"
     );
 }
+
+/// A call can end at the provider without a word to the browser. A page that goes on believing in it is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_has_not_noticed_the_end_of_its_call_is_told() {
+    let mut stage = Stage::set().await;
+    stage.call(1).await;
+    stage.script.told("response.create", 1).await;
+    stage.script.act(Do::Close(1_000, ""));
+    assert_eq!(stage.candidate.next("error").await["payload"]["code"], "upstream.lost");
+    stage.resume(2).await;
+}

@@ -1,10 +1,20 @@
 //! The calls of a session: made, led and ended, one after another.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::super::PageId;
 use super::{Call, FromTask, Reply, Session};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::interview::director::Input;
+use crate::engine::link::upstream::UpstreamFault;
+use crate::engine::protocol::room::RoomEvent;
 use crate::engine::sdp::Offer;
 use crate::server::provider::{ProviderError, Sideband};
+
+/// How long a page may take to ask for a new call after the end of the one before.
+const NOTICE: Duration = Duration::from_secs(4);
 
 impl Session {
     /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
@@ -81,6 +91,28 @@ impl Session {
                 _ = to_session.send((epoch, FromTask::Sideband(report))).await;
             })
         })
+    }
+
+    /// A call is over, which the page mostly knows before us: it has ended it. Looks again in a while.
+    pub(super) fn look_again(&self) {
+        let Some((page, _)) = self.page else { return };
+        let (epoch, to_session) = (self.epoch, self.report.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                // A session that is gone has no page to tell.
+                () = sleep(NOTICE) => drop(to_session.send((epoch, FromTask::Over { page })).await),
+                () = to_session.closed() => {}
+            }
+        });
+    }
+
+    /// A page that was there when its call ended and has not asked for another believes that it has one still.
+    pub(super) fn unnoticed(&mut self, then: PageId) {
+        let same = self.page.as_ref().is_some_and(|(page, _)| *page == then);
+        if same && self.call.is_none() && self.director.state().ended.is_none() {
+            let fault = UpstreamFault::Lost;
+            self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
+        }
     }
 
     pub(super) fn hang_up(&mut self) {
