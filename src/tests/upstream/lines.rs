@@ -176,3 +176,47 @@ async fn a_page_that_has_not_noticed_the_end_of_its_call_is_told() {
     assert_eq!(stage.candidate.next("error").await["payload"]["code"], "upstream.lost");
     stage.resume(2).await;
 }
+
+/// S002-12, S002-13: the candidate asks, a model with words of its own answers in one response from the facts that it is
+/// given, and the question stays the same. A call that is made later is told what was said so far.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_who_asks_is_answered_and_a_new_call_knows_what_was_said() {
+    let mut stage = Stage::set().await;
+    stage.call(1).await;
+    for (n, text) in [(1, HELLO), (2, "What are you proud of?")] {
+        stage.script.told("response.create", n).await;
+        Dialect::Ga.response(n, text).into_iter().for_each(|event| stage.script.say(event));
+        solid(&mut stage.candidate, "interviewer").await;
+    }
+    stage.candidate.state("listening").await;
+    let ask = "How much time do we have left?";
+    Dialect::Ga.answer("item_u1", ask).into_iter().for_each(|event| stage.script.say(event));
+    let request = stage.script.told("response.create", 3).await["response"].clone();
+    let told = request["instructions"].as_str().unwrap();
+    assert!(told.contains("about 5 minutes left") && told.contains("question 1 of 3"), "{told}");
+    assert!(told.contains("a project you are proud of") && !told.contains("How much time"), "{told}");
+    assert_eq!(request["metadata"]["purpose"], "reply-0");
+    let reply = "About five minutes. What are you proud of?";
+    Dialect::Ga.response(3, reply).into_iter().for_each(|event| stage.script.say(event));
+    stage.candidate.state("listening").await;
+
+    stage.script.act(Do::Drop);
+    assert_eq!(stage.candidate.next("error").await["payload"]["code"], "upstream.lost");
+    stage.resume(2).await;
+    let mut items = Vec::new();
+    for n in 1..=5 {
+        let item = stage.script.told("conversation.item.create", n).await["item"].clone();
+        items.push((item["role"].clone(), item["content"][0]["type"].clone(), item["content"][0]["text"].clone()));
+    }
+    assert_eq!(items[0].0, "system");
+    let expected = [
+        ("assistant", "output_text", HELLO),
+        ("assistant", "output_text", "What are you proud of?"),
+        ("user", "input_text", ask),
+        ("assistant", "output_text", reply),
+    ];
+    assert_eq!(items[1..], expected.map(|(role, kind, text)| (json!(role), json!(kind), json!(text))));
+    assert_eq!(stage.script.count("conversation.item.create"), 5);
+    let report = stage.candidate.post("finish", json!({ "request_id": "f1" })).await;
+    assert_eq!(report["questions"][0]["answers"], json!([]), "a question is no answer: {report}");
+}

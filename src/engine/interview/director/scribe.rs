@@ -60,8 +60,9 @@ impl Director {
 
     /// What was said in a turn that is not on record yet, once the words of all its items are there.
     pub(super) fn words_of(&self, turn: &Turn) -> Option<String> {
+        // Some servers tell the words again and again, each time more of them.
         let words =
-            |item: &String| self.early_words.iter().find(|(known, _)| known == item).map(|(_, text)| text.trim());
+            |item: &String| self.early_words.iter().rfind(|(known, _)| known == item).map(|(_, text)| text.trim());
         turn.items.iter().map(words).collect::<Option<Vec<_>>>().map(|words| words.join(" "))
     }
 
