@@ -150,7 +150,15 @@ impl Provider {
         let port = Port::open(&PortSettings { port: settings.port, public_ips: settings.public_ips.clone() }).await?;
         let speaker = Speaker::new()?;
         let (tasks, closed) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self(Arc::new(Inner { settings, port, speaker, places: Mutex::default(), keys: Mutex::default(), tasks, closed })))
+        Ok(Self(Arc::new(Inner {
+            settings,
+            port,
+            speaker,
+            places: Mutex::default(),
+            keys: Mutex::default(),
+            tasks,
+            closed,
+        })))
     }
 
     /// Ends all calls with a good-bye and frees the port.
@@ -242,8 +250,7 @@ impl Provider {
     ) -> Result<impl FnOnce(WebSocket) -> BoxFuture<'static, ()> + use<>, CallError> {
         let place = self.place(config.id().to_owned(), None)?;
         let session = self.session(config, Transport::Socket);
-        let (limit, stop, task) =
-            (self.0.settings.session_limit, self.0.closed.child_token(), self.0.tasks.token());
+        let (limit, stop, task) = (self.0.settings.session_limit, self.0.closed.child_token(), self.0.tasks.token());
         Ok(move |socket| {
             let serving = socket::serve(socket, session, limit, stop);
             async move {

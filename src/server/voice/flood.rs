@@ -57,7 +57,8 @@ impl Throttle {
     /// Takes an event of so many bytes, and answers when the next one may come.
     pub fn take(&mut self, bytes: usize, now: Instant) -> Instant {
         let bytes = u64::try_from(bytes.max(SOUND_EVENT_BYTES)).unwrap_or(u64::MAX);
-        self.full_at = self.full_at.max(now) + Duration::from_micros(bytes.saturating_mul(1_000_000) / SOUND_BYTES_PER_S);
+        self.full_at =
+            self.full_at.max(now) + Duration::from_micros(bytes.saturating_mul(1_000_000) / SOUND_BYTES_PER_S);
         self.full_at.checked_sub(SOUND_BURST).map_or(now, |at| at.max(now))
     }
 }

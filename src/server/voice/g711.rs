@@ -66,7 +66,9 @@ mod tests {
     /// Values of the tables in G.711, on the scale of 16 bits.
     #[test]
     fn known_codes_have_their_level() {
-        for (code, level) in [(0xff, 0), (0x7f, 0), (0x80, 32_124), (0x00, -32_124), (0xfe, 8), (0xf0, 120), (0xef, 132)] {
+        for (code, level) in
+            [(0xff, 0), (0x7f, 0), (0x80, 32_124), (0x00, -32_124), (0xfe, 8), (0xf0, 120), (0xef, 132)]
+        {
             assert_eq!(from_ulaw(code), level, "{code:#x}");
         }
         for (code, level) in [(0xd5, 8), (0x55, -8), (0xaa, 32_256), (0x2a, -32_256), (0xc5, 264), (0xda, 248)] {

@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn what_is_no_sound_is_refused_and_keeps_nothing() {
         let mut intake = Intake::new(AudioFormat::Pcm);
-        for (audio, error) in [("%", SoundError::Base64), ("AAA", SoundError::Base64), ("AAAA", SoundError::OddLength)] {
+        for (audio, error) in [("%", SoundError::Base64), ("AAA", SoundError::Base64), ("AAAA", SoundError::OddLength)]
+        {
             assert_eq!(intake.push(audio), Err(error), "{audio}");
         }
         assert_eq!(intake.push("").unwrap(), (vec![], 0));

@@ -1,7 +1,7 @@
 //! `/v1/realtime/calls`: offers in, answers out.
 
-use axum::extract::multipart::MultipartRejection;
 use axum::Extension;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::rejection::{QueryRejection, StringRejection};
 use axum::extract::{FromRequest as _, Multipart, Path, Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
@@ -63,12 +63,7 @@ pub(super) async fn preview(
     answer(&provider, &credential, &offer, &json!({ "model": target.model }))
 }
 
-fn answer(
-    provider: &Provider,
-    credential: &Credential,
-    offer: &str,
-    session: &Value,
-) -> Result<Response, ServeError> {
+fn answer(provider: &Provider, credential: &Credential, offer: &str, session: &Value) -> Result<Response, ServeError> {
     let (id, answer) = provider.create(offer, credential.session(provider, session)?)?;
     let location = format!("/v1/realtime/calls/{id}");
     Ok((StatusCode::CREATED, [(LOCATION, location.as_str()), (CONTENT_TYPE, ANSWER_TYPE)], answer).into_response())

@@ -1,7 +1,7 @@
 //! `POST /v1/realtime/client_secrets`: ephemeral keys.
 
-use axum::extract::rejection::BytesRejection;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::{Extension, Json};
 use bytes::Bytes;
 use secrecy::ExposeSecret as _;

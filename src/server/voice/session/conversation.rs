@@ -40,7 +40,8 @@ impl Entry {
 
     fn text_bytes(&self) -> usize {
         let parts = self.item.content.iter().flatten();
-        let content: usize = parts.map(|part| len(part.text.as_ref()) + len(part.transcript.iter().flatten().next())).sum();
+        let content: usize =
+            parts.map(|part| len(part.text.as_ref()) + len(part.transcript.iter().flatten().next())).sum();
         content + len(self.item.arguments.as_ref()) + len(self.item.output.as_ref())
     }
 }

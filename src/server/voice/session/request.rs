@@ -127,10 +127,8 @@ fn given(input: &[Value], conversation: &Conversation, ids: &mut Ids) -> Result<
             found.cloned().ok_or_else(|| Fault::invalid(&format!("{param}.id"), "There is no such item."))?
         } else {
             let item = serde_json::from_value(value.clone()).map_err(|_| Fault::invalid(&param, "This is no item."))?;
-            parse::item(item, ids).map_err(|fault| Fault {
-                param: fault.param.map(|it| it.replacen("item", &param, 1)),
-                ..fault
-            })?
+            parse::item(item, ids)
+                .map_err(|fault| Fault { param: fault.param.map(|it| it.replacen("item", &param, 1)), ..fault })?
         };
         items.push(item);
     }

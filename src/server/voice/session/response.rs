@@ -123,7 +123,11 @@ impl Session {
         let active = Active {
             at: ContentAt { response_id: response.id.clone(), item_id: item_id.clone(), ..ContentAt::default() },
             response,
-            item: Item { role: Some("assistant".to_owned()), content: Some(Vec::new()), ..new_item(item_id, "message") },
+            item: Item {
+                role: Some("assistant".to_owned()),
+                content: Some(Vec::new()),
+                ..new_item(item_id, "message")
+            },
             previous_item_id,
             in_conversation: *in_conversation,
             utterance: self.speaker.utterance(room, &persona(config)),
@@ -255,7 +259,8 @@ impl Session {
     /// Everything from the last delta to `rate_limits.updated`, in the recorded order.
     fn settle(&mut self, active: Active, outcome: Outcome) {
         let aloud = active.is_aloud();
-        let Active { response, at, mut item, previous_item_id, in_conversation, utterance, said, mut spent, .. } = active;
+        let Active { response, at, mut item, previous_item_id, in_conversation, utterance, said, mut spent, .. } =
+            active;
         let played_ms = utterance.played_ms();
         let heard = match outcome {
             Outcome::Completed | Outcome::Incomplete => said.clone(),
