@@ -18,6 +18,7 @@ pub mod session;
 pub mod socket;
 pub mod sound;
 pub mod speech;
+pub mod transcribe;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
