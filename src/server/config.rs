@@ -51,9 +51,6 @@ pub struct Config {
     /// Key of that server, if it wants one
     #[arg(long, env = "TRANSCRIPTION_KEY", value_name = "KEY", value_parser = sources::secret, hide_default_value = true)]
     pub transcription_key: Option<SecretString>,
-    /// Model that it is asked for
-    #[arg(long, env = "TRANSCRIPTION_MODEL", value_name = "NAME")]
-    pub transcription_model: String,
     /// UDP port of the embedded media, one for all calls; 0 takes any free one
     #[arg(long, env = "VIVAVOCE_RTC_PORT", value_name = "PORT")]
     pub rtc_port: u16,

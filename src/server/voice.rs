@@ -38,6 +38,7 @@ use self::call::{Call, Command};
 use self::keys::{KeyError, Keys};
 use self::session::{Session, Transport};
 use self::speech::{Speaker, SpeechError};
+use self::transcribe::{Desk, TranscribeError, Transcriber};
 use crate::engine::protocol::session::{Refusal, SessionConfig};
 use crate::server::clock;
 use crate::server::config::Config;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub connect_within: Duration,
     /// The longest that a session may last.
     pub session_limit: Duration,
+    /// Who writes down what the candidates say, if anybody does.
+    pub transcriber: Option<Transcriber>,
 }
 
 impl Settings {
@@ -74,19 +77,23 @@ impl Settings {
             gone_after: Duration::from_secs(10),
             connect_within: Duration::from_secs(20),
             session_limit: Duration::from_secs(60 * 60),
+            transcriber: None,
         }
     }
 }
 
-impl From<&Config> for Settings {
-    fn from(config: &Config) -> Self {
-        Self {
+impl TryFrom<&Config> for Settings {
+    type Error = StartError;
+
+    fn try_from(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            transcriber: Transcriber::of(config)?,
             port: config.rtc_port,
             public_ips: config.public_ip.clone(),
             // A session that comes back after a cut has two calls until the lost one is noticed.
             max_calls: usize::try_from(config.max_sessions).unwrap_or(usize::MAX).saturating_mul(2),
             ..Self::new(config.provider_key.clone())
-        }
+        })
     }
 }
 
@@ -97,6 +104,8 @@ pub enum StartError {
     Port(#[from] PortError),
     #[error(transparent)]
     Voice(#[from] SpeechError),
+    #[error(transparent)]
+    Transcriber(#[from] TranscribeError),
 }
 
 /// Why there is no call.
@@ -232,7 +241,7 @@ impl Provider {
         let session = self.session(config, Transport::Call);
         let (registration, datagrams) = port.demux().register();
         let (peer, answer) = Peer::answer(port, registration, offer, Instant::now())?;
-        let call = Call::new(id.clone(), peer, datagrams, inbox, session, settings);
+        let call = Call::new(id.clone(), peer, datagrams, inbox, session, self.desk(), settings);
         let stop = closed.child_token();
         tasks.spawn(async move {
             let _place = place;
@@ -250,10 +259,10 @@ impl Provider {
         config: SessionConfig,
     ) -> Result<impl FnOnce(WebSocket) -> BoxFuture<'static, ()> + use<>, CallError> {
         let place = self.place(config.id().to_owned(), None)?;
-        let session = self.session(config, Transport::Socket);
+        let (session, desk) = (self.session(config, Transport::Socket), self.desk());
         let (limit, stop, task) = (self.0.settings.session_limit, self.0.closed.child_token(), self.0.tasks.token());
         Ok(move |socket| {
-            let serving = socket::serve(socket, session, limit, stop);
+            let serving = socket::serve(socket, session, desk, limit, stop);
             async move {
                 let _held = (place, task);
                 serving.await;
@@ -268,6 +277,10 @@ impl Provider {
     /// [`CallError::Unknown`] once the call is over, or if it never was.
     pub fn call(&self, id: &str) -> Result<mpsc::Sender<Command>, CallError> {
         lock(&self.0.places).get(id).cloned().flatten().ok_or(CallError::Unknown)
+    }
+
+    fn desk(&self) -> Desk {
+        Desk::new(self.0.settings.transcriber.clone())
     }
 
     fn session(&self, config: SessionConfig, transport: Transport) -> Session {

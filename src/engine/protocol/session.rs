@@ -184,6 +184,13 @@ impl SessionConfig {
         self.get(&["audio", "input", "transcription"]).is_object()
     }
 
+    /// What the client says about the candidate's words: the language (ISO 639-1), and words that are likely to come.
+    #[must_use]
+    pub fn transcription_hints(&self) -> (Option<&str>, Option<&str>) {
+        let hint = |key: &str| self.get(&["audio", "input", "transcription", key]).as_str();
+        (hint("language"), hint("prompt"))
+    }
+
     /// How the client writes its sound.
     #[must_use]
     pub fn input_format(&self) -> AudioFormat {

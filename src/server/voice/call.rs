@@ -16,6 +16,7 @@ pub use self::sidebands::{Farewell, Sideband, SidebandFeed};
 use super::Settings;
 use super::flood::Flood;
 use super::session::Session;
+use super::transcribe::Desk;
 use crate::engine::protocol::server::ServerMessage;
 use crate::server::rtc::pace::{FRAME, Pace};
 use crate::server::rtc::{Datagram, OfferError, Peer, PeerEvent};
@@ -63,6 +64,7 @@ pub struct Call {
     datagrams: mpsc::Receiver<Datagram>,
     inbox: mpsc::Receiver<Command>,
     session: Session,
+    desk: Desk,
     hearing: Hearing,
     sidebands: Sidebands,
     flood: Flood,
@@ -83,6 +85,7 @@ impl Call {
         datagrams: mpsc::Receiver<Datagram>,
         inbox: mpsc::Receiver<Command>,
         session: Session,
+        desk: Desk,
         settings: &Settings,
     ) -> Self {
         let began = Instant::now();
@@ -93,6 +96,7 @@ impl Call {
             inbox,
             hearing: Hearing::new(),
             session,
+            desk,
             sidebands: Sidebands::default(),
             flood: Flood::new(began),
             began,
@@ -142,11 +146,13 @@ impl Call {
                     self.peer.receive(&datagram, Instant::now());
                 }
             }
+            Some(written) = self.desk.next() => written.tell(&mut self.session),
             () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
         }
         while let Some(event) = self.peer.poll() {
             self.peer_event(event)?;
         }
+        self.desk.take(&mut self.session);
         self.tell_all()
     }
 

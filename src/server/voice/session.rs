@@ -15,6 +15,7 @@ mod output;
 mod parse;
 mod request;
 mod response;
+mod scribe;
 mod talk;
 mod tools;
 mod usage;
@@ -30,6 +31,7 @@ use self::input::Input;
 pub use self::output::OutFrame;
 use self::parse::Fault;
 use self::response::Active;
+pub use self::scribe::Turn;
 use self::talk::Talk;
 use super::sound;
 use super::speech::Speaker;
@@ -69,6 +71,8 @@ pub struct Session {
     /// A voice that was heard stays.
     has_spoken: bool,
     talk: Talk,
+    /// Turns that wait for somebody to write them down.
+    turns: VecDeque<Turn>,
     out: VecDeque<ServerMessage>,
 }
 
@@ -88,6 +92,7 @@ impl Session {
             last_response: String::new(),
             has_spoken: false,
             talk: Talk::default(),
+            turns: VecDeque::new(),
             out: VecDeque::new(),
         }
     }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::flood::{Flood, Throttle};
 use super::session::{MAX_EVENT_BYTES, Session};
+use super::transcribe::Desk;
 use crate::engine::protocol::server::ServerMessage;
 
 /// The largest message: sound in base64, and what is around it.
@@ -134,9 +135,9 @@ pub async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
 }
 
 /// Serves a session until one side has enough, at most for `limit`.
-pub async fn serve(mut socket: WebSocket, session: Session, limit: Duration, stop: CancellationToken) {
+pub async fn serve(mut socket: WebSocket, session: Session, desk: Desk, limit: Duration, stop: CancellationToken) {
     let began = Instant::now();
-    let mut line = Line { session, flood: Flood::new(began), throttle: Throttle::new(began), read_from: began };
+    let mut line = Line { session, desk, flood: Flood::new(began), throttle: Throttle::new(began), read_from: began };
     tracing::info!("socket session begins");
     let Err(end) = line.run(&mut socket, began + limit, &stop).await;
     tracing::info!(?end, seconds = began.elapsed().as_secs(), "socket session ends");
@@ -145,6 +146,7 @@ pub async fn serve(mut socket: WebSocket, session: Session, limit: Duration, sto
 
 struct Line {
     session: Session,
+    desk: Desk,
     flood: Flood,
     throttle: Throttle,
     /// The far end sent much sound: nothing is read before this.
@@ -179,6 +181,7 @@ impl Line {
                     send(socket, Message::Ping(Bytes::new())).await?;
                 }
                 _ = beat.tick(), if self.session.is_generating() => self.session.generate(BEAT_FRAMES),
+                Some(written) = self.desk.next() => written.tell(&mut self.session),
                 () = sleep_until(Tick::from_std(self.read_from)), if waits => {}
                 message = socket.recv(), if !waits => {
                     heard = Instant::now();
@@ -189,6 +192,7 @@ impl Line {
                     }
                 }
             }
+            self.desk.take(&mut self.session);
             self.tell(socket).await?;
         }
     }

@@ -11,7 +11,9 @@ use reqwest::{Client, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
+use super::session::{Session, Turn};
 use crate::engine::audio::wav;
 use crate::server::config::Config;
 
@@ -39,6 +41,8 @@ pub enum TranscribeError {
     BadAnswer,
     #[error("too many turns wait for their transcription")]
     Busy,
+    #[error("this server has nobody who writes down what is said")]
+    Nobody,
 }
 
 impl TranscribeError {
@@ -50,6 +54,7 @@ impl TranscribeError {
             Self::Refused(_) => "transcription_refused",
             Self::BadAnswer => "transcription_bad_answer",
             Self::Busy => "transcription_busy",
+            Self::Nobody => "transcription_unavailable",
         }
     }
 }
@@ -104,8 +109,10 @@ impl Transcriber {
     /// # Errors
     /// [`TranscribeError::Unreachable`] if the TLS stack cannot be set up.
     pub fn of(config: &Config) -> Result<Option<Self>, TranscribeError> {
-        let url = config.transcription_url.as_deref();
-        url.map(|url| Self::new(url, config.transcription_key.clone(), &config.transcription_model)).transpose()
+        let (Some(url), Some(model)) = (config.transcription_url.as_deref(), config.transcription()) else {
+            return Ok(None);
+        };
+        Self::new(url, config.transcription_key.clone(), model).map(Some)
     }
 
     /// The words of a turn. `pcm`: 16 bit mono at [`RATE_HZ`](crate::engine::audio::RATE_HZ).
@@ -137,6 +144,64 @@ impl Transcriber {
         }
         let answer: Answer = serde_json::from_slice(&read(response).await?).map_err(|_| TranscribeError::BadAnswer)?;
         Ok(answer.text.trim().to_owned())
+    }
+}
+
+/// The turns of one session that are being written down. Dropping it gives them up.
+#[derive(Debug)]
+pub struct Desk {
+    transcriber: Option<Transcriber>,
+    tasks: JoinSet<Written>,
+}
+
+/// What became of a turn.
+#[derive(Debug)]
+pub struct Written {
+    item_id: String,
+    samples: usize,
+    words: Result<String, TranscribeError>,
+}
+
+impl Desk {
+    /// A desk at which `transcriber` writes, or nobody.
+    #[must_use]
+    pub fn new(transcriber: Option<Transcriber>) -> Self {
+        Self { transcriber, tasks: JoinSet::new() }
+    }
+
+    /// Takes the turns that `session` wants written down.
+    pub fn take(&mut self, session: &mut Session) {
+        while let Some(Turn { item_id, pcm, hints }) = session.poll_turn() {
+            let samples = pcm.len();
+            let Some(transcriber) = self.transcriber.clone() else {
+                session.transcribed(item_id, samples, Err(TranscribeError::Nobody));
+                continue;
+            };
+            self.tasks.spawn(async move {
+                let words = transcriber.transcribe(&pcm, &hints).await;
+                if let Err(error) = &words {
+                    tracing::warn!(%error, "a turn stays without words");
+                }
+                Written { item_id, samples, words }
+            });
+        }
+    }
+
+    /// The next turn that is done. None at once while nothing is under way.
+    pub async fn next(&mut self) -> Option<Written> {
+        loop {
+            // A task that failed has said so.
+            if let Ok(written) = self.tasks.join_next().await? {
+                return Some(written);
+            }
+        }
+    }
+}
+
+impl Written {
+    /// Tells the session.
+    pub fn tell(self, session: &mut Session) {
+        session.transcribed(self.item_id, self.samples, self.words);
     }
 }
 

@@ -83,6 +83,16 @@ impl Conversation {
         self.entries.iter().map(|entry| entry.heard_ms).sum()
     }
 
+    /// Puts the words of a turn of the candidate's where its sound is, if the item is still there.
+    pub(super) fn write_down(&mut self, id: &str, words: &str) {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.has_id(id)) else { return };
+        let sound = entry.item.content.iter_mut().flatten().find(|part| part.kind == "input_audio");
+        if let Some(part) = sound {
+            part.transcript = Some(Some(words.to_owned()));
+            entry.bytes = size(&entry.item);
+        }
+    }
+
     fn entry(&self, id: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.has_id(id))
     }

@@ -222,15 +222,16 @@ impl Session {
         self.emit(ServerEvent::InputCommitted { item_id: item_id.clone(), previous_item_id: previous_item_id.clone() });
         let content = Content { kind: "input_audio".to_owned(), transcript: Some(None), ..Content::default() };
         let item = Item {
-            id: Some(item_id),
+            id: Some(item_id.clone()),
             kind: "message".to_owned(),
             status: Some("completed".to_owned()),
             role: Some("user".to_owned()),
             content: Some(vec![content]),
             ..Item::default()
         };
-        // On a call nobody can ask for the sound, and only a transcriber has a use for it.
-        let keeps = self.transport == Transport::Socket || self.config.transcribes();
+        self.ask_for_words(&item_id, &pcm);
+        // On a call nobody can ask for the sound.
+        let keeps = self.transport == Transport::Socket;
         self.conversation.push_turn(item.clone(), samples_to_ms(to.saturating_sub(from)), keeps.then_some(pcm));
         self.emit(ServerEvent::ItemAdded { item: item.clone(), previous_item_id: previous_item_id.clone() });
         self.emit(ServerEvent::ItemDone { item, previous_item_id });
