@@ -4,6 +4,9 @@ import { defineConfig } from "@playwright/test";
 
 const port = Number(process.env.PORT ?? 3173);
 const server = process.env.VIVAVOCE;
+/** Where the embedded provider listens for clients other than our own server, and their key. */
+export const PROVIDER_PORT = port + 1;
+export const PROVIDER_KEY = "sk-end2end";
 if (!server) throw new Error("VIVAVOCE must hold the path of the server binary; `make e2e` sets it");
 
 export default defineConfig({
@@ -41,7 +44,13 @@ export default defineConfig({
     // Far from the sources: the binary holds all that it needs.
     cwd: tmpdir(),
     url: `http://127.0.0.1:${port}/`,
-    env: { LEPTOS_SITE_ADDR: `127.0.0.1:${port}`, OPENAI_REALTIME_DISABLED: "1", MAX_SESSIONS_PER_IP: "100" },
+    env: {
+      LEPTOS_SITE_ADDR: `127.0.0.1:${port}`,
+      OPENAI_REALTIME_DISABLED: "1",
+      MAX_SESSIONS_PER_IP: "100",
+      VIVAVOCE_PROVIDER_ADDR: `127.0.0.1:${PROVIDER_PORT}`,
+      VIVAVOCE_PROVIDER_KEY: PROVIDER_KEY,
+    },
     reuseExistingServer: false,
     gracefulShutdown: { signal: "SIGTERM", timeout: 10_000 },
     stdout: "ignore",

@@ -104,7 +104,7 @@ struct Embedded {
 
 async fn embed(config: &Config) -> Result<Embedded, AppError> {
     let wanted = config.provider_addr;
-    let voice = voice::Provider::start(voice::Settings::from(config)).await?;
+    let voice = voice::Provider::start(voice::Settings::try_from(config)?).await?;
     let listener = TcpListener::bind(wanted).await.map_err(|error| AppError::Listen(wanted, error))?;
     let address = listener.local_addr().map_err(|error| AppError::Listen(wanted, error))?;
     Ok(Embedded { voice, listener, address })

@@ -3,8 +3,10 @@
 //! The policy is separate from the detector that supplies the probabilities, so that it can be tested on made-up hops.
 
 mod gate;
+mod wav;
 
 pub use gate::{GateConfig, GateInput, Heard, SpeechGate};
+pub use wav::wav;
 
 /// The sample rate of ears and voice, in Hz: what the detector and the built-in voice work at.
 pub const RATE_HZ: u32 = 16_000;

@@ -45,6 +45,12 @@ pub struct Config {
     /// Key of the embedded interviewer; random when unset
     #[arg(long, env = "VIVAVOCE_PROVIDER_KEY", value_name = "KEY", value_parser = sources::secret, hide_default_value = true)]
     pub provider_key: SecretString,
+    /// Server that writes down what candidates say to the embedded interviewer (OpenAI audio API)
+    #[arg(long, env = "TRANSCRIPTION_URL", value_name = "URL", value_parser = sources::base_url)]
+    pub transcription_url: Option<String>,
+    /// Key of that server, if it wants one
+    #[arg(long, env = "TRANSCRIPTION_KEY", value_name = "KEY", value_parser = sources::secret, hide_default_value = true)]
+    pub transcription_key: Option<SecretString>,
     /// UDP port of the embedded media, one for all calls; 0 takes any free one
     #[arg(long, env = "VIVAVOCE_RTC_PORT", value_name = "PORT")]
     pub rtc_port: u16,

@@ -97,9 +97,9 @@ impl Provider {
     /// As [`Provider::new`].
     pub fn of(config: &Config, embedded: SocketAddr) -> Result<Self, ProviderError> {
         let (model, voice) = (config.realtime_model.clone(), config.realtime_voice.clone());
+        let transcription = config.transcription().map(str::to_owned);
         Self::new(match config.provider_kind() {
             ProviderKind::Hosted { preset, base_url, key } => {
-                let transcription = config.transcription().map(str::to_owned);
                 Settings { preset: Some(preset), base_url, key, model, voice, transcription }
             }
             ProviderKind::Embedded => Settings {
@@ -108,7 +108,7 @@ impl Provider {
                 key: Some(config.provider_key.clone()),
                 model,
                 voice,
-                transcription: None,
+                transcription: config.transcription_url.as_ref().and(transcription),
             },
         })
     }

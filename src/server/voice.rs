@@ -1,24 +1,33 @@
 //! The embedded provider: a Realtime server with a voice and ears of its own, and no language model.
 //!
-//! [`Provider`] owns the UDP port and the calls; [`serve::router`] is its face over HTTP. A call is one task that owns the
-//! peer connection, the ears and the session; everybody else writes into its mailbox.
+//! [`Provider`] owns the UDP port and the sessions; [`serve::router`] is its face over HTTP. A call is one task that owns
+//! the peer connection and the session; everybody else writes into its mailbox. A session over a WebSocket is one task
+//! that owns the socket.
 
 pub mod call;
 pub mod codec;
 pub mod ears;
 pub mod flood;
+pub mod g711;
 pub mod jitter;
+pub mod keys;
 pub mod lexicon;
 pub mod persona;
 pub mod serve;
 pub mod session;
+pub mod socket;
+pub mod sound;
 pub mod speech;
+pub mod transcribe;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::extract::ws::WebSocket;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -26,8 +35,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::call::{Call, Command};
-use self::session::Session;
+use self::keys::{KeyError, Keys};
+use self::session::{Session, Transport};
 use self::speech::{Speaker, SpeechError};
+use self::transcribe::{Desk, TranscribeError, Transcriber};
 use crate::engine::protocol::session::{Refusal, SessionConfig};
 use crate::server::clock;
 use crate::server::config::Config;
@@ -42,7 +53,7 @@ pub struct Settings {
     pub port: u16,
     /// Addresses to advertise besides this machine's own.
     pub public_ips: Vec<IpAddr>,
-    /// Calls at the same time; one more is refused with 429.
+    /// Sessions at the same time, over WebRTC and WebSocket together; one more is refused with 429.
     pub max_calls: usize,
     /// A peer that was not heard for so long is gone.
     pub gone_after: Duration,
@@ -50,6 +61,8 @@ pub struct Settings {
     pub connect_within: Duration,
     /// The longest that a session may last.
     pub session_limit: Duration,
+    /// Who writes down what the candidates say, if anybody does.
+    pub transcriber: Option<Transcriber>,
 }
 
 impl Settings {
@@ -64,19 +77,23 @@ impl Settings {
             gone_after: Duration::from_secs(10),
             connect_within: Duration::from_secs(20),
             session_limit: Duration::from_secs(60 * 60),
+            transcriber: None,
         }
     }
 }
 
-impl From<&Config> for Settings {
-    fn from(config: &Config) -> Self {
-        Self {
+impl TryFrom<&Config> for Settings {
+    type Error = StartError;
+
+    fn try_from(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            transcriber: Transcriber::of(config)?,
             port: config.rtc_port,
             public_ips: config.public_ip.clone(),
             // A session that comes back after a cut has two calls until the lost one is noticed.
             max_calls: usize::try_from(config.max_sessions).unwrap_or(usize::MAX).saturating_mul(2),
             ..Self::new(config.provider_key.clone())
-        }
+        })
     }
 }
 
@@ -87,6 +104,8 @@ pub enum StartError {
     Port(#[from] PortError),
     #[error(transparent)]
     Voice(#[from] SpeechError),
+    #[error(transparent)]
+    Transcriber(#[from] TranscribeError),
 }
 
 /// Why there is no call.
@@ -100,8 +119,20 @@ pub enum CallError {
     Busy,
     #[error("the server is stopping")]
     Stopping,
-    #[error("no session found for the provided call_id")]
+    #[error("No session found for the provided call_id")]
     Unknown,
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// An ephemeral key that was made.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    pub value: SecretString,
+    /// Seconds since the Unix epoch.
+    pub expires_at: u64,
+    /// The session that it starts, as it is echoed.
+    pub session: Value,
 }
 
 /// The provider. Cheap to clone.
@@ -113,7 +144,9 @@ struct Inner {
     settings: Settings,
     port: Port,
     speaker: Speaker,
-    calls: Mutex<HashMap<String, mpsc::Sender<Command>>>,
+    /// Every session by name. One over a WebSocket takes no commands.
+    places: Mutex<HashMap<String, Option<mpsc::Sender<Command>>>>,
+    keys: Mutex<Keys>,
     tasks: TaskTracker,
     closed: CancellationToken,
 }
@@ -127,7 +160,15 @@ impl Provider {
         let port = Port::open(&PortSettings { port: settings.port, public_ips: settings.public_ips.clone() }).await?;
         let speaker = Speaker::new()?;
         let (tasks, closed) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Self(Arc::new(Inner { settings, port, speaker, calls: Mutex::default(), tasks, closed })))
+        Ok(Self(Arc::new(Inner {
+            settings,
+            port,
+            speaker,
+            places: Mutex::default(),
+            keys: Mutex::default(),
+            tasks,
+            closed,
+        })))
     }
 
     /// Ends all calls with a good-bye and frees the port.
@@ -138,10 +179,10 @@ impl Provider {
         self.0.port.close();
     }
 
-    /// How many calls there are.
+    /// How many sessions there are.
     #[must_use]
     pub fn calls(&self) -> usize {
-        self.lock().len()
+        lock(&self.0.places).len()
     }
 
     /// The voice, for texts that are known before they are needed: see [`Speaker::warm`].
@@ -150,36 +191,84 @@ impl Provider {
         &self.0.speaker
     }
 
+    /// The configuration of a session that a client starts with `start`. It has no end yet.
+    ///
+    /// # Errors
+    /// [`CallError::Session`].
+    pub fn configure(&self, start: &Value) -> Result<SessionConfig, CallError> {
+        let config = SessionConfig::new(&format!("sess_{:016x}", rand::random::<u64>()), 0);
+        Ok(config.started_with(start)?)
+    }
+
+    /// Makes an ephemeral key that starts one session, within `seconds`.
+    ///
+    /// # Errors
+    /// [`CallError::Session`] or [`CallError::Key`].
+    pub fn mint(&self, start: &Value, seconds: u64) -> Result<Minted, CallError> {
+        let config = self.configure(start)?;
+        let (session, now) = (config.echo(), clock::unix_s());
+        let expires_at = now + seconds;
+        let value = lock(&self.0.keys).mint(config, expires_at, now)?.into();
+        Ok(Minted { value, expires_at, session })
+    }
+
+    /// Whether an ephemeral key would start a session.
+    ///
+    /// # Errors
+    /// [`KeyError`] but [`KeyError::Full`].
+    pub fn check(&self, key: &str) -> Result<(), KeyError> {
+        lock(&self.0.keys).check(key, clock::unix_s())
+    }
+
+    /// Uses an ephemeral key up.
+    ///
+    /// # Errors
+    /// [`CallError::Key`].
+    pub fn redeem(&self, key: &str) -> Result<SessionConfig, CallError> {
+        Ok(lock(&self.0.keys).redeem(key, clock::unix_s())?)
+    }
+
     /// Starts a call and answers with its id and the SDP answer. The call is freed by itself when nobody connects.
     ///
     /// # Errors
-    /// [`CallError`] but [`CallError::Unknown`].
-    pub fn create(&self, offer: &str, start: &Value) -> Result<(String, String), CallError> {
-        let Inner { settings, port, speaker, tasks, closed, .. } = &*self.0;
-        if closed.is_cancelled() {
-            return Err(CallError::Stopping);
-        }
-        if self.calls() >= settings.max_calls {
-            return Err(CallError::Busy);
-        }
-        let seed: u32 = rand::random();
-        let config =
-            SessionConfig::new(&format!("sess_{seed:08x}"), clock::unix_s() + settings.session_limit.as_secs());
-        let session = Session::new(config.started_with(start)?, speaker.clone(), seed);
-        let (registration, datagrams) = port.demux().register();
-        let (peer, answer) = Peer::answer(port, registration, offer, Instant::now())?;
-
+    /// [`CallError::Offer`], [`CallError::Busy`] or [`CallError::Stopping`].
+    pub fn create(&self, offer: &str, config: SessionConfig) -> Result<(String, String), CallError> {
+        let Inner { settings, port, tasks, closed, .. } = &*self.0;
         let id = format!("rtc_{:032x}", rand::random::<u128>());
         let (commands, inbox) = mpsc::channel(call::MAILBOX);
-        self.lock().insert(id.clone(), commands);
-        let call = Call::new(id.clone(), peer, datagrams, inbox, session, settings);
-        let (provider, stop, name) = (self.clone(), closed.child_token(), id.clone());
+        // Freed on every way out, a panic included.
+        let place = self.place(id.clone(), Some(commands))?;
+        let session = self.session(config, Transport::Call);
+        let (registration, datagrams) = port.demux().register();
+        let (peer, answer) = Peer::answer(port, registration, offer, Instant::now())?;
+        let call = Call::new(id.clone(), peer, datagrams, inbox, session, self.desk(), settings);
+        let stop = closed.child_token();
         tasks.spawn(async move {
-            // Freed on every way out, a panic included.
-            let _place = Place { provider, name };
+            let _place = place;
             Box::pin(call.run(stop)).await;
         });
         Ok((id, answer))
+    }
+
+    /// A place for a session over a WebSocket, and what serves it there.
+    ///
+    /// # Errors
+    /// [`CallError::Busy`] or [`CallError::Stopping`].
+    pub fn open(
+        &self,
+        config: SessionConfig,
+    ) -> Result<impl FnOnce(WebSocket) -> BoxFuture<'static, ()> + use<>, CallError> {
+        let place = self.place(config.id().to_owned(), None)?;
+        let (session, desk) = (self.session(config, Transport::Socket), self.desk());
+        let (limit, stop, task) = (self.0.settings.session_limit, self.0.closed.child_token(), self.0.tasks.token());
+        Ok(move |socket| {
+            let serving = socket::serve(socket, session, desk, limit, stop);
+            async move {
+                let _held = (place, task);
+                serving.await;
+            }
+            .boxed()
+        })
     }
 
     /// The mailbox of a call.
@@ -187,16 +276,39 @@ impl Provider {
     /// # Errors
     /// [`CallError::Unknown`] once the call is over, or if it never was.
     pub fn call(&self, id: &str) -> Result<mpsc::Sender<Command>, CallError> {
-        self.lock().get(id).cloned().ok_or(CallError::Unknown)
+        lock(&self.0.places).get(id).cloned().flatten().ok_or(CallError::Unknown)
     }
 
-    // A panic elsewhere cannot leave the map half written.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<Command>>> {
-        self.0.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    fn desk(&self) -> Desk {
+        Desk::new(self.0.settings.transcriber.clone())
+    }
+
+    fn session(&self, config: SessionConfig, transport: Transport) -> Session {
+        let config = config.expiring_at(clock::unix_s() + self.0.settings.session_limit.as_secs());
+        Session::new(config, transport, self.0.speaker.clone(), rand::random())
+    }
+
+    /// Takes a place for a session, until the guard goes.
+    fn place(&self, name: String, commands: Option<mpsc::Sender<Command>>) -> Result<Place, CallError> {
+        if self.0.closed.is_cancelled() {
+            return Err(CallError::Stopping);
+        }
+        let mut places = lock(&self.0.places);
+        if places.len() >= self.0.settings.max_calls {
+            return Err(CallError::Busy);
+        }
+        places.insert(name.clone(), commands);
+        drop(places);
+        Ok(Place { provider: self.clone(), name })
     }
 }
 
-/// A call's place in the list.
+// A panic elsewhere cannot leave either half written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A session's place in the list.
 struct Place {
     provider: Provider,
     name: String,
@@ -204,6 +316,6 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.provider.lock().remove(&self.name);
+        lock(&self.provider.0.places).remove(&self.name);
     }
 }

@@ -6,6 +6,8 @@
 mod call;
 #[path = "provider/peer.rs"]
 mod peer;
+#[path = "provider/words.rs"]
+mod words;
 
 use std::time::{Duration, Instant};
 

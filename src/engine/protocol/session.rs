@@ -27,6 +27,38 @@ pub struct TurnDetection {
     pub create_response: bool,
     /// Whether the start of speech stops the response that is being spoken.
     pub interrupt_response: bool,
+    /// Silence after our last sound that counts as a turn of its own.
+    pub idle_timeout_ms: Option<u64>,
+}
+
+/// How sound is written in events: one channel, one of three formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioFormat {
+    /// Signed 16 bit, little-endian, 24 kHz.
+    Pcm,
+    /// G.711 mu-law, 8 kHz.
+    Ulaw,
+    /// G.711 A-law, 8 kHz.
+    Alaw,
+}
+
+impl AudioFormat {
+    /// Samples in a second.
+    #[must_use]
+    pub const fn rate_hz(self) -> u32 {
+        match self {
+            Self::Pcm => 24_000,
+            Self::Ulaw | Self::Alaw => 8_000,
+        }
+    }
+
+    fn of(format: &Value) -> Self {
+        match format["type"].as_str() {
+            Some("audio/pcmu") => Self::Ulaw,
+            Some("audio/pcma") => Self::Alaw,
+            _ => Self::Pcm,
+        }
+    }
 }
 
 /// Why a patch was refused. The session stays as it was.
@@ -102,7 +134,18 @@ impl SessionConfig {
             None | Some(Value::Null) => {}
             Some(_) => return Err(Refusal::invalid("session.model", "a name")),
         }
+        if start.get("type").is_some_and(|kind| kind == "transcription") {
+            self.set(&["type"], Value::from("transcription"));
+            self.set(&["object"], Value::from("realtime.transcription_session"));
+        }
         self.updated(start)
+    }
+
+    /// This configuration for a session that ends at `expires_at` (seconds since the Unix epoch).
+    #[must_use]
+    pub fn expiring_at(mut self, expires_at: u64) -> Self {
+        self.set(&["expires_at"], Value::from(expires_at));
+        self
     }
 
     /// This configuration with a sparse patch applied. `null` clears a field; the model never changes.
@@ -116,10 +159,60 @@ impl SessionConfig {
         Ok(next)
     }
 
-    /// The whole session as it is sent to the client.
+    /// The whole session as it is sent to the client. One that only listens has no more than its ears.
     #[must_use]
     pub fn echo(&self) -> Value {
+        if self.only_listens() {
+            let input = self.get(&["audio", "input"]);
+            return json!({
+                "type": self.get(&["type"]), "object": self.get(&["object"]), "id": self.id(),
+                "expires_at": self.get(&["expires_at"]), "include": self.get(&["include"]), "audio": { "input": input },
+            });
+        }
         Value::Object(self.0.clone())
+    }
+
+    /// Whether it is a session of the type `transcription`: there are no responses in it.
+    #[must_use]
+    pub fn only_listens(&self) -> bool {
+        self.text(&["type"]) == "transcription"
+    }
+
+    /// Whether the candidate's turns are to be written down.
+    #[must_use]
+    pub fn transcribes(&self) -> bool {
+        self.get(&["audio", "input", "transcription"]).is_object()
+    }
+
+    /// What the client says about the candidate's words: the language (ISO 639-1), and words that are likely to come.
+    #[must_use]
+    pub fn transcription_hints(&self) -> (Option<&str>, Option<&str>) {
+        let hint = |key: &str| self.get(&["audio", "input", "transcription", key]).as_str();
+        (hint("language"), hint("prompt"))
+    }
+
+    /// How the client writes its sound.
+    #[must_use]
+    pub fn input_format(&self) -> AudioFormat {
+        AudioFormat::of(self.get(&["audio", "input", "format"]))
+    }
+
+    /// How our sound is to be written.
+    #[must_use]
+    pub fn output_format(&self) -> AudioFormat {
+        AudioFormat::of(self.get(&["audio", "output", "format"]))
+    }
+
+    /// The tools that can be called: objects with `type`, `name`, `description`, `parameters`.
+    #[must_use]
+    pub fn tools(&self) -> &[Value] {
+        self.get(&["tools"]).as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// `auto`, `none`, `required`, or an object that names a tool.
+    #[must_use]
+    pub fn tool_choice(&self) -> &Value {
+        self.get(&["tool_choice"])
     }
 
     #[must_use]
@@ -190,6 +283,7 @@ impl SessionConfig {
             silence_duration_ms: if semantic { eagerness } else { number("silence_duration_ms", 200) },
             create_response: flag("create_response"),
             interrupt_response: flag("interrupt_response"),
+            idle_timeout_ms: it.get("idle_timeout_ms").and_then(Value::as_u64),
         })
     }
 
@@ -222,134 +316,4 @@ pub fn speaks(modalities: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn session() -> SessionConfig {
-        SessionConfig::new("sess_1", 1_800_000_000)
-    }
-
-    #[test]
-    fn the_echo_names_every_key_of_the_protocol() {
-        let echo = session().echo();
-        let wanted = [
-            "type",
-            "object",
-            "id",
-            "model",
-            "output_modalities",
-            "instructions",
-            "tools",
-            "tool_choice",
-            "tracing",
-            "max_output_tokens",
-            "truncation",
-            "prompt",
-            "expires_at",
-            "include",
-            "audio",
-        ];
-        for key in wanted {
-            assert!(echo.get(key).is_some(), "{key}");
-        }
-        assert_eq!(echo["audio"]["input"]["transcription"], Value::Null);
-        assert_eq!(echo["audio"]["input"]["turn_detection"]["idle_timeout_ms"], Value::Null);
-        assert_eq!(echo["audio"]["input"]["turn_detection"]["silence_duration_ms"], 200);
-    }
-
-    #[test]
-    fn a_patch_changes_what_it_names_and_nothing_else() {
-        let patch = json!({ "audio": { "input": { "turn_detection": { "silence_duration_ms": 400, "create_response": false } } } });
-        let next = session().updated(&patch).unwrap();
-        let turn = next.turn_detection().unwrap();
-        assert_eq!((turn.silence_duration_ms, turn.create_response, turn.interrupt_response), (400, false, true));
-        assert_eq!(turn.prefix_padding_ms, 300);
-        let mut rest = next.echo();
-        rest["audio"]["input"]["turn_detection"] = session().echo()["audio"]["input"]["turn_detection"].clone();
-        assert_eq!(rest, session().echo());
-    }
-
-    #[test]
-    fn null_clears_and_the_model_stays() {
-        let start =
-            session().started_with(&json!({ "type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Hi" }));
-        let next = start.unwrap().updated(
-            &json!({ "model": "other", "instructions": null, "audio": { "input": { "turn_detection": null } } }),
-        );
-        let next = next.unwrap();
-        assert_eq!(next.instructions(), "");
-        assert_eq!(next.turn_detection(), None);
-        assert_eq!(next.echo()["model"], "gpt-realtime-2.1");
-        // Switched on again, it starts from the defaults.
-        let again =
-            next.updated(&json!({ "audio": { "input": { "turn_detection": { "type": "server_vad" } } } })).unwrap();
-        assert_eq!(again.turn_detection(), session().turn_detection());
-    }
-
-    #[test]
-    fn preview_style_fields_are_understood() {
-        let next = session()
-            .updated(&json!({
-                "modalities": ["text", "audio"], "voice": "echo", "input_audio_format": "g711_ulaw",
-                "output_audio_format": "pcm16", "turn_detection": { "type": "semantic_vad", "eagerness": "high" },
-                "input_audio_transcription": { "model": "whisper-1" }, "max_response_output_tokens": 100, "temperature": 0.8,
-            }))
-            .unwrap();
-        let echo = next.echo();
-        assert_eq!(next.voice(), "echo");
-        assert_eq!(echo["output_modalities"], json!(["audio"]));
-        assert_eq!(echo["audio"]["input"]["format"], json!({ "type": "audio/pcmu" }));
-        assert_eq!(echo["audio"]["output"]["format"], json!({ "type": "audio/pcm", "rate": 24000 }));
-        assert_eq!(
-            echo["audio"]["input"]["transcription"],
-            json!({ "model": "whisper-1", "language": null, "prompt": null })
-        );
-        assert_eq!(echo["max_output_tokens"], 100);
-        assert_eq!(next.turn_detection().unwrap().silence_duration_ms, 300);
-        assert!(echo.get("temperature").is_none());
-    }
-
-    #[test]
-    fn a_bad_value_is_refused_by_name() {
-        let table = [
-            (json!([]), "session"),
-            (json!({ "type": "other" }), "session.type"),
-            (json!({ "instructions": 7 }), "session.instructions"),
-            (json!({ "output_modalities": ["smell"] }), "session.output_modalities"),
-            (json!({ "audio": { "input": { "format": { "type": "audio/mp3" } } } }), "session.audio.input.format"),
-            (
-                json!({ "audio": { "input": { "turn_detection": { "type": "x" } } } }),
-                "session.audio.input.turn_detection.type",
-            ),
-            (
-                json!({ "audio": { "input": { "turn_detection": { "threshold": 2 } } } }),
-                "session.audio.input.turn_detection.threshold",
-            ),
-            (json!({ "audio": { "output": { "speed": 9 } } }), "session.audio.output.speed"),
-            (json!({ "audio": { "output": { "voice": 1 } } }), "session.audio.output.voice"),
-            (json!({ "audio": 1 }), "session.audio"),
-            (json!({ "max_output_tokens": 0 }), "session.max_output_tokens"),
-            (json!({ "tools": {} }), "session.tools"),
-            (json!({ "tools": [{ "type": "function" }] }), "session.tools"),
-        ];
-        for (patch, param) in table {
-            let refusal = session().updated(&patch).unwrap_err();
-            assert_eq!((refusal.code, refusal.param.as_str()), ("invalid_value", param), "{patch}");
-        }
-    }
-
-    #[test]
-    fn unknown_keys_are_tolerated() {
-        let next =
-            session().updated(&json!({ "tracing": "auto", "wings": 2, "audio": { "input": { "smell": 1 } } })).unwrap();
-        assert_eq!(next.echo()["tracing"], "auto");
-        assert!(next.echo().get("wings").is_none());
-    }
-
-    #[test]
-    fn a_tool_without_description_gets_an_explicit_null() {
-        let next =
-            session().updated(&json!({ "tools": [{ "type": "function", "name": "f", "parameters": {} }] })).unwrap();
-        assert_eq!(next.echo()["tools"][0]["description"], Value::Null);
-    }
-}
+mod tests;

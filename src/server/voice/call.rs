@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::hearing::Hearing;
 use self::sidebands::Sidebands;
-pub use self::sidebands::{Sideband, SidebandFeed};
+pub use self::sidebands::{Farewell, Sideband, SidebandFeed};
 use super::Settings;
 use super::flood::Flood;
 use super::session::Session;
+use super::transcribe::Desk;
 use crate::engine::protocol::server::ServerMessage;
 use crate::server::rtc::pace::{FRAME, Pace};
 use crate::server::rtc::{Datagram, OfferError, Peer, PeerEvent};
@@ -63,6 +64,7 @@ pub struct Call {
     datagrams: mpsc::Receiver<Datagram>,
     inbox: mpsc::Receiver<Command>,
     session: Session,
+    desk: Desk,
     hearing: Hearing,
     sidebands: Sidebands,
     flood: Flood,
@@ -83,6 +85,7 @@ impl Call {
         datagrams: mpsc::Receiver<Datagram>,
         inbox: mpsc::Receiver<Command>,
         session: Session,
+        desk: Desk,
         settings: &Settings,
     ) -> Self {
         let began = Instant::now();
@@ -91,8 +94,9 @@ impl Call {
             peer,
             datagrams,
             inbox,
-            hearing: Hearing::new(session.server_vad()),
+            hearing: Hearing::new(),
             session,
+            desk,
             sidebands: Sidebands::default(),
             flood: Flood::new(began),
             began,
@@ -117,6 +121,9 @@ impl Call {
             }
             end = self.step(&mut beat, &stop).await.err();
         };
+        if end == End::Expired {
+            self.sidebands.expire();
+        }
         if matches!(end, End::Expired | End::Flooded) {
             self.linger().await;
         }
@@ -139,11 +146,13 @@ impl Call {
                     self.peer.receive(&datagram, Instant::now());
                 }
             }
+            Some(written) = self.desk.next() => written.tell(&mut self.session),
             () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
         }
         while let Some(event) = self.peer.poll() {
             self.peer_event(event)?;
         }
+        self.desk.take(&mut self.session);
         self.tell_all()
     }
 
@@ -190,7 +199,9 @@ impl Call {
                 _ = answer.send(self.peer.restart(&offer, Instant::now()));
             }
             Command::Attach(sideband) => self.sidebands.attach(sideband),
-            Command::Client(text) => self.client(text.as_str()),
+            Command::Client(text) => {
+                self.session.client(text.as_str());
+            }
             Command::Hangup => return Err(End::HungUp),
         }
         Ok(())
@@ -208,23 +219,12 @@ impl Call {
                     self.tell_all()?;
                     return Err(End::Flooded);
                 }
-                self.client(&text);
+                self.session.client(&text);
             }
-            PeerEvent::Audio { seq, payload } => {
-                let sounding = self.session.is_sounding();
-                for heard in self.hearing.packet(seq, payload, sounding) {
-                    self.session.heard(heard);
-                }
-                self.session.audio_arrived(self.hearing.take_arrived_ms());
-            }
+            PeerEvent::Audio { seq, payload } => self.hearing.packet(seq, payload, &mut self.session),
             PeerEvent::Closed => return Err(End::PeerClosed),
         }
         Ok(())
-    }
-
-    fn client(&mut self, text: &str) {
-        self.session.client(text);
-        self.hearing.configure(self.session.server_vad());
     }
 
     /// Hands what the session says to everybody who listens.

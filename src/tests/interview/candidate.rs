@@ -261,6 +261,9 @@ impl Candidate {
             let event = self.channel.as_mut().unwrap().next().await;
             let event =
                 event.unwrap_or_else(|| panic!("the room channel closed before {what}: {:?}", self.told.last()));
+            if event["type"] == "latency.ping" {
+                self.say(&json!({ "type": "pong", "id": event["payload"]["id"] })).await;
+            }
             self.told.push(event.clone());
             self.waiting.push_back(event);
         }

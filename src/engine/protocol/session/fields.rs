@@ -43,10 +43,9 @@ const FIELDS: &[(&[&str], &[&str], Read)] = &[
 
 /// Applies a patch field by field.
 pub(super) fn apply(session: &mut SessionConfig, patch: &Map<String, Value>) -> Result<(), Refusal> {
-    match patch.get("type") {
-        None | Some(Value::Null) => {}
-        Some(kind) if kind == "realtime" => {}
-        Some(_) => return Err(Refusal::invalid("session.type", "'realtime'")),
+    let kind = session.text(&["type"]);
+    if patch.get("type").is_some_and(|it| !it.is_null() && it != kind) {
+        return Err(Refusal::invalid("session.type", &format!("'{kind}'")));
     }
     for group in ["audio", "audio.input", "audio.output"] {
         if find(patch, group).is_some_and(|it| !it.is_object() && !it.is_null()) {

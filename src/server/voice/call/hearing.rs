@@ -1,11 +1,10 @@
-//! From audio packets to what was heard: reorder window, decoder, ears.
+//! From audio packets to sound: reorder window and decoder.
 
 use bytes::Bytes;
 
 use super::super::codec::{Decoder, FRAME_SAMPLES};
-use super::super::ears::{Ears, Heard, ServerVad};
 use super::super::jitter::{Frame, Jitter};
-use crate::engine::audio::samples_to_ms;
+use super::super::session::Session;
 
 /// Lost audio is counted in frames of 20 ms.
 const LOST_SAMPLES: u32 = FRAME_SAMPLES as u32;
@@ -16,29 +15,17 @@ pub(super) struct Hearing {
     jitter: Jitter,
     /// Missing where the codec would not start; then nothing is heard.
     decoder: Option<Decoder>,
-    ears: Ears,
-    vad: Option<ServerVad>,
-    arrived_ms: u64,
 }
 
 impl Hearing {
-    pub(super) fn new(vad: Option<ServerVad>) -> Self {
+    pub(super) fn new() -> Self {
         let decoder = Decoder::new().inspect_err(|error| tracing::error!(%error, "this call hears nothing")).ok();
-        Self { jitter: Jitter::new(), decoder, ears: Ears::new(vad.unwrap_or_default()), vad, arrived_ms: 0 }
+        Self { jitter: Jitter::new(), decoder }
     }
 
-    /// Follows the session's `turn_detection`.
-    pub(super) fn configure(&mut self, vad: Option<ServerVad>) {
-        if vad != self.vad {
-            self.vad = vad;
-            self.ears.reconfigure(vad.unwrap_or_default());
-        }
-    }
-
-    /// Takes one packet. What was made up for lost ones is neither speech nor silence, so the ears never get it.
-    pub(super) fn packet(&mut self, seq: u64, payload: Bytes, sounding: bool) -> Vec<Heard> {
-        let Some(decoder) = self.decoder.as_mut() else { return Vec::new() };
-        let mut heard = Vec::new();
+    /// Takes one packet. What was made up for lost ones is neither speech nor silence, so the session never gets it.
+    pub(super) fn packet(&mut self, seq: u64, payload: Bytes, session: &mut Session) {
+        let Some(decoder) = self.decoder.as_mut() else { return };
         for frame in self.jitter.push(seq, payload) {
             let pcm = match &frame {
                 Frame::Packet(packet) => decoder.decode(packet).ok(),
@@ -50,18 +37,9 @@ impl Hearing {
                 }
             };
             match pcm {
-                Some(pcm) => {
-                    self.arrived_ms += samples_to_ms(pcm.len() as u64);
-                    heard.extend(self.ears.hear(pcm, sounding));
-                }
-                None => self.ears.lost(LOST_SAMPLES),
+                Some(pcm) => session.listen(pcm),
+                None => session.lost(LOST_SAMPLES),
             }
         }
-        heard
-    }
-
-    /// Audio that came in since the last time, in milliseconds.
-    pub(super) const fn take_arrived_ms(&mut self) -> u64 {
-        std::mem::replace(&mut self.arrived_ms, 0)
     }
 }

@@ -1,7 +1,6 @@
 //! The control sockets of a call.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc;
@@ -12,18 +11,30 @@ const QUEUE: usize = 512;
 /// More of them than a director and a few observers is a mistake.
 const MAX_SIDEBANDS: usize = 8;
 
+/// Why a control socket got its last event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Farewell {
+    /// The call is over.
+    #[default]
+    Over,
+    /// The session was too long.
+    Expired,
+    /// The socket was too slow, or one of too many.
+    GivenUp,
+}
+
 /// The call's end of a control socket.
 #[derive(Debug)]
 pub struct Sideband {
     events: mpsc::Sender<Utf8Bytes>,
-    lagging: Arc<AtomicBool>,
+    farewell: Arc<OnceLock<Farewell>>,
 }
 
 /// The socket's end.
 #[derive(Debug)]
 pub struct SidebandFeed {
     events: mpsc::Receiver<Utf8Bytes>,
-    lagging: Arc<AtomicBool>,
+    farewell: Arc<OnceLock<Farewell>>,
 }
 
 impl Sideband {
@@ -31,8 +42,13 @@ impl Sideband {
     #[must_use]
     pub fn new() -> (Self, SidebandFeed) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let lagging = Arc::new(AtomicBool::new(false));
-        (Self { events: sender, lagging: Arc::clone(&lagging) }, SidebandFeed { events: receiver, lagging })
+        let farewell = Arc::default();
+        (Self { events: sender, farewell: Arc::clone(&farewell) }, SidebandFeed { events: receiver, farewell })
+    }
+
+    fn part(&self, farewell: Farewell) {
+        // The first reason is the one that counts.
+        _ = self.farewell.set(farewell);
     }
 }
 
@@ -42,10 +58,10 @@ impl SidebandFeed {
         self.events.recv().await
     }
 
-    /// Whether the call gave this socket up because it was too slow.
+    /// Why there are no more events.
     #[must_use]
-    pub fn was_too_slow(&self) -> bool {
-        self.lagging.load(Ordering::Relaxed)
+    pub fn farewell(&self) -> Farewell {
+        self.farewell.get().copied().unwrap_or_default()
     }
 }
 
@@ -57,9 +73,16 @@ impl Sidebands {
     pub(super) fn attach(&mut self, sideband: Sideband) {
         self.0.retain(|it| !it.events.is_closed());
         if self.0.len() >= MAX_SIDEBANDS {
-            self.0.remove(0).lagging.store(true, Ordering::Relaxed);
+            self.0.remove(0).part(Farewell::GivenUp);
         }
         self.0.push(sideband);
+    }
+
+    /// Tells all of them that the session was too long.
+    pub(super) fn expire(&mut self) {
+        for sideband in self.0.drain(..) {
+            sideband.part(Farewell::Expired);
+        }
     }
 
     pub(super) fn send(&mut self, text: &Utf8Bytes) {
@@ -67,7 +90,7 @@ impl Sidebands {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Closed(_)) => false,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                it.lagging.store(true, Ordering::Relaxed);
+                it.part(Farewell::GivenUp);
                 false
             }
         });
@@ -88,8 +111,8 @@ mod tests {
             all.send(&Utf8Bytes::from(n.to_string()));
             assert_eq!(quick_feed.recv().await.unwrap().as_str(), n.to_string());
         }
-        assert!(slow_feed.was_too_slow());
-        assert!(!quick_feed.was_too_slow());
+        assert_eq!(slow_feed.farewell(), Farewell::GivenUp);
+        assert_eq!(quick_feed.farewell(), Farewell::Over);
         let mut left = 0;
         while slow_feed.recv().await.is_some() {
             left += 1;

@@ -1,14 +1,17 @@
 //! `/v1/realtime/calls`: offers in, answers out.
 
+use axum::Extension;
 use axum::extract::multipart::MultipartRejection;
-use axum::extract::rejection::StringRejection;
-use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
+use axum::extract::rejection::{QueryRejection, StringRejection};
+use axum::extract::{FromRequest as _, Multipart, Path, Query, Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::auth::Credential;
 use super::error::ServeError;
 use crate::server::voice::call::Command;
 use crate::server::voice::{CallError, Provider};
@@ -17,13 +20,51 @@ use crate::server::voice::{CallError, Provider};
 const ANSWER_TYPE: &str = "text/plain; charset=utf-8";
 
 /// `POST /v1/realtime/calls`: multipart with `sdp` and `session`, or the offer alone.
-pub(super) async fn create(State(provider): State<Provider>, request: Request) -> Result<Response, ServeError> {
-    let (offer, session) = match content_type(request.headers()).as_str() {
-        "multipart/form-data" => form(request).await?,
-        "application/sdp" => (body(String::from_request(request, &()).await)?, json!({})),
-        _ => return Err(ServeError::ContentType),
-    };
-    let (id, answer) = provider.create(&offer, &session)?;
+pub(super) async fn create(
+    State(provider): State<Provider>,
+    Extension(credential): Extension<Credential>,
+    request: Request,
+) -> Result<Response, ServeError> {
+    match content_type(request.headers()).as_str() {
+        "multipart/form-data" => {
+            let (offer, session) = form(request).await?;
+            // What an ephemeral key starts is in the key.
+            let session = match credential.standard() {
+                Ok(()) => session.ok_or(ServeError::Missing("session"))?,
+                Err(_) => Value::Null,
+            };
+            answer(&provider, &credential, &offer, &session)
+        }
+        "application/sdp" => {
+            let offer = body(String::from_request(request, &()).await)?;
+            answer(&provider, &credential, &offer, &json!({}))
+        }
+        _ => Err(ServeError::ContentType),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Preview {
+    model: Option<String>,
+}
+
+/// `POST /v1/realtime?model=`: the address of the retired preview, with the offer alone.
+pub(super) async fn preview(
+    State(provider): State<Provider>,
+    Extension(credential): Extension<Credential>,
+    target: Result<Query<Preview>, QueryRejection>,
+    request: Request,
+) -> Result<Response, ServeError> {
+    let Query(target) = target.map_err(|_| ServeError::Invalid("model"))?;
+    if content_type(request.headers()) != "application/sdp" {
+        return Err(ServeError::ContentType);
+    }
+    let offer = body(String::from_request(request, &()).await)?;
+    answer(&provider, &credential, &offer, &json!({ "model": target.model }))
+}
+
+fn answer(provider: &Provider, credential: &Credential, offer: &str, session: &Value) -> Result<Response, ServeError> {
+    let (id, answer) = provider.create(offer, credential.session(provider, session)?)?;
     let location = format!("/v1/realtime/calls/{id}");
     Ok((StatusCode::CREATED, [(LOCATION, location.as_str()), (CONTENT_TYPE, ANSWER_TYPE)], answer).into_response())
 }
@@ -31,9 +72,11 @@ pub(super) async fn create(State(provider): State<Provider>, request: Request) -
 /// `PATCH /v1/realtime/calls/{id}`: a new offer of the same peer.
 pub(super) async fn restart(
     State(provider): State<Provider>,
+    Extension(credential): Extension<Credential>,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ServeError> {
+    credential.standard()?;
     let call = provider.call(&id)?;
     if content_type(request.headers()) != "application/sdp" {
         return Err(ServeError::ContentType);
@@ -49,14 +92,16 @@ pub(super) async fn restart(
 /// `POST /v1/realtime/calls/{id}/hangup`.
 pub(super) async fn hang_up(
     State(provider): State<Provider>,
+    Extension(credential): Extension<Credential>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ServeError> {
+    credential.standard()?;
     let call = provider.call(&id)?;
     call.send(Command::Hangup).await.map_err(|_| CallError::Unknown)?;
     Ok(StatusCode::OK)
 }
 
-async fn form(request: Request) -> Result<(String, Value), ServeError> {
+async fn form(request: Request) -> Result<(String, Option<Value>), ServeError> {
     let mut form = Multipart::from_request(request, &()).await.map_err(|rejection: MultipartRejection| {
         // No boundary: the only thing that can be wrong before the first part.
         ServeError::Body(rejection.status())
@@ -71,8 +116,8 @@ async fn form(request: Request) -> Result<(String, Value), ServeError> {
         }
     }
     let offer = offer.ok_or(ServeError::Missing("sdp"))?;
-    let session = session.ok_or(ServeError::Missing("session"))?;
-    Ok((offer, serde_json::from_str(&session).map_err(|_| ServeError::Invalid("session"))?))
+    let session = session.map(|it| serde_json::from_str(&it).map_err(|_| ServeError::Invalid("session")));
+    Ok((offer, session.transpose()?))
 }
 
 fn body(read: Result<String, StringRejection>) -> Result<String, ServeError> {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::server::voice::CallError;
+use crate::server::voice::keys::KeyError;
 
 /// Why a request was refused. The body is the API's `{"error": {message, type, code, param}}`.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,8 @@ pub(super) enum ServeError {
     Form(#[from] MultipartError),
     #[error("The body cannot be read.")]
     Body(StatusCode),
+    #[error("The body is not valid JSON.")]
+    Json,
     #[error("Missing required parameter: '{0}'.")]
     Missing(&'static str),
     #[error("Invalid value for '{0}'.")]
@@ -42,6 +45,7 @@ impl ServeError {
             Self::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", None),
             Self::Form(error) => (error.status(), "invalid_form", None),
             Self::Body(status) => (*status, "invalid_body", None),
+            Self::Json => (StatusCode::BAD_REQUEST, "invalid_json", None),
             Self::Missing(param) => (StatusCode::BAD_REQUEST, "missing_required_parameter", Some(param)),
             Self::Invalid(param) => (StatusCode::BAD_REQUEST, "invalid_value", Some(param)),
             Self::NoUpgrade => (StatusCode::UPGRADE_REQUIRED, "websocket_expected", None),
@@ -51,6 +55,12 @@ impl ServeError {
             }
             Self::Call(CallError::Busy) => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", None),
             Self::Call(CallError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, "server_is_overloaded", None),
+            Self::Call(CallError::Key(error)) => match error {
+                KeyError::Unknown => (StatusCode::UNAUTHORIZED, "invalid_api_key", None),
+                KeyError::Expired => (StatusCode::UNAUTHORIZED, "ephemeral_token_expired", None),
+                KeyError::Used => (StatusCode::UNAUTHORIZED, "ephemeral_token_already_used", None),
+                KeyError::Full => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", None),
+            },
             Self::Call(CallError::Unknown) => (StatusCode::NOT_FOUND, "call_id_not_found", Some("")),
         }
     }

@@ -1,101 +1,57 @@
 //! `WS /v1/realtime?call_id=`: a control socket on a running call.
 
-use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Query, State};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
-use super::error::ServeError;
-use crate::server::voice::Provider;
-use crate::server::voice::call::{Command, Sideband, SidebandFeed};
+use crate::server::voice::call::{Command, Farewell, Sideband, SidebandFeed};
 use crate::server::voice::flood::Flood;
+use crate::server::voice::socket::{self, End};
 
-/// The largest event that a client may send.
-const MAX_MESSAGE_BYTES: usize = 256 * 1024;
-
-/// The library's default is 128 KiB a socket; events are small.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
-
-/// A socket that takes no byte for so long is dead.
-const SEND_WITHIN: Duration = Duration::from_secs(10);
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Target {
-    call_id: Option<String>,
-}
-
-/// Attaches to a call, or answers 404 before the upgrade.
-pub(super) async fn attach(
-    State(provider): State<Provider>,
-    target: Result<Query<Target>, QueryRejection>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, ServeError> {
-    let Query(target) = target.map_err(|_| ServeError::Invalid("call_id"))?;
-    let call = provider.call(&target.call_id.ok_or(ServeError::Missing("call_id"))?)?;
-    let upgrade = upgrade.map_err(|_| ServeError::NoUpgrade)?;
-    let upgrade = upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_write_buffer_size(4 * MAX_MESSAGE_BYTES)
-        .protocols(["realtime"]);
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, call)))
+/// Attaches to a call.
+pub(super) fn attach(call: mpsc::Sender<Command>, upgrade: WebSocketUpgrade) -> Response {
+    socket::without_sound(upgrade).on_upgrade(move |socket| serve(socket, call))
 }
 
 async fn serve(mut socket: WebSocket, call: mpsc::Sender<Command>) {
     let (sideband, mut feed) = Sideband::new();
-    let close = if call.send(Command::Attach(sideband)).await.is_ok() {
-        relay(&mut socket, &mut feed, &call).await
-    } else {
-        Some((close_code::NORMAL, ""))
+    let end = match call.send(Command::Attach(sideband)).await {
+        Ok(()) => relay(&mut socket, &mut feed, &call).await,
+        Err(_) => End::Over,
     };
-    if let Some((code, reason)) = close {
-        let frame = CloseFrame { code, reason: Utf8Bytes::from(Cow::Borrowed(reason).as_ref()) };
-        // The far end may be gone already, which is what we are about to say.
-        _ = timeout(SEND_WITHIN, socket.send(Message::Close(Some(frame)))).await;
-    }
+    socket::close(socket, end).await;
 }
 
-/// Carries events both ways. Answers with the close code to send, or `None` where nobody is left to read it.
-async fn relay(
-    socket: &mut WebSocket,
-    feed: &mut SidebandFeed,
-    call: &mpsc::Sender<Command>,
-) -> Option<(u16, &'static str)> {
+/// Carries events both ways until one side has enough.
+async fn relay(socket: &mut WebSocket, feed: &mut SidebandFeed, call: &mpsc::Sender<Command>) -> End {
     let mut flood = Flood::new(Instant::now());
     loop {
         tokio::select! {
             event = feed.recv() => {
                 let Some(event) = event else {
-                    let too_slow = feed.was_too_slow();
-                    return Some(if too_slow { (close_code::POLICY, "too slow") } else { (close_code::NORMAL, "") });
+                    return match feed.farewell() {
+                        Farewell::Over => End::Over,
+                        Farewell::Expired => End::Expired,
+                        Farewell::GivenUp => End::TooSlow,
+                    };
                 };
-                timeout(SEND_WITHIN, socket.send(Message::Text(event))).await.ok()?.ok()?;
-            }
-            message = socket.recv() => match message? {
-                Ok(Message::Text(_)) if !flood.allows(Instant::now()) => {
-                    return Some((close_code::POLICY, "too many events"));
+                if let Err(end) = socket::send(socket, Message::Text(event)).await {
+                    return end;
                 }
-                Ok(Message::Text(text)) => {
+            }
+            message = socket.recv() => match message {
+                Some(Ok(Message::Text(_))) if !flood.allows(Instant::now()) => return End::Flooded,
+                Some(Ok(Message::Text(text))) => {
                     if call.send(Command::Client(text)).await.is_err() {
-                        return Some((close_code::NORMAL, ""));
+                        return End::Over;
                     }
                 }
-                Ok(Message::Binary(_)) => return Some((close_code::UNSUPPORTED, "events are text")),
-                Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                Ok(Message::Close(_)) => return None,
-                Err(error) => {
-                    tracing::debug!(%error, "control socket broke");
-                    return Some((close_code::SIZE, "unreadable message"));
-                }
+                Some(Ok(Message::Binary(_))) => return End::NotText,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_))) | None => return End::Left,
+                Some(Err(error)) => return End::of(&error),
             }
         }
     }

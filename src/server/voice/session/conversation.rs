@@ -9,6 +9,9 @@ const MAX_ITEMS: usize = 1_000;
 /// What the items may hold together. A client that writes more has to delete first.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
+/// Sound of turns that is kept, in samples: two minutes. The oldest makes room.
+const MAX_SAMPLES: usize = 120 * 16_000;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conversation {
     entries: Vec<Entry>,
@@ -19,20 +22,33 @@ struct Entry {
     item: Item,
     /// How much of our sound went out for it, in milliseconds.
     sounded_ms: Option<u64>,
+    /// How long the candidate's turn was, in milliseconds.
+    heard_ms: u64,
+    /// The candidate's turn: 16 kHz, mono.
+    sound: Option<Vec<i16>>,
     bytes: usize,
 }
 
 impl Entry {
     fn new(item: Item) -> Self {
-        let parts = item.content.iter().flatten();
-        let content: usize = parts.map(|part| len(part.text.as_ref()) + len(part.audio.as_ref()) + 64).sum();
-        let bytes = content + len(item.arguments.as_ref()) + len(item.output.as_ref());
-        Self { item, sounded_ms: None, bytes }
+        Self { bytes: size(&item), item, sounded_ms: None, heard_ms: 0, sound: None }
     }
 
     fn has_id(&self, id: &str) -> bool {
         self.item.id.as_deref() == Some(id)
     }
+
+    fn text_bytes(&self) -> usize {
+        let parts = self.item.content.iter().flatten();
+        let content: usize =
+            parts.map(|part| len(part.text.as_ref()) + len(part.transcript.iter().flatten().next())).sum();
+        content + len(self.item.arguments.as_ref()) + len(self.item.output.as_ref())
+    }
+}
+
+/// What an item takes, keys and all.
+fn size(item: &Item) -> usize {
+    serde_json::to_string(item).map_or(0, |it| it.len())
 }
 
 fn len(text: Option<&String>) -> usize {
@@ -45,13 +61,69 @@ impl Conversation {
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Item> {
-        self.entries.iter().find(|entry| entry.has_id(id)).map(|entry| &entry.item)
+        self.entry(id).map(|entry| &entry.item)
+    }
+
+    pub(super) fn items(&self) -> impl DoubleEndedIterator<Item = &Item> {
+        self.entries.iter().map(|entry| &entry.item)
+    }
+
+    /// The sound of a turn of the candidate's, if it is still there: 16 kHz, mono.
+    pub(super) fn sound(&self, id: &str) -> Option<&[i16]> {
+        self.entry(id)?.sound.as_deref()
+    }
+
+    /// Text in all items, in bytes.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.entries.iter().map(Entry::text_bytes).sum()
+    }
+
+    /// Sound in all turns of the candidate's, in milliseconds.
+    pub(super) fn heard_ms(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.heard_ms).sum()
+    }
+
+    /// Puts the words of a turn of the candidate's where its sound is, if the item is still there.
+    pub(super) fn write_down(&mut self, id: &str, words: &str) {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.has_id(id)) else { return };
+        let sound = entry.item.content.iter_mut().flatten().find(|part| part.kind == "input_audio");
+        if let Some(part) = sound {
+            part.transcript = Some(Some(words.to_owned()));
+            entry.bytes = size(&entry.item);
+        }
+    }
+
+    fn entry(&self, id: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.has_id(id))
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.bytes).sum()
     }
 
     /// Adds an item of our own at the end.
     pub(super) fn push(&mut self, item: Item) {
         self.entries.push(Entry::new(item));
-        if self.entries.len() > MAX_ITEMS {
+        self.make_room();
+    }
+
+    /// Adds a turn of the candidate's at the end.
+    pub(super) fn push_turn(&mut self, item: Item, heard_ms: u64, sound: Option<Vec<i16>>) {
+        self.entries.push(Entry { heard_ms, sound, ..Entry::new(item) });
+        self.make_room();
+        let samples = |entry: &Entry| entry.sound.as_ref().map_or(0, Vec::len);
+        let mut total: usize = self.entries.iter().map(samples).sum();
+        for entry in &mut self.entries {
+            if total <= MAX_SAMPLES {
+                break;
+            }
+            total -= entry.sound.take().map_or(0, |it| it.len());
+        }
+    }
+
+    /// The newest item stays whatever it holds.
+    fn make_room(&mut self) {
+        while self.entries.len() > 1 && (self.entries.len() > MAX_ITEMS || self.bytes() > MAX_BYTES) {
             self.entries.remove(0);
         }
     }
@@ -63,7 +135,7 @@ impl Conversation {
             return Err(Fault::new("item_create_duplicate_item_id", Some("item.id"), message));
         }
         let entry = Entry::new(item);
-        if self.entries.iter().map(|it| it.bytes).sum::<usize>() + entry.bytes > MAX_BYTES {
+        if self.bytes() + entry.bytes > MAX_BYTES {
             return Err(Fault::invalid("item", "The conversation is full."));
         }
         let at = match previous {
@@ -76,9 +148,7 @@ impl Conversation {
         };
         let before = at.checked_sub(1).and_then(|at| self.entries.get(at)).and_then(|entry| entry.item.id.clone());
         self.entries.insert(at, entry);
-        if self.entries.len() > MAX_ITEMS {
-            self.entries.remove(0);
-        }
+        self.make_room();
         Ok(before)
     }
 
@@ -88,12 +158,13 @@ impl Conversation {
         self.entries.len() < before
     }
 
-    /// Replaces an item of ours with what became of it, of which `sounded_ms` went out.
-    pub(super) fn settle(&mut self, item: Item, sounded_ms: u64) {
+    /// Replaces an item of ours with what became of it. `sounded_ms`: how much of it went out, if it was spoken.
+    pub(super) fn settle(&mut self, item: Item, sounded_ms: Option<u64>) {
         let Some(id) = item.id.as_deref() else { return };
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.has_id(id)) {
+            entry.bytes = size(&item);
             entry.item = item;
-            entry.sounded_ms = Some(sounded_ms);
+            entry.sounded_ms = sounded_ms;
         }
     }
 
@@ -150,5 +221,16 @@ mod tests {
         assert_eq!(it.entries.len(), MAX_ITEMS);
         assert!(it.get("0").is_none());
         assert!(it.get("5").is_some());
+    }
+
+    #[test]
+    fn the_oldest_sound_makes_room() {
+        let mut it = Conversation::default();
+        for id in ["a", "b", "c"] {
+            it.push_turn(item(id), 50_000, Some(vec![1; 50 * 16_000]));
+        }
+        assert!(it.sound("a").is_none() && it.get("a").is_some());
+        assert_eq!((it.sound("b").map(<[_]>::len), it.sound("c").map(<[_]>::len)), (Some(800_000), Some(800_000)));
+        assert_eq!(it.heard_ms(), 150_000);
     }
 }

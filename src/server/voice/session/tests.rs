@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::output::silence;
 use super::*;
+use crate::server::voice::ears::Heard;
 
 fn session() -> Session {
     let config = SessionConfig::new("sess_test", 1_800_000_000);
-    Session::new(config, Speaker::new().unwrap(), 7)
+    Session::new(config, Transport::Call, Speaker::new().unwrap(), 7)
 }
 
 /// Every event so far, as it travels. A strict client could read each of them.
@@ -248,7 +250,7 @@ fn every_other_event_is_answered_and_the_session_stays_open() {
         let got = first["error"]["code"].as_str().or(first["type"].as_str());
         assert_eq!(got, Some(expected), "{event}");
     }
-    it.audio_arrived(120);
+    it.listen(&[0; 16 * 120]);
     it.client(r#"{"type":"input_audio_buffer.commit"}"#);
     assert_eq!(types(&events(&mut it))[0], "input_audio_buffer.committed");
     say(&mut it, "Still here.");

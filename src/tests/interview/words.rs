@@ -1,0 +1,57 @@
+//! The candidate's words, where somebody writes them down: on record, on the page, and understood when they ask something.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use crate::call::jfk;
+use crate::candidate::{Candidate, House};
+
+const ASKED: &str = "Could you repeat the question, please?";
+const ANSWERED: &str = "I built a scheduler.";
+
+/// A transcription server that hears a question, and from `answers` on an answer.
+async fn scribe(answers: Arc<AtomicBool>) -> String {
+    // An answer before the sound is read would be a broken pipe to the one who sends it.
+    async fn transcribe(State(answers): State<Arc<AtomicBool>>, _sound: Bytes) -> Json<Value> {
+        Json(json!({ "text": if answers.load(Ordering::SeqCst) { ANSWERED } else { ASKED } }))
+    }
+    let router = Router::new().route("/v1/audio/transcriptions", post(transcribe)).with_state(answers);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+/// S001-23, S002-12, S002-13: what the candidate asks is answered, the question stands, and the answer is kept in words.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_candidate_who_asks_is_answered_and_asked_again() {
+    let answers = Arc::new(AtomicBool::new(false));
+    let house = House::open(&[("TRANSCRIPTION_URL", &scribe(Arc::clone(&answers)).await)]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    let question = candidate.next("question.ready").await["payload"]["text"].clone();
+    candidate.state("listening").await;
+    // Up to the first pause, so that it is one item.
+    candidate.peer.play(jfk().into_iter().take(90).collect());
+    candidate.turn("turn.end", "candidate").await;
+    candidate.state("speaking").await;
+    candidate.state("listening").await;
+    let again = candidate.last_line("interviewer");
+    let again = again["text"].as_str().unwrap();
+    assert!(again.ends_with(question.as_str().unwrap()), "{again}");
+    assert_eq!(candidate.last_line("candidate")["text"], ASKED);
+
+    answers.store(true, Ordering::SeqCst);
+    candidate.peer.play(jfk());
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
+    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
+    let answers = report["questions"][0]["answers"].as_array().unwrap();
+    assert_eq!(answers.len(), 1, "a question of the candidate's is no answer: {answers:?}");
+    assert!(answers[0]["text"].as_str().unwrap().starts_with(ANSWERED), "{answers:?}");
+}
