@@ -1,11 +1,17 @@
 //! The embedded provider against a real WebRTC peer on loopback: events, sound, ears, faults.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 #[path = "provider/call.rs"]
 mod call;
+#[path = "provider/line.rs"]
+mod line;
 #[path = "provider/peer.rs"]
 mod peer;
+#[path = "provider/secrets.rs"]
+mod secrets;
+#[path = "provider/socket.rs"]
+mod socket;
 #[path = "provider/words.rs"]
 mod words;
 

@@ -118,6 +118,10 @@ pub async fn close(mut socket: WebSocket, end: End) {
             _ = socket.send(Message::Close(Some(frame))).await;
         }
         while let Some(Ok(_)) = socket.recv().await {}
+        if end == End::TooLarge {
+            // The rest of the message is never read, and closing now would take our reason back.
+            std::future::pending::<()>().await;
+        }
     };
     _ = timeout(CLOSE_WITHIN, farewell).await;
 }

@@ -63,8 +63,7 @@ impl House {
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain"));
         let answer = response.text().await.unwrap();
         let answer_ms = asked.elapsed().as_secs_f64() * 1e3;
-        peer.answer(answer.clone());
-        let mut call = Call { peer, path, offer, answer, events: Vec::new(), packets: Vec::new(), read: 0, answer_ms };
+        let mut call = Call { answer_ms, ..Call::started(peer, path, offer, answer) };
         let first = call.next("session.created").await;
         assert_eq!(call.events.len(), 1, "session.created comes first: {:?}", call.types());
         assert_eq!(first["session"]["type"], "realtime");
@@ -110,6 +109,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A call whose answer has come.
+    pub(crate) fn started(peer: Peer, path: String, offer: String, answer: String) -> Self {
+        peer.answer(answer.clone());
+        Self { peer, path, offer, answer, events: Vec::new(), packets: Vec::new(), read: 0, answer_ms: 0.0 }
+    }
+
     pub(crate) fn types(&self) -> Vec<&str> {
         self.events.iter().map(|(_, it)| it["type"].as_str().unwrap()).collect()
     }
@@ -177,6 +182,11 @@ impl Call {
     pub(crate) fn time_of(&self, kind: &str) -> Instant {
         self.events.iter().rfind(|(_, it)| it["type"] == kind).unwrap_or_else(|| panic!("{kind}")).0
     }
+}
+
+/// The recording, as PCM for events.
+pub(crate) fn jfk_24k() -> Vec<u8> {
+    std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/end2end/fixtures/jfk.wav")).unwrap()[44..].to_vec()
 }
 
 /// The recording, as Opus frames.

@@ -1,5 +1,8 @@
 //! The session against the recorded orders. The voice is the real one; time is the number of frames.
 
+mod responses;
+mod socket;
+
 use serde_json::{Value, json};
 
 use super::output::silence;

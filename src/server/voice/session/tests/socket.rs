@@ -1,0 +1,185 @@
+//! The session as a WebSocket carries it: sound in events, and the client plays.
+
+use super::*;
+
+fn socket(session: &Value) -> Session {
+    let config = SessionConfig::new("sess_test", 1_800_000_000).updated(session).unwrap();
+    Session::new(config, Transport::Socket, Speaker::new().unwrap(), 8)
+}
+
+fn generate(it: &mut Session) -> Vec<Value> {
+    while it.is_generating() {
+        it.generate(10);
+    }
+    events(it)
+}
+
+fn bytes(events: &[Value]) -> usize {
+    let deltas = events.iter().filter(|it| it["type"] == "response.output_audio.delta");
+    deltas.map(|it| it["delta"].as_str().unwrap().trim_end_matches('=').len() * 3 / 4).sum()
+}
+
+#[test]
+fn sound_goes_into_events_and_there_is_no_output_buffer() {
+    let mut it = socket(&json!({}));
+    say(&mut it, "Good morning. Shall we begin?");
+    let all = generate(&mut it);
+    let mut order = types(&all);
+    order.dedup();
+    assert!(!order.iter().any(|it| it.starts_with("output_audio_buffer")));
+    let first = order.iter().position(|it| *it == "response.output_audio_transcript.delta");
+    assert!(first < order.iter().position(|it| *it == "response.output_audio.delta"));
+    assert_eq!(order.last(), Some(&"rate_limits.updated"));
+    // The sound is as long as it is said to be: 48 bytes in a millisecond.
+    let done = all.iter().find(|it| it["type"] == "response.done").unwrap();
+    let told = done["response"]["usage"]["output_token_details"]["audio_tokens"].as_u64().unwrap() * 50;
+    assert!((bytes(&all) as u64 / 48).abs_diff(told) <= 60, "{} bytes for {told} ms", bytes(&all));
+}
+
+#[test]
+fn a_response_may_have_a_format_and_a_voice_of_its_own() {
+    let mut it = socket(&json!({}));
+    let audio = json!({ "output": { "format": { "type": "audio/pcmu" }, "voice": "cedar" } });
+    it.client(
+        &json!({ "type": "response.create", "response": { "metadata": { "say": "One two." }, "audio": audio } })
+            .to_string(),
+    );
+    let all = generate(&mut it);
+    assert_eq!(all[0]["response"]["audio"], audio);
+    let done = all.iter().find(|it| it["type"] == "response.done").unwrap();
+    let told = done["response"]["usage"]["output_token_details"]["audio_tokens"].as_u64().unwrap() * 50;
+    assert!((bytes(&all) as u64 / 8).abs_diff(told) <= 60);
+    // The session stays as it was.
+    assert_eq!(it.config.voice(), "marin");
+}
+
+/// Truncation has a table of its own: what was received may be cut, and nothing else.
+#[test]
+fn only_sound_that_went_out_can_be_truncated() {
+    let mut it = socket(&json!({}));
+    say(&mut it, "One two three four five.");
+    let spoken = generate(&mut it)[1]["item"]["id"].clone();
+    it.client(r#"{"type":"response.create","response":{"output_modalities":["text"]}}"#);
+    let written = events(&mut it)[1]["item"]["id"].clone();
+    it.client(
+        r#"{"type":"conversation.item.create","item":{"id":"mine","type":"message","role":"user","content":[]}}"#,
+    );
+    events(&mut it);
+    for (id, index, ms, expected) in [
+        (spoken.clone(), 0, 60_000, "audio_end_ms"),
+        (spoken.clone(), 1, 10, "content_index"),
+        (written, 0, 0, "item_id"),
+        (json!("mine"), 0, 0, "item_id"),
+        (json!("nobody"), 0, 0, "item_id"),
+    ] {
+        it.client(
+            &json!({ "type": "conversation.item.truncate", "item_id": id, "content_index": index, "audio_end_ms": ms })
+                .to_string(),
+        );
+        assert_eq!(events(&mut it)[0]["error"]["param"], expected, "{id} {index} {ms}");
+    }
+    it.client(
+        &json!({ "type": "conversation.item.truncate", "item_id": spoken, "content_index": 0, "audio_end_ms": 300 })
+            .to_string(),
+    );
+    assert_eq!(types(&events(&mut it)), ["conversation.item.truncated"]);
+    it.client(&json!({ "type": "conversation.item.retrieve", "item_id": spoken }).to_string());
+    assert_eq!(events(&mut it)[0]["item"]["content"][0]["transcript"], Value::Null);
+}
+
+/// `idle_timeout_ms`: silence after our sound is committed and answered, in the documented order.
+#[test]
+fn silence_that_lasts_is_a_turn_of_its_own() {
+    for transport in [Transport::Socket, Transport::Call] {
+        let turns = json!({ "audio": { "input": { "turn_detection": { "idle_timeout_ms": 5_000 } } } });
+        let mut it = socket(&turns);
+        it.transport = transport;
+        it.listen(&[0; 16_000 * 6]);
+        assert_eq!(types(&events(&mut it)), [""; 0], "before our first sound nobody waits");
+        say(&mut it, "One.");
+        let said = match transport {
+            Transport::Socket => generate(&mut it),
+            Transport::Call => play(&mut it).into_iter().map(|(_, it)| it).collect(),
+        };
+        let sound_ms =
+            said.iter().find(|it| it["type"] == "response.done").unwrap()["response"]["usage"]["output_token_details"]
+                ["audio_tokens"]
+                .as_u64()
+                .unwrap()
+                * 50;
+        it.listen(&[0; 16_000 * 49 / 10]);
+        assert_eq!(types(&events(&mut it)), [""; 0]);
+        it.listen(&[0; 16_000 * 5]);
+        let all = events(&mut it);
+        assert_eq!(
+            &types(&all)[..5],
+            [
+                "input_audio_buffer.timeout_triggered",
+                "input_audio_buffer.committed",
+                "conversation.item.added",
+                "conversation.item.done",
+                "response.created",
+            ]
+        );
+        assert_eq!(all[0]["item_id"], all[2]["item"]["id"]);
+        let [from, to] = ["audio_start_ms", "audio_end_ms"].map(|key| all[0][key].as_u64().unwrap());
+        assert!(to - from >= 5_000, "{from} to {to}");
+        // A client of a socket plays what it got, and only then it is quiet.
+        let begins = 6_000 + if transport == Transport::Socket { sound_ms } else { 0 };
+        assert!(from.abs_diff(begins) <= 100, "{transport:?}: from {from}, not {begins}");
+    }
+}
+
+#[test]
+fn a_minute_is_kept_and_nothing_older() {
+    let mut it = socket(&json!({ "audio": { "input": { "turn_detection": null } } }));
+    for _ in 0..90 {
+        it.listen(&[7; 16_000]);
+    }
+    it.client(r#"{"type":"input_audio_buffer.commit"}"#);
+    let id = events(&mut it)[0]["item_id"].as_str().unwrap().to_owned();
+    assert_eq!(it.conversation.sound(&id).unwrap().len(), 60 * 16_000);
+    assert_eq!(it.conversation.heard_ms(), 90_000);
+}
+
+#[test]
+fn a_call_keeps_sound_only_for_a_transcriber() {
+    for (transcription, kept) in [(Value::Null, false), (json!({ "model": "whisper-1" }), true)] {
+        let mut it = session();
+        it.client(&json!({ "type": "session.update", "session": { "audio": { "input": { "transcription": transcription } } } }).to_string());
+        it.listen(&[0; 16_000]);
+        it.heard(Heard::Started { start_ms: 200 });
+        it.heard(Heard::Stopped { end_ms: 900 });
+        let all = events(&mut it);
+        let id = all.iter().find(|it| it["type"] == "input_audio_buffer.committed").unwrap()["item_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert_eq!(it.conversation.sound(&id).map(<[i16]>::len), kept.then_some(700 * 16));
+        // A data channel carries no sound.
+        it.client(&json!({ "type": "conversation.item.retrieve", "item_id": id }).to_string());
+        let retrieved = events(&mut it).pop().unwrap();
+        assert_eq!(retrieved["item"]["content"], json!([{ "type": "input_audio", "transcript": null }]));
+    }
+}
+
+#[test]
+fn a_session_holds_no_more_than_its_share() {
+    let mut it = socket(&json!({}));
+    let text = "x".repeat(200_000);
+    let create = json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
+        "content": [{ "type": "input_text", "text": text }] } })
+    .to_string();
+    let mut refused = 0;
+    for _ in 0..40 {
+        it.client(&create);
+        refused += events(&mut it).iter().filter(|it| it["error"]["param"] == "item").count();
+    }
+    assert!((18..22).contains(&refused), "{refused} of 40 times 200 kB did not fit into 4 MiB");
+    let mut refusals = 0;
+    for key in ["instructions", "prompt", "tracing", "include", "reasoning", "truncation"] {
+        it.client(&json!({ "type": "session.update", "session": { key: text } }).to_string());
+        refusals += events(&mut it).iter().filter(|it| it["error"]["param"] == "session").count();
+    }
+    assert_eq!(refusals, 1, "five of six fit into 1 MiB");
+}
