@@ -139,13 +139,15 @@ pub struct Minted {
 #[derive(Clone, Debug)]
 pub struct Provider(Arc<Inner>);
 
+/// Every session by name. One over a WebSocket takes no commands.
+type Places = HashMap<String, Option<mpsc::Sender<Command>>>;
+
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
     port: Port,
     speaker: Speaker,
-    /// Every session by name. One over a WebSocket takes no commands.
-    places: Mutex<HashMap<String, Option<mpsc::Sender<Command>>>>,
+    places: Mutex<Places>,
     keys: Mutex<Keys>,
     tasks: TaskTracker,
     closed: CancellationToken,
@@ -231,9 +233,10 @@ impl Provider {
     /// Starts a call and answers with its id and the SDP answer. The call is freed by itself when nobody connects.
     ///
     /// # Errors
-    /// [`CallError::Offer`], [`CallError::Busy`] or [`CallError::Stopping`].
+    /// [`CallError`] but [`CallError::Key`] and [`CallError::Unknown`].
     pub fn create(&self, offer: &str, config: SessionConfig) -> Result<(String, String), CallError> {
         let Inner { settings, port, tasks, closed, .. } = &*self.0;
+        Transport::Call.carries(&config)?;
         let id = format!("rtc_{:032x}", rand::random::<u128>());
         let (commands, inbox) = mpsc::channel(call::MAILBOX);
         // Freed on every way out, a panic included.
@@ -262,7 +265,7 @@ impl Provider {
         let (session, desk) = (self.session(config, Transport::Socket), self.desk());
         let (limit, stop, task) = (self.0.settings.session_limit, self.0.closed.child_token(), self.0.tasks.token());
         Ok(move |socket| {
-            let serving = socket::serve(socket, session, desk, limit, stop);
+            let serving = Box::pin(socket::serve(socket, session, desk, limit, stop));
             async move {
                 let _held = (place, task);
                 serving.await;
@@ -288,15 +291,25 @@ impl Provider {
         Session::new(config, transport, self.0.speaker.clone(), rand::random())
     }
 
-    /// Takes a place for a session, until the guard goes.
-    fn place(&self, name: String, commands: Option<mpsc::Sender<Command>>) -> Result<Place, CallError> {
+    /// Whether one more session has a place, so that no key is used up for nothing.
+    ///
+    /// # Errors
+    /// [`CallError::Busy`] or [`CallError::Stopping`].
+    pub fn has_room(&self) -> Result<(), CallError> {
+        self.room(&lock(&self.0.places))
+    }
+
+    fn room(&self, places: &Places) -> Result<(), CallError> {
         if self.0.closed.is_cancelled() {
             return Err(CallError::Stopping);
         }
+        if places.len() >= self.0.settings.max_calls { Err(CallError::Busy) } else { Ok(()) }
+    }
+
+    /// Takes a place for a session, until the guard goes.
+    fn place(&self, name: String, commands: Option<mpsc::Sender<Command>>) -> Result<Place, CallError> {
         let mut places = lock(&self.0.places);
-        if places.len() >= self.0.settings.max_calls {
-            return Err(CallError::Busy);
-        }
+        self.room(&places)?;
         places.insert(name.clone(), commands);
         drop(places);
         Ok(Place { provider: self.clone(), name })

@@ -42,6 +42,9 @@ use crate::engine::protocol::session::{Refusal, SessionConfig};
 /// The largest event of a client. Only sound may be larger.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
 
+/// The same on a call: what is echoed has to fit into one message of a data channel.
+const MAX_CALL_EVENT_BYTES: usize = 100 * 1024;
+
 /// What a session's configuration may hold.
 const MAX_CONFIG_BYTES: usize = 1024 * 1024;
 
@@ -52,6 +55,32 @@ pub enum Transport {
     Call,
     /// In events: WebSocket.
     Socket,
+}
+
+impl Transport {
+    /// The largest event of a client. Only sound may be larger.
+    const fn max_event_bytes(self) -> usize {
+        match self {
+            Self::Call => MAX_CALL_EVENT_BYTES,
+            Self::Socket => MAX_EVENT_BYTES,
+        }
+    }
+
+    /// Whether a session with this configuration can be told to its client.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that says how much is too much.
+    pub fn carries(self, config: &SessionConfig) -> Result<(), Refusal> {
+        let most = match self {
+            Self::Call => MAX_CALL_EVENT_BYTES,
+            Self::Socket => MAX_CONFIG_BYTES,
+        };
+        if config.echo().to_string().len() <= most {
+            return Ok(());
+        }
+        let message = format!("A session holds at most {} KiB.", most / 1024);
+        Err(Refusal { code: "invalid_value", param: "session".to_owned(), message })
+    }
 }
 
 /// A session.
@@ -113,8 +142,10 @@ impl Session {
         match parse::message(text) {
             Ok(ClientMessage { event_id, event }) => {
                 let is_sound = matches!(event, ClientEvent::InputAudioBufferAppend { .. });
-                if text.len() > MAX_EVENT_BYTES && !is_sound {
-                    self.refuse(Fault::new("invalid_event", None, "An event has at most 256 KiB."), event_id);
+                let most = self.transport.max_event_bytes();
+                if text.len() > most && !is_sound {
+                    let message = format!("An event has at most {} KiB.", most / 1024);
+                    self.refuse(Fault::new("invalid_event", None, &message), event_id);
                 } else if let Err(fault) = self.on_client(event) {
                     self.refuse(fault, event_id);
                 }
@@ -181,10 +212,8 @@ impl Session {
             let message = "The voice cannot change once it was heard.";
             return Err(Fault::new("cannot_update_voice", Some("session.audio.output.voice"), message));
         }
+        self.transport.carries(&next)?;
         let session = next.echo();
-        if session.to_string().len() > MAX_CONFIG_BYTES {
-            return Err(Fault::invalid("session", "A session holds at most 1 MiB."));
-        }
         self.input.configure(&next);
         self.config = next;
         self.emit(ServerEvent::SessionUpdated { session });

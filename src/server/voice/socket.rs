@@ -42,8 +42,7 @@ const GONE: Duration = Duration::from_secs(70);
 pub const EXPIRED: &str = "Your session hit the maximum duration of 60 minutes.";
 
 /// Sets the limits of a WebSocket of ours. Whoever offers subprotocols gets `realtime` and none that carries a key.
-#[must_use]
-pub fn limited(upgrade: WebSocketUpgrade, max_message_bytes: usize) -> WebSocketUpgrade {
+fn limited(upgrade: WebSocketUpgrade, max_message_bytes: usize) -> WebSocketUpgrade {
     upgrade
         .max_message_size(max_message_bytes)
         .max_frame_size(max_message_bytes)
@@ -54,13 +53,11 @@ pub fn limited(upgrade: WebSocketUpgrade, max_message_bytes: usize) -> WebSocket
 }
 
 /// The limits of a socket that carries sound.
-#[must_use]
 pub fn with_sound(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     limited(upgrade, MAX_MESSAGE_BYTES)
 }
 
 /// The limits of a socket that carries none.
-#[must_use]
 pub fn without_sound(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     limited(upgrade, MAX_EVENT_BYTES)
 }

@@ -13,6 +13,9 @@ use crate::call::{House, KEY, jfk_24k};
 use crate::line::Line;
 use crate::peer::Peer;
 
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// 100 ms of PCM at 24 kHz.
 const PIECE: usize = 4_800;
 
@@ -176,7 +179,7 @@ async fn a_refused_upgrade_has_a_status_and_a_reason() {
     let house = House::with(|settings| settings.max_calls = 1).await;
     let bearer = format!("Bearer {KEY}");
     let ours = [("authorization", bearer.as_str())];
-    let table: [(&str, &[(&str, &str)], u16, &str); 9] = [
+    let table: [(&str, Headers, u16, &str); 9] = [
         ("?model=m", &[], 401, "invalid_api_key"),
         ("?model=m", &[("authorization", "Bearer sk-wrong")], 401, "invalid_api_key"),
         ("?model=m", &[("authorization", "Bearer ek_nobody")], 401, "invalid_api_key"),
@@ -198,13 +201,20 @@ async fn a_refused_upgrade_has_a_status_and_a_reason() {
     // Calls and sockets share their places.
     let line = house.line(&Value::Null).await;
     refused(&house, "?model=m", &ours, 429, "rate_limit_exceeded").await;
+    // No key is used up for nothing.
+    let mint = house.http.post(house.url("/v1/realtime/client_secrets")).bearer_auth(KEY).send().await.unwrap();
+    let minted: Value = mint.json().await.unwrap();
+    let ephemeral = format!("Bearer {}", minted["value"].as_str().unwrap());
+    for _ in 0..2 {
+        refused(&house, "", &[("authorization", &ephemeral)], 429, "rate_limit_exceeded").await;
+    }
     let (_peer, offer) = Peer::offer().await;
     assert_eq!(house.post_offer(offer, &json!({})).await.status(), 429);
     drop(line);
     house.until_calls(0, Duration::from_secs(2)).await;
 }
 
-async fn refused(house: &House, query: &str, headers: &[(&str, &str)], status: u16, code: &str) {
+async fn refused(house: &House, query: &str, headers: Headers<'_>, status: u16, code: &str) {
     match house.upgrade(query, headers).await {
         Err(Error::Http(response)) => {
             assert_eq!(response.status(), status, "{query}");

@@ -184,7 +184,7 @@ impl Conversation {
         let part = entry.item.content.as_mut().and_then(|content| content.get_mut(index));
         let part = part.ok_or_else(|| Fault::invalid("content_index", "The item has no such content."))?;
         if audio_end_ms < sounded_ms {
-            part.transcript = Some(None);
+            part.transcript = Some(Some(String::new()));
         }
         entry.sounded_ms = Some(audio_end_ms);
         Ok(())

@@ -80,20 +80,20 @@ impl Session {
     /// Answers `response.create`.
     pub(super) fn respond(&mut self, params: ResponseParams) -> Result<(), Fault> {
         let request = Request::read(params, &self.config, &self.conversation, &mut self.ids)?;
-        self.make(request)
+        self.make(&request)
     }
 
     /// Answers what was heard, or was not. Where that cannot be, the turn stays unanswered.
     pub(super) fn respond_to(&mut self, occasion: Occasion) {
         let request = Request::read(ResponseParams::default(), &self.config, &self.conversation, &mut self.ids);
         if let Ok(request) = request
-            && let Err(fault) = self.make(Request { occasion, ..request })
+            && let Err(fault) = self.make(&Request { occasion, ..request })
         {
             tracing::debug!(code = fault.code, "a turn is not answered");
         }
     }
 
-    fn make(&mut self, request: Request) -> Result<(), Fault> {
+    fn make(&mut self, request: &Request) -> Result<(), Fault> {
         if self.config.only_listens() {
             return Err(Fault::invalid("type", "There are no responses in a transcription session."));
         }
@@ -103,21 +103,21 @@ impl Session {
             let message = "Conversation already has an active response in progress. Wait until it is finished.";
             return Err(Fault::new("conversation_already_has_active_response", None, message));
         }
-        let Request { config, in_conversation, .. } = &request;
+        let Request { config, in_conversation, .. } = request;
         let spent = Spent {
             input_bytes: config.instructions().len() + self.conversation.text_bytes(),
             input_ms: self.conversation.heard_ms(),
             ..Spent::default()
         };
-        let response = self.response(&request, if aloud { "audio" } else { "text" });
+        let response = self.response(request, if aloud { "audio" } else { "text" });
         let previous_item_id = if *in_conversation { self.conversation.last_id() } else { None };
         self.emit(ServerEvent::ResponseCreated { response: response.clone() });
-        if let Some((name, arguments)) = tools::wanted(&request) {
+        if let Some((name, arguments)) = tools::wanted(request) {
             self.call_function(response, *in_conversation, (name, arguments), spent);
             return Ok(());
         }
         let talk = &mut self.talk;
-        let text = words::to_say(&request, || talk.next(&request.newest, request.occasion, *in_conversation));
+        let text = words::to_say(request, || talk.next(&request.newest, request.occasion, *in_conversation));
         let room = fitting(&text, &config.max_output_tokens(), aloud);
         let item_id = self.ids.next("item");
         let active = Active {

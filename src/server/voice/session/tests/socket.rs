@@ -84,7 +84,7 @@ fn only_sound_that_went_out_can_be_truncated() {
     );
     assert_eq!(types(&events(&mut it)), ["conversation.item.truncated"]);
     it.client(&json!({ "type": "conversation.item.retrieve", "item_id": spoken }).to_string());
-    assert_eq!(events(&mut it)[0]["item"]["content"][0]["transcript"], Value::Null);
+    assert_eq!(events(&mut it)[0]["item"]["content"][0]["transcript"], "");
 }
 
 /// `idle_timeout_ms`: silence after our sound is committed and answered, in the documented order.
@@ -163,6 +163,31 @@ fn a_call_keeps_sound_only_for_a_transcriber() {
     }
 }
 
+/// What is echoed on a call has to fit into one message of a data channel.
+#[test]
+fn an_event_is_no_larger_than_its_transport_carries() {
+    for (transport, kib, fits) in [
+        (Transport::Call, 99, true),
+        (Transport::Call, 101, false),
+        (Transport::Socket, 101, true),
+        (Transport::Socket, 257, false),
+    ] {
+        let mut it = socket(&json!({}));
+        it.transport = transport;
+        let text = "x".repeat(kib * 1024 - 200);
+        let padding = "y".repeat(200);
+        let event = json!({ "type": "conversation.item.create", "event_id": padding,
+            "item": { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": text }] } });
+        it.client(&event.to_string());
+        let all = events(&mut it);
+        assert_eq!(all[0]["type"] == "conversation.item.added", fits, "{transport:?}: {kib} KiB");
+        assert!(fits || all[0]["error"]["code"] == "invalid_event");
+    }
+    let large = SessionConfig::new("s", 0).updated(&json!({ "instructions": "x".repeat(110_000) })).unwrap();
+    assert!(Transport::Socket.carries(&large).is_ok());
+    assert_eq!(Transport::Call.carries(&large).unwrap_err().param, "session");
+}
+
 #[test]
 fn a_session_holds_no_more_than_its_share() {
     let mut it = socket(&json!({}));
@@ -177,9 +202,17 @@ fn a_session_holds_no_more_than_its_share() {
     }
     assert!((18..22).contains(&refused), "{refused} of 40 times 200 kB did not fit into 4 MiB");
     let mut refusals = 0;
-    for key in ["instructions", "prompt", "tracing", "include", "reasoning", "truncation"] {
-        it.client(&json!({ "type": "session.update", "session": { key: text } }).to_string());
+    let text = "x".repeat(220_000);
+    let tool = json!({ "type": "function", "name": "f", "description": text, "parameters": { "type": "object" } });
+    for patch in [
+        json!({ "instructions": text }),
+        json!({ "tools": [tool] }),
+        json!({ "prompt": { "id": text } }),
+        json!({ "tracing": { "workflow_name": text, "group_id": "g", "metadata": {} } }),
+        json!({ "audio": { "input": { "transcription": { "model": "m", "prompt": text } } } }),
+    ] {
+        it.client(&json!({ "type": "session.update", "session": patch }).to_string());
         refusals += events(&mut it).iter().filter(|it| it["error"]["param"] == "session").count();
     }
-    assert_eq!(refusals, 1, "five of six fit into 1 MiB");
+    assert_eq!(refusals, 1, "four of five fit into 1 MiB");
 }
