@@ -189,7 +189,7 @@ impl Session {
             Heard::Stopped { end_ms } => {
                 let Some((item_id, start_ms)) = self.input.hearing.take() else { return };
                 self.emit(ServerEvent::SpeechStopped { audio_end_ms: end_ms, item_id: item_id.clone() });
-                self.commit(item_id, ms_to_samples(start_ms), ms_to_samples(end_ms));
+                self.commit(&item_id, ms_to_samples(start_ms), ms_to_samples(end_ms));
                 if turns.create_response {
                     self.respond_to(Occasion::Turn);
                 }
@@ -210,26 +210,29 @@ impl Session {
             Some((item_id, start_ms)) => (item_id, ms_to_samples(start_ms)),
             None => (self.ids.next("item"), self.input.from),
         };
-        self.commit(item_id, from, self.input.end);
+        self.commit(&item_id, from, self.input.end);
         Ok(())
     }
 
     /// Makes a turn of the candidate's an item. Its words are not known, which is said as `null`.
-    fn commit(&mut self, item_id: String, from: u64, to: u64) {
+    fn commit(&mut self, item_id: &str, from: u64, to: u64) {
         let pcm = self.input.between(from, to);
         self.input.mark(to);
         let previous_item_id = self.conversation.last_id();
-        self.emit(ServerEvent::InputCommitted { item_id: item_id.clone(), previous_item_id: previous_item_id.clone() });
+        self.emit(ServerEvent::InputCommitted {
+            item_id: item_id.to_owned(),
+            previous_item_id: previous_item_id.clone(),
+        });
         let content = Content { kind: "input_audio".to_owned(), transcript: Some(None), ..Content::default() };
         let item = Item {
-            id: Some(item_id.clone()),
+            id: Some(item_id.to_owned()),
             kind: "message".to_owned(),
             status: Some("completed".to_owned()),
             role: Some("user".to_owned()),
             content: Some(vec![content]),
             ..Item::default()
         };
-        self.ask_for_words(&item_id, &pcm);
+        self.ask_for_words(item_id, &pcm);
         // On a call nobody can ask for the sound.
         let keeps = self.transport == Transport::Socket;
         self.conversation.push_turn(item.clone(), samples_to_ms(to.saturating_sub(from)), keeps.then_some(pcm));
@@ -248,7 +251,7 @@ impl Session {
         self.input.quiet_since = None;
         let item_id = self.ids.next("item");
         self.emit(ServerEvent::InputTimeout { item_id: item_id.clone(), audio_start_ms: since, audio_end_ms: now });
-        self.commit(item_id, ms_to_samples(since), ms_to_samples(now));
+        self.commit(&item_id, ms_to_samples(since), ms_to_samples(now));
         if turns.create_response {
             self.respond_to(Occasion::Silence);
         }

@@ -143,23 +143,20 @@ fn a_minute_is_kept_and_nothing_older() {
 }
 
 #[test]
-fn a_call_keeps_sound_only_for_a_transcriber() {
-    for (transcription, kept) in [(Value::Null, false), (json!({ "model": "whisper-1" }), true)] {
-        let mut it = session();
-        it.client(&json!({ "type": "session.update", "session": { "audio": { "input": { "transcription": transcription } } } }).to_string());
+fn a_call_keeps_no_sound_and_a_socket_does() {
+    for (transport, kept) in [(Transport::Call, None), (Transport::Socket, Some(700 * 16))] {
+        let mut it = socket(&json!({}));
+        it.transport = transport;
         it.listen(&[0; 16_000]);
         it.heard(Heard::Started { start_ms: 200 });
         it.heard(Heard::Stopped { end_ms: 900 });
         let all = events(&mut it);
-        let id = all.iter().find(|it| it["type"] == "input_audio_buffer.committed").unwrap()["item_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        assert_eq!(it.conversation.sound(&id).map(<[i16]>::len), kept.then_some(700 * 16));
-        // A data channel carries no sound.
+        let committed = all.iter().find(|it| it["type"] == "input_audio_buffer.committed").unwrap();
+        let id = committed["item_id"].as_str().unwrap().to_owned();
+        assert_eq!(it.conversation.sound(&id).map(<[i16]>::len), kept);
         it.client(&json!({ "type": "conversation.item.retrieve", "item_id": id }).to_string());
-        let retrieved = events(&mut it).pop().unwrap();
-        assert_eq!(retrieved["item"]["content"], json!([{ "type": "input_audio", "transcript": null }]));
+        let content = events(&mut it).pop().unwrap()["item"]["content"][0].clone();
+        assert_eq!((&content["transcript"], content["audio"].is_string()), (&Value::Null, kept.is_some()));
     }
 }
 
