@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::string::StringCanvas;
+use crate::engine::interview::plan::House;
 use crate::engine::string::Scene;
 
 /// Draws the string on `canvas` until the reactive owner is gone.
@@ -35,11 +36,15 @@ pub fn path() -> String {
     web_sys::window().and_then(|it| it.location().pathname().ok()).unwrap_or_default()
 }
 
-/// The minutes that an interview may take, which the server writes on the document.
+/// What the server writes on the document for us.
 #[must_use]
-pub fn longest() -> u32 {
+pub fn house() -> House {
     let root = document().and_then(|it| it.document_element());
-    root.and_then(|it| it.get_attribute("data-longest")?.parse().ok()).unwrap_or(u32::MAX)
+    let told = |name: &str| root.as_ref().and_then(|it| it.get_attribute(name));
+    House {
+        longest: told("data-longest").and_then(|it| it.parse().ok()).unwrap_or(u32::MAX),
+        transcribes: told("data-transcribes").as_deref() == Some("true"),
+    }
 }
 
 /// Removes what the server has drawn, right before the same is drawn anew.

@@ -21,6 +21,7 @@ use leptos_axum::{ResponseOptions, handle_server_fns_with_context, render_app_to
 
 use super::{App, headers::content_security_policy};
 use crate::engine::address::Address;
+use crate::engine::interview::plan::House;
 use crate::ui::shell::{Assets, shell};
 
 /// Whether this binary (or, in a development build, the disk) holds a browser part to send.
@@ -64,8 +65,9 @@ async fn page(State(app): State<App>, request: Request) -> Response {
     let address = Address::of(request.uri().path());
     let found = address.exists();
     let context = page_context(&app);
-    let longest = u32::from(app.config.session_minutes);
-    let view = move || shell(app.leptos.clone(), assets(&app), address.clone(), longest);
+    let house =
+        House { longest: u32::from(app.config.session_minutes), transcribes: app.rooms.provider().transcribes() };
+    let view = move || shell(app.leptos.clone(), assets(&app), address.clone(), house);
     let mut response = render_app_to_stream_with_context(context, view)(request.map(Body::new)).await;
     if !found {
         *response.status_mut() = StatusCode::NOT_FOUND;

@@ -185,3 +185,14 @@ async fn the_lobby_offers_the_lengths_that_fit() {
         assert!(page.contains(&format!("data-longest=\"{longest}\"")), "for the browser part");
     }
 }
+
+/// What is kept is said before the candidate agrees, and it depends on whether anybody writes words down.
+#[tokio::test]
+async fn the_lobby_says_whether_words_are_written_down() {
+    for (url, written) in [("", false), ("http://127.0.0.1:9/v1", true)] {
+        let (_, _, page) = ask(&house(&[("TRANSCRIPTION_URL", url)]), "GET", "/interview").await;
+        assert_eq!(page.contains("your words as text"), written, "{url}");
+        assert_eq!(page.contains("Your words are not written down"), !written, "{url}");
+        assert!(page.contains(&format!("data-transcribes=\"{written}\"")), "for the browser part");
+    }
+}

@@ -6,20 +6,17 @@ use super::pages::interview::Interview;
 use super::parts::arrival;
 use super::use_room::page::hydrated;
 use super::use_room::use_room;
+use crate::engine::interview::plan::House;
 
 /// The interview, from the lobby to the report.
 #[component]
-pub fn App(
-    application_id: Option<String>,
-    /// Minutes that an interview may take.
-    longest: u32,
-) -> impl IntoView {
+pub fn App(application_id: Option<String>, house: House) -> impl IntoView {
     arrival::provide();
     // Effects run in the browser only: from here on every button has its handler.
     Effect::new(|_| hydrated());
     view! {
         <SkipLink />
-        <Interview room=use_room() application_id longest />
+        <Interview room=use_room() application_id house />
     }
 }
 

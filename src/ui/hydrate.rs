@@ -16,8 +16,8 @@ pub fn take_over() {
     match Address::of(&page::path()) {
         Address::Interview { application_id } => {
             page::clear();
-            let longest = page::longest();
-            leptos::mount::mount_to_body(move || view! { <App application_id longest /> });
+            let house = page::house();
+            leptos::mount::mount_to_body(move || view! { <App application_id house /> });
         }
         Address::Start | Address::BadApplication | Address::NotFound => page::hydrated(),
     }

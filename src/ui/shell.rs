@@ -6,6 +6,7 @@ use super::app::{App, SkipLink};
 use super::pages::not_found::{BadApplication, NotFound};
 use super::pages::start::Start;
 use crate::engine::address::Address;
+use crate::engine::interview::plan::House;
 
 /// Addresses of the built browser part, for the page to load at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,17 +16,16 @@ pub struct Assets {
     pub css: Option<String>,
 }
 
-/// The document at `address`. Without `assets` it still reads well; nothing on it responds. `longest`: the minutes that an
-/// interview may take.
-pub fn shell(options: LeptosOptions, assets: Option<Assets>, address: Address, longest: u32) -> AnyView {
+/// The document at `address`. Without `assets` it still reads well; nothing on it responds.
+pub fn shell(options: LeptosOptions, assets: Option<Assets>, address: Address, house: House) -> AnyView {
     let title = address.title();
     match address {
         Address::Interview { application_id } => {
-            document(options, assets, title, longest, view! { <App application_id longest /> }).into_any()
+            document(options, assets, title, house, view! { <App application_id house /> }).into_any()
         }
-        Address::Start => document(options, assets, title, longest, still(Start)).into_any(),
-        Address::BadApplication => document(options, assets, title, longest, still(BadApplication)).into_any(),
-        Address::NotFound => document(options, assets, title, longest, still(NotFound)).into_any(),
+        Address::Start => document(options, assets, title, house, still(Start)).into_any(),
+        Address::BadApplication => document(options, assets, title, house, still(BadApplication)).into_any(),
+        Address::NotFound => document(options, assets, title, house, still(NotFound)).into_any(),
     }
 }
 
@@ -41,14 +41,14 @@ fn document(
     options: LeptosOptions,
     assets: Option<Assets>,
     title: &str,
-    longest: u32,
+    house: House,
     body: impl IntoView,
 ) -> impl IntoView {
     let title = format!("{title} · Vivavoce");
     view! {
         <!DOCTYPE html>
         // What the browser part has to know before its first view.
-        <html lang="en" data-longest=longest.to_string()>
+        <html lang="en" data-longest=house.longest.to_string() data-transcribes=house.transcribes.to_string()>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />

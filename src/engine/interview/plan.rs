@@ -25,6 +25,15 @@ pub struct Plan {
 /// The lengths of the practice interview: minutes, number of questions, and the word for it.
 const LENGTHS: [(u32, u32, &str); 3] = [(5, 3, "Short"), (10, 5, "Standard"), (20, 9, "Long")];
 
+/// What a page has to know of its server before anything is asked: it stands on the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct House {
+    /// Minutes that an interview may take.
+    pub longest: u32,
+    /// Whether the candidate's words are written down.
+    pub transcribes: bool,
+}
+
 /// The lengths that can be chosen where an interview may take `longest` minutes: minutes, number of questions, and the
 /// word for it. There is always one.
 #[must_use]

@@ -4,6 +4,7 @@ use leptos::ev;
 use leptos::prelude::*;
 
 use crate::engine::device::Mic;
+use crate::engine::interview::plan::House;
 use crate::engine::link::Phase;
 use crate::ui::parts::connecting::Connecting;
 use crate::ui::parts::live::Live;
@@ -53,13 +54,8 @@ impl Screen {
 
 /// The room with everything in it.
 #[component]
-pub fn Interview(
-    room: Room,
-    application_id: Option<String>,
-    /// Minutes that an interview may take.
-    longest: u32,
-) -> impl IntoView {
-    let choices = Choices::new(longest);
+pub fn Interview(room: Room, application_id: Option<String>, house: House) -> impl IntoView {
+    let choices = Choices::new(house);
     let application_id = Signal::stored(application_id);
     let screen = Memo::new(move |_| room.phase.with(Screen::of));
     // The driver announces a grant as an event of the page, for this and for other parts of it (S003-58). A microphone

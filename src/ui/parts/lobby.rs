@@ -15,15 +15,14 @@ use super::arrival;
 use super::bootstrap::RealtimeSessionBootstrap;
 use super::icon::{Icon, Sign};
 use crate::engine::device::Support;
-use crate::engine::interview::plan::lengths;
+use crate::engine::interview::plan::{House, lengths};
 use crate::ui::use_room::{Room, Watch};
 
 /// What the candidate chooses here. Outlives the lobby: a second try asks nothing again.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices {
     pub consent: RwSignal<bool>,
-    /// Minutes that an interview may take on this server.
-    pub longest: u32,
+    pub house: House,
     /// The length of the interview.
     pub minutes: RwSignal<u32>,
     /// Record the answers in this page's memory.
@@ -35,12 +34,12 @@ pub struct Choices {
 impl Choices {
     /// The choices before anything is chosen: the standard length, or the longest below it that this server allows.
     #[must_use]
-    pub fn new(longest: u32) -> Self {
-        let standard = lengths(longest).into_iter().map(|it| it.0).rfind(|minutes| *minutes <= 10);
+    pub fn new(house: House) -> Self {
+        let standard = lengths(house.longest).into_iter().map(|it| it.0).rfind(|minutes| *minutes <= 10);
         Self {
             consent: RwSignal::new(false),
-            longest,
-            minutes: RwSignal::new(standard.unwrap_or(longest)),
+            house,
+            minutes: RwSignal::new(standard.unwrap_or(house.longest)),
             record: RwSignal::new(false),
             permitted: RwSignal::new(false),
         }

@@ -6,7 +6,7 @@ mod inert;
 
 #[cfg(feature = "hydrate")]
 pub use crate::browser::page::{
-    clear, copy, draw_string, every, focus_heading, hydrated, longest, path, reduced_motion, save, set_title,
+    clear, copy, draw_string, every, focus_heading, house, hydrated, path, reduced_motion, save, set_title,
 };
 #[cfg(not(feature = "hydrate"))]
 pub use inert::{copy, draw_string, every, focus_heading, hydrated, reduced_motion, save, set_title};

@@ -9,15 +9,16 @@ use crate::ui::parts::icon::{Icon, Sign};
 /// Everything that one should know before agreeing.
 #[component]
 pub fn WhatHappens(choices: Choices) -> impl IntoView {
-    let Choices { consent, minutes, longest, .. } = choices;
-    let questions = move || lengths(longest).iter().find(|it| it.0 == minutes.get()).map_or(0, |it| it.1);
+    let Choices { consent, minutes, house, .. } = choices;
+    let written = if house.transcribes { ", and your words as text" } else { ". Your words are not written down" };
+    let questions = move || lengths(house.longest).iter().find(|it| it.0 == minutes.get()).map_or(0, |it| it.1);
     view! {
         <section class="check" aria-labelledby="what">
             <CheckHeading id="what" title="What happens" passed=consent />
             <div>
                 <fieldset class="choices" role="radiogroup" aria-labelledby="length">
                     <legend id="length">"Length"</legend>
-                    {lengths(longest)
+                    {lengths(house.longest)
                         .into_iter()
                         .map(|(length, count, word)| {
                             view! {
@@ -58,7 +59,9 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                         <Icon sign=Sign::Page />
                         <p>
                             <strong>"Kept on the server:"</strong>
-                            " the questions, when and how long you spoke, and your words if a transcriber is set up. Your voice goes to the voice service during the call; the sound is not stored."
+                            " the questions, when and how long you spoke"
+                            {written}
+                            ". Your voice goes to the voice service during the call; the sound is not stored."
                         </p>
                     </li>
                 </ul>
