@@ -7,7 +7,7 @@ import path from "node:path";
 import { expect, test } from "@playwright/test";
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from "@openai/agents-realtime";
 import { z } from "zod";
-import { BASE, BYTES_PER_SECOND, Inbox, KEY, VOICE, mint, rms } from "./support/provider.js";
+import { BASE, BYTES_PER_SECOND, Inbox, KEY, VOICE, WAV, mint, rms } from "./support/provider.js";
 
 const SOCKET = `${BASE.replace("http", "ws")}/realtime?model=gpt-realtime-2.1`;
 
@@ -76,10 +76,15 @@ test("Node, WebSocket: an interruption is understood on both sides", async () =>
 async function elsewhere() {
   const folder = path.dirname(createRequire(import.meta.url).resolve("@openai/agents-realtime"));
   const bundle = readFileSync(path.join(folder, "bundle/openai-realtime-agents.umd.js"));
+  const files: Record<string, [type: string, body: string | Buffer]> = {
+    "/": ["text/html", "<!doctype html><title>Elsewhere</title><script src=/sdk.js></script>"],
+    "/sdk.js": ["text/javascript", bundle],
+    "/voice.wav": ["audio/wav", WAV],
+  };
   const server = createServer((request, response) => {
-    const script = request.url === "/sdk.js";
-    response.setHeader("content-type", script ? "text/javascript" : "text/html");
-    response.end(script ? bundle : "<!doctype html><title>Elsewhere</title><script src=/sdk.js></script>");
+    const [type, body] = files[request.url ?? ""] ?? ["text/plain", ""];
+    response.setHeader("content-type", type);
+    response.end(body);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close: () => server.close() };
@@ -136,10 +141,18 @@ test("browser, WebRTC: connect with an ephemeral key, hear a turn, call a tool, 
       session.interrupt();
       await until("the interruption", () => count("output_audio_buffer.cleared") === 1);
 
+      // A voice turn: the microphone speaks up to its first pause.
       await session.updateAgent(new sdk.RealtimeAgent({ name: "Tester", instructions: "You are brief.", tools: [look] }));
+      const voice = context.createBufferSource();
+      voice.buffer = await context.decodeAudioData(await (await fetch("/voice.wav")).arrayBuffer());
+      voice.connect(microphone);
+      voice.start(0, 0, 2.2);
+      await until("the turn", () => count("input_audio_buffer.committed") === 1);
+      await until("the answer to it", () => count("output_audio_buffer.stopped") === 1);
+
       session.sendMessage("Please call look_around.");
       await until("the tool", () => ran === 1);
-      await until("the answer", () => count("output_audio_buffer.started") === 2);
+      await until("the answer", () => count("output_audio_buffer.started") === 3);
       transport.sendEvent({ type: "conversation.item.delete", item_id: "nobody", event_id: "mine" });
       await until("the error", () => count("error") === 1);
       const code = events.find((it) => it.type === "error")?.error?.code;

@@ -70,7 +70,7 @@ pub struct Config {
     /// Model that the hosted provider is asked for
     #[arg(long, env = "OPENAI_REALTIME_MODEL", value_name = "NAME")]
     pub realtime_model: String,
-    /// Model that a hosted provider writes the candidate's words down with; "off" for none
+    /// Model that writes the candidate's words down, at a hosted provider or at TRANSCRIPTION_URL; "off" for none
     #[arg(long, env = "OPENAI_TRANSCRIPTION_MODEL", value_name = "NAME")]
     pub transcription_model: String,
     /// Voice that the hosted provider is asked for
@@ -286,8 +286,12 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show() {
-        let config =
-            Config::with_environment(&[("OPENAI_API_KEY", "hush"), ("VIVAVOCE_PROVIDER_KEY", "hush")]).unwrap();
+        let config = Config::with_environment(&[
+            ("OPENAI_API_KEY", "hush"),
+            ("VIVAVOCE_PROVIDER_KEY", "hush"),
+            ("TRANSCRIPTION_KEY", "hush"),
+        ])
+        .unwrap();
         assert!(!format!("{config:?}").contains("hush"));
         let help = Config::load(
             ["vivavoce".into(), "--help".into()],

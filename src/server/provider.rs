@@ -168,8 +168,11 @@ impl Provider {
         let mut waits = HANG_UP_AGAIN.into_iter();
         loop {
             let why = match self.request(Method::POST, &format!("/realtime/calls/{call_id}/hangup")).send().await {
-                Ok(response) if !is_passing(response.status().as_u16()) => return,
-                Ok(response) => response.status().to_string(),
+                Ok(response) => match response.status().as_u16() {
+                    200..300 | 404 | 409 | 410 => return,
+                    429 | 500.. => response.status().to_string(),
+                    status => return tracing::warn!(status, "a call could not be hung up"),
+                },
                 // Our own provider goes down with this server, and its calls with it.
                 Err(_) if self.is_embedded() => return,
                 Err(error) => error.without_url().to_string(),
@@ -190,11 +193,6 @@ impl Provider {
             None => request,
         }
     }
-}
-
-/// Whether a hang-up that was answered so may work later.
-const fn is_passing(status: u16) -> bool {
-    matches!(status, 429 | 500..)
 }
 
 fn key_header(preset: Option<Preset>, key: &SecretString) -> Result<(HeaderName, HeaderValue), ProviderError> {

@@ -28,6 +28,7 @@ use crate::engine::interview::EndReason;
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::report::Report;
 use crate::engine::link::Route;
+use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::room::{PageMessage, RoomMessage};
 use crate::engine::sdp::Offer;
 
@@ -160,7 +161,8 @@ impl Rooms {
     /// Creates a session. Returns its first ticket and the secret of the cookie that owns it.
     ///
     /// # Errors
-    /// [`ApiError::Busy`] when the house or this address has no place left, or the house has no money left today.
+    /// [`ApiError::Busy`] when the house or this address has no place left; [`ApiError::Upstream`] when the house has no money
+    /// left today.
     pub fn start(&self, start: Start) -> Result<(Ticket, String), ApiError> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.forget_old();
@@ -173,7 +175,7 @@ impl Rooms {
             };
         }
         if let Some(retry_after_s) = self.spend.spent_until(unix_ms()) {
-            return Err(ApiError::Busy { retry_after_s });
+            return Err(ApiError::Upstream { fault: UpstreamFault::Quota, retry_after_s });
         }
         let open = || inner.sessions.values().filter(|it| it.over.is_none());
         if open().count() >= self.config.max_sessions as usize

@@ -10,8 +10,9 @@ import { PROVIDER_KEY, PROVIDER_PORT } from "../../playwright.config.js";
 export const KEY = PROVIDER_KEY;
 export const BASE = `http://127.0.0.1:${PROVIDER_PORT}/v1`;
 
-/** A voice of 24 kHz, 16 bit, mono, without its header. */
-export const VOICE = readFileSync(path.join(import.meta.dirname, "../../fixtures/jfk.wav")).subarray(44);
+export const WAV = readFileSync(path.join(import.meta.dirname, "../../fixtures/jfk.wav"));
+/** The same voice without its header: 24 kHz, 16 bit, mono. */
+export const VOICE = WAV.subarray(44);
 export const BYTES_PER_SECOND = 48_000;
 
 /** An ephemeral key, as a server makes it for its page. */

@@ -99,7 +99,7 @@ impl SubStep {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Started => "Started",
-            Self::PeerCreated => "Peer connection with STUN servers",
+            Self::PeerCreated => "Peer connection made",
             Self::OfferSent => "Offer sent",
             Self::AnswerReceived => "Answer made",
             Self::AnswerSet => "Answer set",

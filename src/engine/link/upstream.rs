@@ -20,7 +20,7 @@ pub enum UpstreamFault {
     Settings,
     /// Too many requests (429).
     Limited,
-    /// The account has no credit left.
+    /// The account has no credit left, or as much was spent today as may be.
     Quota,
     /// It failed (500), or the connection to it broke.
     Broken,

@@ -233,7 +233,7 @@ fn the_page_can_report_what_it_has_seen() {
     assert_eq!(report.transcript.len(), 1);
 }
 
-/// S001-22, S002-32..35: the preview's names and today's, and what the page does with each.
+/// S001-22, S002-32, S002-33, S002-34, S002-35: the preview's names and today's, and what the page does with each.
 #[test]
 fn the_provider_events_of_the_preview_and_their_successors_do_the_same() {
     let text = |view: &RoomView| view.lines().first().and_then(|it| it.text.clone());

@@ -1,6 +1,6 @@
 //! Which provider conducts the interviews, and whether what was set for it fits together.
 
-use axum::http::Uri;
+use axum::http::{HeaderValue, Uri};
 use clap::ValueEnum;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -50,7 +50,7 @@ impl Config {
         ProviderKind::Hosted { preset, base_url: base_url.to_owned(), key: self.openai_api_key.clone() }
     }
 
-    /// The model that a hosted provider writes the candidate's words down with. None: it does not.
+    /// The model that writes the candidate's words down, wherever that happens. None: nobody does.
     #[must_use]
     pub fn transcription(&self) -> Option<&str> {
         Some(self.transcription_model.as_str()).filter(|it| !it.eq_ignore_ascii_case(OFF))
@@ -68,6 +68,10 @@ impl Config {
 
     /// Whether the settings of the provider fit together: what does not, in one line.
     pub(super) fn check_provider(&self) -> Result<(), &'static str> {
+        let odd = |key: &SecretString| HeaderValue::from_str(key.expose_secret()).is_err();
+        if self.transcription_key.as_ref().is_some_and(odd) {
+            return Err("TRANSCRIPTION_KEY holds a character that no key has");
+        }
         let ProviderKind::Hosted { preset, base_url, key } = self.provider_kind() else { return Ok(()) };
         match preset {
             Preset::Openai if key.is_none() => return Err("PROVIDER=openai needs OPENAI_API_KEY"),

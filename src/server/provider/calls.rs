@@ -13,7 +13,8 @@ use crate::engine::interview::director::{directive, turn_detection};
 use crate::engine::sdp::Offer;
 use crate::server::config::Preset;
 
-/// Tells the provider which requests come from the same person, without saying who (OpenAI's guide on safety identifiers).
+/// Tells the provider which requests belong to one interview, without saying whose it is (OpenAI's guide on safety
+/// identifiers).
 const SAFETY_IDENTIFIER: HeaderName = HeaderName::from_static("openai-safety-identifier");
 /// Seconds that an ephemeral key may be used to begin a call. The least that the protocol allows is 10.
 const EPHEMERAL_S: u32 = 30;
@@ -93,7 +94,7 @@ impl Provider {
         accepted(request).await
     }
 
-    /// Tells a provider elsewhere whose request this is, as a hash that only this process can make.
+    /// Tells a provider elsewhere which interview this request belongs to, as a hash that only this process can make.
     fn identified(&self, request: RequestBuilder, whose: &str) -> RequestBuilder {
         if self.is_embedded() {
             return request;

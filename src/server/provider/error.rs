@@ -1,6 +1,7 @@
 //! Why the provider did not do what was asked, and which state of the page that is.
 //!
-//! Codes and statuses: OpenAI Realtime and REST references, "Errors"; section 5 of the protocol's notes on other servers.
+//! Codes and statuses: OpenAI Realtime and REST references, "Errors", and what other servers were
+//! seen to send.
 
 use std::time::Duration;
 

@@ -31,7 +31,7 @@ const PING: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 enum FromTask {
     Made {
-        answer: Result<(Exchanged, Option<String>), ApiError>,
+        answer: Result<(Exchanged, String), ApiError>,
         restart: bool,
         reply: Reply,
     },
@@ -57,10 +57,10 @@ pub(super) struct Limits {
 #[derive(Debug)]
 struct Call {
     /// The provider's name for it.
-    id: Option<String>,
+    id: String,
     /// Counts the calls of this session, from 1.
     number: u32,
-    sideband: Option<Sideband>,
+    sideband: Sideband,
 }
 
 /// One session.
@@ -258,8 +258,8 @@ impl Session {
                 }
                 Command::Tell(event) => self.tell(event),
                 Command::Send(event) => {
-                    if let Some(sideband) = self.call.as_ref().and_then(|it| it.sideband.as_ref()) {
-                        sideband.send(event);
+                    if let Some(call) = &self.call {
+                        call.sideband.send(event);
                     }
                 }
                 Command::Hangup => self.hang_up(),

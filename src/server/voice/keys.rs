@@ -41,9 +41,11 @@ pub struct Keys {
 #[derive(Debug)]
 struct Kept {
     expires_at: u64,
-    /// None once it was used.
+    /// None once it was used, or long after it expired.
     session: Option<Box<SessionConfig>>,
     bytes: usize,
+    /// Nobody has used it yet.
+    unused: bool,
 }
 
 impl Keys {
@@ -53,7 +55,7 @@ impl Keys {
     /// [`KeyError::Full`].
     pub fn mint(&mut self, session: SessionConfig, expires_at: u64, now: u64) -> Result<String, KeyError> {
         let bytes = session.echo().to_string().len();
-        if self.keys.len() >= MAX_KEYS {
+        if self.keys.len() >= MAX_KEYS || self.bytes + bytes > MAX_BYTES {
             self.forget(now);
         }
         if self.keys.len() >= MAX_KEYS || self.bytes + bytes > MAX_BYTES {
@@ -61,7 +63,7 @@ impl Keys {
         }
         let key = format!("{PREFIX}{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
         self.bytes += bytes;
-        self.keys.insert(digest(&key), Kept { expires_at, session: Some(Box::new(session)), bytes });
+        self.keys.insert(digest(&key), Kept { expires_at, session: Some(Box::new(session)), bytes, unused: true });
         Ok(key)
     }
 
@@ -72,9 +74,9 @@ impl Keys {
     pub fn check(&self, key: &str, now: u64) -> Result<(), KeyError> {
         let kept = self.keys.get(&digest(key)).ok_or(KeyError::Unknown)?;
         match kept.session {
-            None => Err(KeyError::Used),
-            Some(_) if kept.expires_at <= now => Err(KeyError::Expired),
-            Some(_) => Ok(()),
+            Some(_) if kept.expires_at > now => Ok(()),
+            None if !kept.unused => Err(KeyError::Used),
+            None | Some(_) => Err(KeyError::Expired),
         }
     }
 
@@ -86,11 +88,16 @@ impl Keys {
         self.check(key, now)?;
         let kept = self.keys.get_mut(&digest(key)).ok_or(KeyError::Unknown)?;
         self.bytes -= std::mem::take(&mut kept.bytes);
+        kept.unused = false;
         kept.session.take().map(|it| *it).ok_or(KeyError::Used)
     }
 
+    /// Makes room: of an expired key only the fact that it was one is kept, and that not for ever.
     fn forget(&mut self, now: u64) {
         self.keys.retain(|_, kept| kept.expires_at + REMEMBERED_S > now);
+        for kept in self.keys.values_mut().filter(|kept| kept.expires_at <= now) {
+            (kept.session, kept.bytes) = (None, 0);
+        }
         self.bytes = self.keys.values().map(|kept| kept.bytes).sum();
     }
 }
@@ -127,6 +134,15 @@ mod tests {
         assert_eq!(made, MAX_KEYS);
         assert_eq!(keys.mint(session(), 900, 100 + REMEMBERED_S - 1), Err(KeyError::Full));
         assert!(keys.mint(session(), 900, 100 + REMEMBERED_S).is_ok());
+        // Sessions that nobody started are given up with their keys.
+        let mut keys = Keys::default();
+        let half =
+            session().updated(&serde_json::json!({ "instructions": "x".repeat(MAX_BYTES / 2 - 2_000) })).unwrap();
+        let first = keys.mint(half.clone(), 100, 50).unwrap();
+        assert!(keys.mint(half.clone(), 100, 50).is_ok());
+        assert_eq!(keys.mint(half.clone(), 900, 99), Err(KeyError::Full));
+        assert!(keys.mint(half, 900, 100).is_ok());
+        assert_eq!(keys.check(&first, 101), Err(KeyError::Expired));
         let large = session().updated(&serde_json::json!({ "instructions": "x".repeat(MAX_BYTES) })).unwrap();
         assert_eq!(keys.mint(large, 900, 800), Err(KeyError::Full));
     }

@@ -25,23 +25,24 @@ const CONNECT: Duration = Duration::from_secs(3);
 const EXCHANGE: Duration = Duration::from_secs(30);
 /// Turns that are sent at the same time, over all calls. More wait.
 const SLOTS: usize = 8;
-/// Turns that may wait. One more fails at once.
-const MAX_WAITING: usize = 64;
+/// Turns that are sent or wait for it, over all calls, and of one call. One more fails at once.
+const MAX_TURNS: usize = 64;
+const MAX_TURNS_OF_ONE: usize = 8;
 /// The largest answer that is read: ten minutes of quick speech are a tenth of it.
 const MAX_ANSWER_BYTES: usize = 128 * 1024;
 
 /// Why a turn has no words.
 #[derive(Debug, thiserror::Error)]
 pub enum TranscribeError {
-    #[error("the transcription server is not reachable")]
+    #[error("The transcription server is not reachable.")]
     Unreachable(#[source] reqwest::Error),
-    #[error("the transcription server answered {0}")]
+    #[error("The transcription server answered {0}.")]
     Refused(StatusCode),
-    #[error("the transcription server's answer is too large or not what was asked for")]
+    #[error("The transcription server's answer is too large or not what was asked for.")]
     BadAnswer,
-    #[error("too many turns wait for their transcription")]
+    #[error("Too many turns wait for their transcription.")]
     Busy,
-    #[error("this server has nobody who writes down what is said")]
+    #[error("This server has nobody who writes down what is said.")]
     Nobody,
 }
 
@@ -79,7 +80,7 @@ struct Inner {
     key: Option<SecretString>,
     model: String,
     slots: Semaphore,
-    waiting: Semaphore,
+    places: Semaphore,
 }
 
 #[derive(Deserialize)]
@@ -100,8 +101,8 @@ impl Transcriber {
             .build()
             .map_err(TranscribeError::Unreachable)?;
         let url = if url.ends_with(ENDPOINT) { url.to_owned() } else { format!("{url}{ENDPOINT}") };
-        let (slots, waiting) = (Semaphore::new(SLOTS), Semaphore::new(MAX_WAITING));
-        Ok(Self(Arc::new(Inner { http, url, key, model: model.to_owned(), slots, waiting })))
+        let (slots, places) = (Semaphore::new(SLOTS), Semaphore::new(MAX_TURNS));
+        Ok(Self(Arc::new(Inner { http, url, key, model: model.to_owned(), slots, places })))
     }
 
     /// The server that `config` names, if it names one.
@@ -120,8 +121,8 @@ impl Transcriber {
     /// # Errors
     /// [`TranscribeError`]: the turn stays without words.
     pub async fn transcribe(&self, pcm: &[i16], hints: &Hints) -> Result<String, TranscribeError> {
-        let Inner { http, url, key, model, slots, waiting } = &*self.0;
-        let _place = waiting.try_acquire().map_err(|_| TranscribeError::Busy)?;
+        let Inner { http, url, key, model, slots, places } = &*self.0;
+        let _place = places.try_acquire().map_err(|_| TranscribeError::Busy)?;
         // Never closed.
         let _slot = slots.acquire().await.map_err(|_| TranscribeError::Busy)?;
         let sound = Part::bytes(wav(pcm)).file_name("turn.wav").mime_str("audio/wav");
@@ -177,6 +178,10 @@ impl Desk {
                 session.transcribed(item_id, samples, Err(TranscribeError::Nobody));
                 continue;
             };
+            if self.tasks.len() >= MAX_TURNS_OF_ONE {
+                session.transcribed(item_id, samples, Err(TranscribeError::Busy));
+                continue;
+            }
             self.tasks.spawn(async move {
                 let words = transcriber.transcribe(&pcm, &hints).await;
                 if let Err(error) = &words {

@@ -48,5 +48,6 @@ async fn an_interview_that_has_cost_enough_ends_with_a_goodbye() {
     let refused = candidate.request("ephemeral-token", json!({ "request_id": "again", "minutes": 5, "consent": true }));
     // Its own session is over, and there is no other to be had.
     assert_eq!(refused.send().await.unwrap().status(), 410);
-    assert_eq!(Candidate::try_start(&house).await, 429);
+    // Not for want of places: the page says that the credit is used up.
+    assert_eq!(Candidate::try_start(&house).await, 503);
 }

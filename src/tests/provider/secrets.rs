@@ -30,7 +30,7 @@ async fn code(response: reqwest::Response) -> (u16, String) {
     (status, body["error"]["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// S001-07: a key made over REST starts one call by SDP, with the session it was made for, and then nothing more.
+/// S001-10, S002-04: a key made over REST starts one call by SDP, with the session it was made for, and then nothing more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_starts_one_call_with_its_session() {
     let house = House::open().await;
@@ -135,7 +135,7 @@ async fn a_bad_wish_for_a_key_is_refused_and_the_defaults_are_the_protocols() {
     assert!(minted["expires_at"].as_u64().unwrap().abs_diff(date + 600) <= 2, "{minted}");
 }
 
-/// S001-08: the preview's address and a browser's preflight.
+/// S001-04, S001-08: the preview's address and a browser's preflight.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_previews_address_and_other_origins_are_served() {
     let house = House::open().await;

@@ -105,7 +105,7 @@ async fn g711_is_spoken_and_heard() {
     }
 }
 
-/// S002-30: without turn detection turns are taken by hand, and each mistake has its answer.
+/// Without turn detection turns are taken by hand, and each mistake has its answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_is_taken_by_hand() {
     let house = House::open().await;
@@ -159,7 +159,7 @@ async fn an_interruption_over_a_socket_is_truncated_by_the_client() {
     assert!(!line.types(0).iter().any(|it| it.starts_with("output_audio_buffer")));
 }
 
-/// S002-30: the session says when it ends, and ends then, for its control sockets too.
+/// The session says when it ends, and ends then, for its control sockets too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_too_long_is_closed_as_going_away() {
     let house = House::with(|settings| settings.session_limit = Duration::from_millis(1_200)).await;

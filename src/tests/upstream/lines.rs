@@ -10,7 +10,7 @@ use crate::script::{Do, HUSH, Line};
 
 const HELLO: &str = "Hello, I am Mariam, an AI interviewer.";
 
-/// S001-33, S002-32..34, section 3.3 and 3.5 of the protocol: one interview in every order that servers are known to tell it
+/// S001-33, S002-32, S002-33, S002-34: one interview in every order that servers are known to tell it
 /// in: greeting, question, an answer with its words, the next question, the report.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interview_is_led_in_every_order_that_servers_tell_it() {
@@ -106,7 +106,7 @@ fn ends() -> Vec<Case> {
     ]
 }
 
-/// Every end of a sideband is told apart. A call that we cannot lead any more is hung up, so that nobody talks to it; one
+/// S002-35: every end of a sideband is told apart. A call that we cannot lead any more is hung up, so that nobody talks to it; one
 /// that is over is not. The session goes on either way.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_end_of_a_sideband_is_told_apart_and_survived() {
@@ -138,7 +138,7 @@ async fn every_end_of_a_sideband_is_told_apart_and_survived() {
     join_all(played.map(tokio::spawn)).await.into_iter().for_each(Result::unwrap);
 }
 
-/// A call and its registration are not made at once (section 1.5 of the protocol).
+/// A call and its registration are not made at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_not_known_yet_is_asked_for_again() {
     let mut stage = Stage::set().await;

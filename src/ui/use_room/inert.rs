@@ -1,6 +1,6 @@
 //! A watch where there is no browser: it shows one thing for ever.
 
-use leptos::prelude::{GetValue as _, StoredValue, WithValue as _};
+use leptos::prelude::{GetValue as _, StoredValue};
 
 /// Something that never changes, read like the driver's.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl<T: Clone + Default + Send + Sync + 'static> Watch<T> {
     }
 
     pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> R {
-        self.0.with_value(read)
+        read(&self.get())
     }
 }
 

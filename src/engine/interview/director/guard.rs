@@ -69,7 +69,7 @@ pub struct Guard {
     instructions: Option<String>,
     /// The session as the provider first reported it.
     settings: Option<Value>,
-    /// Role and text of the items that we sent and that were not reported yet.
+    /// Role and text of the items that we sent. They stay: each is reported twice.
     items: VecDeque<(String, String)>,
     /// Items of the candidate's speech.
     heard: Recent,

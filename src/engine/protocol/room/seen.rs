@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(told, 28);
     }
 
-    /// S001-22, S002-32 to S002-35: what the page does for each event that the requirements name, under its old name and
+    /// S001-22, S002-32, S002-33, S002-34, S002-35: what the page does for each event that the requirements name, under its old name and
     /// its present one.
     #[test]
     fn the_named_events_mean_the_same_under_their_old_and_new_names() {

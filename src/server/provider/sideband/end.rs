@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(End::of_close(None), End::Over);
     }
 
-    /// Protocol 3.4: benign races are swallowed, quota and authentication are the end.
+    /// Benign races are swallowed, quota and authentication are the end.
     #[test]
     fn only_a_fatal_error_ends_the_call() {
         let error = |code: &str| json!({ "type": "error", "error": { "code": code, "message": "m" } });

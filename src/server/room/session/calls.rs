@@ -28,7 +28,7 @@ impl Session {
             self.hang_up();
             self.direct(Input::CallLost);
         }
-        let running = self.call.as_ref().and_then(|call| Some((call.id.clone()?, call.number)));
+        let running = self.call.as_ref().map(|call| (call.id.clone(), call.number));
         let (provider, persona) = (self.provider.clone(), self.director.state().plan.persona.clone());
         let session_id = self.id.clone();
         let number = self.calls + 1;
@@ -41,12 +41,12 @@ impl Session {
             let answer = match (restart, running) {
                 (true, Some((id, number))) => {
                     let answer = provider.restart(&id, &offer).await;
-                    answer.map(|answer| (Exchanged { answer, call: number }, Some(id)))
+                    answer.map(|answer| (Exchanged { answer, call: number }, id))
                 }
                 (true, None) => Err(ProviderError::NoRestart),
                 (false, _) => {
                     let call = provider.create_call(&offer, &persona, &session_id).await;
-                    call.map(|call| (Exchanged { answer: call.answer, call: number }, Some(call.id)))
+                    call.map(|call| (Exchanged { answer: call.answer, call: number }, call.id))
                 }
             };
             let answer = answer.map_err(|error| error.logged());
@@ -56,7 +56,7 @@ impl Session {
 
     pub(super) fn made(
         &mut self,
-        answer: Result<(Exchanged, Option<String>), ApiError>,
+        answer: Result<(Exchanged, String), ApiError>,
         restart: bool,
         reply: Reply,
         stale: bool,
@@ -79,7 +79,7 @@ impl Session {
             self.free(id);
             return;
         }
-        let sideband = id.clone().map(|id| self.attach(id));
+        let sideband = self.attach(id.clone());
         self.call = Some(Call { id, number, sideband });
     }
 
@@ -122,10 +122,8 @@ impl Session {
     }
 
     /// Ends a call at the provider, which may take its time: nobody waits for it.
-    pub(super) fn free(&self, call_id: Option<String>) {
-        if let Some(id) = call_id {
-            let provider = self.provider.clone();
-            self.tasks.spawn(async move { provider.hang_up(&id).await });
-        }
+    pub(super) fn free(&self, call_id: String) {
+        let provider = self.provider.clone();
+        self.tasks.spawn(async move { provider.hang_up(&call_id).await });
     }
 }

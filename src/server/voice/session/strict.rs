@@ -3,7 +3,7 @@
 use async_openai::types::realtime::RealtimeServerEvent;
 use serde_json::Value;
 
-/// Where those types are stricter than the service itself. The recordings win, so this is what we send: an `input_audio`
+/// Where those types are stricter than the service itself. What the service was recorded to send wins, so this is what we send: an `input_audio`
 /// comes without its sound, and with `transcript: null` while its words are not known; an echoed `function_call_output`
 /// has no `status`.
 fn allowed_item(item: &mut Value) {

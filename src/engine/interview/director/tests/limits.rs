@@ -62,7 +62,7 @@ fn a_silence_near_the_limit_is_as_good_as_the_end_of_a_turn() {
     assert!(sim.last_said().ends_with(&question(0)), "nobody had begun to answer");
 }
 
-/// S003-15: at once, in the middle of whatever it is.
+/// S003-16: at once, in the middle of whatever it is.
 #[test]
 fn a_session_that_expired_goes_on_in_a_new_call() {
     let mut speaking = Sim::asked(5);
