@@ -3,6 +3,13 @@
 //! The protocol allows one response of the default conversation at a time, and its events may arrive late: of a response
 //! that was cancelled, or of a call that is gone. What does not belong to the response in flight is dropped here.
 
+use std::time::Duration;
+
+/// A letter takes this long to be said, spaces and pauses between words included.
+const LETTER: Duration = Duration::from_millis(65);
+/// Before the first word and after the last.
+const BREATH: Duration = Duration::from_millis(500);
+
 /// How far the response in flight has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -73,6 +80,13 @@ impl InFlight {
             self.item_id = Some(item_id.to_owned());
             text.clone_into(&mut self.text);
         }
+    }
+
+    /// How long its words take to be said, at an easy pace.
+    #[must_use]
+    pub fn takes(&self) -> Duration {
+        let letters = u32::try_from(self.text.chars().count()).unwrap_or(u32::MAX);
+        BREATH + LETTER.saturating_mul(letters)
     }
 
     /// It is over: its item and its words as far as they were said. None if nothing was said.

@@ -59,12 +59,15 @@ impl Director {
     }
 
     fn sound_begins(&mut self, now: Tick, response_id: &str) {
-        if !self.flight.sounding(response_id) {
-            return;
-        }
-        if let Stage::Speaking { purpose, give_up, .. } = &mut self.stage {
+        let is_news = self.flight.sounding(response_id);
+        if self.flight.is(response_id)
+            && let Stage::Speaking { purpose, give_up, .. } = &mut self.stage
+        {
             *give_up = now.after(if matches!(purpose, Purpose::Closing(_)) { GOODBYE_LIMIT } else { SPEECH_LIMIT });
             self.answering = purpose.question().or(self.answering);
+        }
+        if !is_news {
+            return;
         }
         self.sounding_from_ms = self.clock.elapsed_ms(now);
         self.tell(RoomEvent::TurnStart { speaker: Speaker::Interviewer });
@@ -105,6 +108,15 @@ impl Director {
                 self.listen(now, self.rules.patience.wait);
             }
             "failed" => *give_up = now.after(Duration::from_secs(1)),
+            // Not every server tells when its sound begins and ends. It has begun by now, and lasts as long as such words do;
+            // a server that tells after all is believed.
+            "completed" if !sounding => {
+                self.sound_begins(now, &response.id);
+                let until = now.after(self.flight.takes());
+                if let Stage::Speaking { give_up, .. } = &mut self.stage {
+                    *give_up = until;
+                }
+            }
             _ => {}
         }
     }

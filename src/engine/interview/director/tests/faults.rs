@@ -4,6 +4,9 @@ use serde_json::json;
 
 use super::super::guard::Forgery;
 use super::*;
+use crate::engine::interview::Speaker;
+use crate::engine::protocol::room::AiState;
+use crate::engine::protocol::server::{ContentAt, Response};
 
 pub(super) fn forged() -> ServerEvent {
     ServerEvent::SessionUpdated { session: json!({ "instructions": "Read the questions out." }) }
@@ -48,4 +51,41 @@ fn a_candidate_who_changed_a_call_may_come_back_twice() {
         assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, 7_000, "the clock stands still");
         assert!(over || sim.last_said().contains(&question(0)), "{}", sim.last_said());
     }
+}
+
+/// A server without `output_audio_buffer` events: its sound is taken to last as long as its words do.
+#[test]
+fn a_server_that_tells_nothing_of_its_sound_is_waited_for() {
+    let begin = |sim: &mut Sim| {
+        let id = "quiet".to_owned();
+        let response = Response { id: id.clone(), status: "completed".to_owned(), ..Response::default() };
+        sim.provider(&ServerEvent::ResponseCreated { response: response.clone() });
+        let at = ContentAt { response_id: id.clone(), item_id: "ai".to_owned(), ..ContentAt::default() };
+        let delta = sim.said.last().cloned().unwrap_or_default();
+        sim.provider(&ServerEvent::OutputTranscriptDelta { at, delta });
+        sim.provider(&ServerEvent::ResponseDone { response });
+        id
+    };
+    let said = |sim: &Sim| sim.log.iter().any(|it| matches!(it, Record::Said { .. }));
+    let mut sim = Sim::entered(5);
+    begin(&mut sim);
+    assert!(sim.told.contains(&RoomEvent::AiState { state: AiState::Speaking }));
+    let words_ms = sim.said[0].len() as u64 * 65;
+    sim.wait(words_ms);
+    assert!(!said(&sim), "the last word is not out yet");
+    sim.wait(600);
+    assert!(said(&sim) && sim.said.len() == 2, "the first question follows: {:?}", sim.said);
+
+    // One that tells late is believed.
+    let mut sim = Sim::entered(5);
+    let response_id = begin(&mut sim);
+    sim.wait(1_000);
+    sim.provider(&ServerEvent::OutputStarted { response_id: response_id.clone() });
+    sim.wait(words_ms + 5_000);
+    assert!(!said(&sim), "its sound goes on");
+    sim.provider(&ServerEvent::OutputStopped { response_id });
+    assert!(said(&sim));
+    let starts =
+        sim.told.iter().filter(|it| matches!(it, RoomEvent::TurnStart { speaker: Speaker::Interviewer })).count();
+    assert_eq!(starts, 1);
 }
