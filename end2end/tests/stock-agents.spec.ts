@@ -100,6 +100,11 @@ test("browser, WebRTC: connect with an ephemeral key, hear a turn, call a tool, 
       const sdk = (globalThis as any).OpenAIAgentsRealtime;
       const context = new AudioContext();
       const microphone = context.createMediaStreamDestination();
+      // A real microphone sends in silence, too.
+      const silence = context.createConstantSource();
+      silence.offset.value = 0;
+      silence.connect(microphone);
+      silence.start();
       const audioElement = document.body.appendChild(document.createElement("audio"));
       audioElement.autoplay = true;
       const transport = new sdk.OpenAIRealtimeWebRTC({ baseUrl, mediaStream: microphone.stream, audioElement });
