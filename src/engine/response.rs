@@ -82,6 +82,12 @@ impl InFlight {
         }
     }
 
+    /// Whether it has any words.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        !self.text.trim().is_empty()
+    }
+
     /// How long its words take to be said, at an easy pace.
     #[must_use]
     pub fn takes(&self) -> Duration {

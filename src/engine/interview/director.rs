@@ -30,6 +30,7 @@ use super::EndReason;
 use super::cost::{MicroUsd, Prices};
 use super::record::{Record, State};
 use crate::engine::floor::{Floor, Patience, Turn};
+use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::room::{PageMessage, RoomEvent};
 use crate::engine::protocol::server::ServerEvent;
@@ -51,6 +52,8 @@ const FALSE_START_MS: u64 = 1_000;
 const OVERTIME: Duration = Duration::from_secs(15);
 /// How often a response that never sounds is asked for.
 const ATTEMPTS: u32 = 3;
+/// How many calls may stay mute, one after another, before the interview ends.
+const MUTE_CALLS: u32 = 2;
 
 /// What happens to a session.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +148,10 @@ pub struct Director {
     resume: Option<Purpose>,
     /// A turn that is over and whose words are waited for until then: it may have been a question to us.
     weighing: Option<(Turn, Tick)>,
+    /// What sounds was cancelled.
+    cut: bool,
+    /// Calls in a row on which nothing was heard of the interviewer.
+    mute_calls: u32,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
     last_sign: Tick,
@@ -173,6 +180,8 @@ impl Director {
             cut_off: false,
             resume: None,
             weighing: None,
+            cut: false,
+            mute_calls: 0,
             early_words: Vec::new(),
             last_sign: now,
             out: VecDeque::new(),
@@ -230,6 +239,16 @@ impl Director {
         }
     }
 
+    /// The provider says nothing on this call. On another it may; one call after another it may not.
+    fn mute_call(&mut self, now: Tick) {
+        self.mute_calls += 1;
+        if self.mute_calls > MUTE_CALLS {
+            self.end(now, EndReason::Fault);
+        } else {
+            self.give_up_call(now, UpstreamFault::Broken);
+        }
+    }
+
     fn timeout(&mut self, now: Tick) {
         if self.last_sign.after(self.rules.idle) <= now {
             return self.end(now, EndReason::Idle);
@@ -238,12 +257,18 @@ impl Director {
             Stage::Entering { until } if until <= now => self.enter(now),
             Stage::Speaking { purpose, give_up, attempt } if give_up <= now => {
                 if self.flight.stage() == Some(Flight::Sounding) {
-                    self.said(now, false);
+                    self.said(now, self.cut);
                 } else if attempt < ATTEMPTS {
+                    if self.flight.stage() == Some(Flight::Created) {
+                        // It was made and is not heard: it would only stand in the way of the next.
+                        self.send(ClientEvent::ResponseCancel { response_id: None });
+                    }
                     self.request(now, purpose, attempt + 1);
-                } else {
+                } else if let Purpose::Closing(reason) = purpose {
                     // A goodbye that nobody hears does not change why we part.
-                    self.end(now, if let Purpose::Closing(reason) = purpose { reason } else { EndReason::Fault });
+                    self.end(now, reason);
+                } else {
+                    self.mute_call(now);
                 }
             }
             Stage::Listening => {

@@ -212,15 +212,12 @@ impl Session {
                 self.bill();
             }
             FromTask::Sideband(FromSideband::Closed(end)) => {
+                // Nobody shall talk to a call that nobody leads; most are gone already, which is no error.
+                self.hang_up();
                 match end {
-                    End::Fault(fault) => {
-                        // Nobody shall talk to a call that nobody leads.
-                        self.hang_up();
-                        self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
-                    }
+                    End::Fault(fault) => self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() }),
                     End::Over => self.look_again(),
                 }
-                self.call = None;
                 self.direct(Input::CallLost);
             }
             FromTask::Over { page } => {

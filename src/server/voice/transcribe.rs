@@ -27,7 +27,7 @@ const EXCHANGE: Duration = Duration::from_secs(30);
 const SLOTS: usize = 8;
 /// Turns that are sent or wait for it, over all calls, and of one call. One more fails at once.
 const MAX_TURNS: usize = 64;
-const MAX_TURNS_OF_ONE: usize = 8;
+const MAX_TURNS_OF_ONE: usize = 4;
 /// The largest answer that is read: ten minutes of quick speech are a tenth of it.
 const MAX_ANSWER_BYTES: usize = 128 * 1024;
 

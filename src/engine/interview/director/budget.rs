@@ -13,6 +13,8 @@ pub(super) struct Budget {
     usage: Usage,
     /// The session's limit, or the house's for this day, is reached.
     spent: bool,
+    /// What had been used when it was.
+    spent_at: MicroUsd,
     /// When the goodbye is said even if the candidate has the turn.
     wrap_up: Option<Tick>,
 }
@@ -50,7 +52,8 @@ impl Director {
         let Some(cap) = self.rules.cost_cap else { return };
         let cost = self.cost();
         let goodbye = matches!(self.stage, Stage::Speaking { purpose: Purpose::Closing(_), .. });
-        if self.budget.spent && !goodbye && cost >= cap.saturating_add(cap / 5) {
+        let most = cap.max(self.budget.spent_at).saturating_add(cap / 5);
+        if self.budget.spent && !goodbye && cost >= most {
             self.end(now, EndReason::Budget);
         } else if cost >= cap {
             self.out_of_budget(now);
@@ -61,6 +64,8 @@ impl Director {
     pub(super) fn out_of_budget(&mut self, now: Tick) {
         if !self.budget.spent {
             self.budget.spent = true;
+            // One response may cost a lot: what ends the interview at once is what comes on top of it.
+            self.budget.spent_at = self.cost();
             if self.stage == Stage::Listening {
                 self.grant_last_words(now);
             }

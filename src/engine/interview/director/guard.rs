@@ -130,7 +130,7 @@ impl Guard {
                 (self.answered > self.asked, Forgery::Response)
             }
             ServerEvent::OutputTranscriptDelta { at, .. } | ServerEvent::OutputTranscriptDone { at, .. } => {
-                if self.responses.has(&at.response_id) {
+                if at.response_id.is_empty() || self.responses.has(&at.response_id) {
                     self.said.add(&at.item_id);
                 }
                 return None;
@@ -157,7 +157,7 @@ impl Guard {
         let turns = session.pointer("/audio/input/turn_detection").or_else(|| session.get("turn_detection"));
         let speaks_alone = turns.and_then(|it| it.get("create_response")) == Some(&Value::Bool(true));
         let seen = settings(session);
-        !has_tools && !speaks_alone && *self.settings.get_or_insert_with(|| seen.clone()) == seen
+        !has_tools && !speaks_alone && agree(self.settings.get_or_insert_with(|| seen.clone()), &seen)
     }
 
     fn is_our_item(&mut self, item: &Item) -> bool {
@@ -224,6 +224,14 @@ fn settings(session: &Value) -> Value {
         }
     }
     seen
+}
+
+/// Whether two echoes say the same wherever both say something: some servers echo only what was changed.
+fn agree(one: &Value, other: &Value) -> bool {
+    match (one.as_object(), other.as_object()) {
+        (Some(one), Some(other)) => one.iter().all(|(key, it)| other.get(key).is_none_or(|that| agree(it, that))),
+        _ => one == other,
+    }
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ impl Director {
         if !is_news {
             return;
         }
+        self.mute_calls = 0;
         self.sounding_from_ms = self.clock.elapsed_ms(now);
         self.tell(RoomEvent::TurnStart { speaker: Speaker::Interviewer });
         self.tell(RoomEvent::AiState { state: AiState::Speaking });
@@ -100,7 +101,10 @@ impl Director {
         let Stage::Speaking { purpose, give_up, .. } = &mut self.stage else { return };
         let sounding = self.flight.stage() == Some(Flight::Sounding);
         match response.status.as_str() {
-            "cancelled" if sounding => *give_up = now.after(Duration::from_secs(1)),
+            "cancelled" if sounding => {
+                *give_up = now.after(Duration::from_secs(1));
+                self.cut = true;
+            }
             // The candidate went on before we were heard: what we wanted to say waits until that turn is over.
             "cancelled" => {
                 self.resume = Some(*purpose);
@@ -110,13 +114,15 @@ impl Director {
             "failed" => *give_up = now.after(Duration::from_secs(1)),
             // Not every server tells when its sound begins and ends. It has begun by now, and lasts as long as such words do;
             // a server that tells after all is believed.
-            "completed" if !sounding => {
+            "completed" if !sounding && self.flight.has_words() => {
                 self.sound_begins(now, &response.id);
                 let until = now.after(self.flight.takes());
                 if let Stage::Speaking { give_up, .. } = &mut self.stage {
                     *give_up = until;
                 }
             }
+            // Nothing was said, so it has to be asked for again.
+            "completed" if !sounding => *give_up = now.after(Duration::from_millis(500)),
             _ => {}
         }
     }

@@ -72,8 +72,12 @@ impl Director {
 
     /// Ends the call and has the page make a new one for the same session. The clock stands still meanwhile.
     pub(super) fn renew(&mut self, now: Tick) {
+        self.give_up_call(now, UpstreamFault::Expired);
+    }
+
+    /// Ends the call for the provider's sake. The page makes another, or says what is to be done.
+    pub(super) fn give_up_call(&mut self, now: Tick, fault: UpstreamFault) {
         self.call_lost(now);
-        let fault = UpstreamFault::Expired;
         self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
         self.out.push_back(Command::Hangup);
     }

@@ -60,18 +60,20 @@ impl Director {
 
     /// What was said in a turn that is not on record yet, once the words of all its items are there.
     pub(super) fn words_of(&self, turn: &Turn) -> Option<String> {
-        // Some servers tell the words again and again, each time more of them.
         let words =
-            |item: &String| self.early_words.iter().rfind(|(known, _)| known == item).map(|(_, text)| text.trim());
+            |item: &String| self.early_words.iter().find(|(known, _)| known == item).map(|(_, text)| text.trim());
         turn.items.iter().map(words).collect::<Option<Vec<_>>>().map(|words| words.join(" "))
     }
 
     /// The words of an item are known; none where they could not be made out.
     pub(super) fn words(&mut self, now: Tick, item_id: &str, text: &str) {
         if self.state.line_of(item_id).is_none() {
-            if self.early_words.len() < EARLY_WORDS {
-                self.early_words.push((item_id.to_owned(), text.to_owned()));
+            // The last that is told of an item counts, and the newest items are those that are waited for.
+            self.early_words.retain(|(known, _)| known != item_id);
+            if self.early_words.len() >= EARLY_WORDS {
+                self.early_words.remove(0);
             }
+            self.early_words.push((item_id.to_owned(), text.to_owned()));
             return self.weigh(now);
         }
         if text.trim().is_empty() {

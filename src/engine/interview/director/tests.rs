@@ -195,13 +195,44 @@ fn a_new_call_goes_on_where_the_old_one_broke() {
 }
 
 #[test]
-fn a_provider_that_stays_silent_is_asked_again_and_then_given_up() {
+fn a_provider_that_stays_silent_is_asked_again_then_called_anew_and_then_given_up() {
     let mut sim = Sim::entered(5);
     sim.wait(8_000);
     assert_eq!(sim.said.len(), 2);
     sim.wait(16_000);
+    for _ in 0..2 {
+        assert!(std::mem::take(&mut sim.hung_up) && sim.director.state().ended.is_none());
+        assert!(matches!(sim.told.last(), Some(RoomEvent::Error { code, .. }) if code == "upstream.broken"));
+        sim.send(Input::CallOpen);
+        sim.send(Input::Page(&PageMessage::Ready));
+        sim.wait(24_000);
+    }
     assert_eq!(sim.director.state().ended, Some(EndReason::Fault));
     assert!(sim.hung_up);
+}
+
+/// One response at a time: what was made and is not heard would only have the next one refused.
+#[test]
+fn a_response_that_is_made_and_not_heard_is_cancelled_before_it_is_asked_for_again() {
+    let mut sim = Sim::entered(5);
+    let response = Response { id: "slow".to_owned(), ..Response::default() };
+    sim.provider(&ServerEvent::ResponseCreated { response });
+    sim.wait(8_000);
+    assert_eq!((sim.cancels, sim.said.len()), (1, 2));
+    sim.speak_out(4_000);
+    assert_eq!(sim.said.len(), 3, "the first question");
+}
+
+/// An answer without a word is none: the greeting says that this is an AI, and is not passed over.
+#[test]
+fn a_response_without_words_is_asked_for_again() {
+    let mut sim = Sim::entered(5);
+    let response = Response { id: "empty".to_owned(), status: "completed".to_owned(), ..Response::default() };
+    sim.provider(&ServerEvent::ResponseCreated { response: response.clone() });
+    sim.provider(&ServerEvent::ResponseDone { response });
+    sim.wait(600);
+    assert_eq!((sim.said.len(), &sim.said[0]), (2, &sim.said[1]));
+    assert_eq!(sim.log.len(), 1, "nothing was said");
 }
 
 #[test]

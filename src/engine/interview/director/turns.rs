@@ -111,6 +111,7 @@ impl Director {
     pub(super) fn request(&mut self, now: Tick, purpose: Purpose, attempt: u32) {
         self.stage = Stage::Speaking { purpose, give_up: now.after(SOUND_LIMIT), attempt };
         self.flight.ask();
+        self.cut = false;
         self.tell(RoomEvent::AiState { state: AiState::Thinking });
         self.send(purpose.request(&self.state.plan, self.rules.exact));
     }

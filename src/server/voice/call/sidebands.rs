@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc;
 
-/// Events that may wait for a control socket. One that falls behind further is closed: the call does not wait.
-const QUEUE: usize = 512;
+/// Events that may wait for a control socket: more than the words of the longest text, which are told at once. One that falls
+/// behind further is closed: the call does not wait.
+const QUEUE: usize = 6_000;
 
 /// More of them than a director and a few observers is a mistake.
 const MAX_SIDEBANDS: usize = 8;

@@ -209,3 +209,16 @@ fn what_a_server_leaves_out_is_not_held_against_the_candidate() {
         assert_eq!(guard.see(&event), None, "{event:?}");
     }
 }
+
+/// Some servers echo only what was changed. What they leave out is no change; what they say has to be ours.
+#[test]
+fn a_sparse_echo_is_not_held_against_the_candidate() {
+    let sparse = |session: Value| event(json!({ "type": "session.updated", "session": session }));
+    let mut guard = Guard::default();
+    guard.sent(&opening(PERSONA, false));
+    assert_eq!(guard.see(&sparse(update(opening(PERSONA, false)))), None);
+    guard.sent(&interruptible());
+    assert_eq!(guard.see(&sparse(update(interruptible()))), None);
+    let voice = json!({ "audio": { "input": { "turn_detection": { "threshold": 0.9 } } } });
+    assert_eq!(guard.see(&sparse(voice)), Some(Forgery::Session));
+}

@@ -154,3 +154,17 @@ fn a_limit_that_is_ignored_ends_the_call() {
     mute.wait(24_000);
     assert_eq!((mute.hung_up, mute.director.state().ended), (true, Some(EndReason::Budget)));
 }
+
+/// One dear response takes a session far beyond its limit. The goodbye is said all the same.
+#[test]
+fn a_limit_that_is_passed_in_one_step_still_ends_with_a_goodbye() {
+    let mut sim = priced();
+    spend(&mut sim, 99);
+    spend(&mut sim, 31);
+    spend(&mut sim, 1);
+    assert!(sim.director.state().ended.is_none(), "a goodbye comes first");
+    sim.answer(5_000);
+    assert!(sim.last_said().contains("reached its limit"), "{}", sim.last_said());
+    spend(&mut sim, 1);
+    assert!(sim.director.state().ended.is_none());
+}

@@ -25,6 +25,7 @@ pub(super) struct Sim {
     /// What the provider was asked to say.
     pub(super) said: Vec<String>,
     pub(super) hung_up: bool,
+    pub(super) cancels: u32,
     pub(super) responses: u32,
     /// Responses that this call was asked for and that were not made.
     pub(super) owed: u32,
@@ -45,6 +46,7 @@ impl Sim {
             log: vec![opened],
             said: vec![],
             hung_up: false,
+            cancels: 0,
             responses: 0,
             owed: 0,
             items: 0,
@@ -91,6 +93,7 @@ impl Sim {
                 Command::Send(ClientEvent::ConversationItemCreate { item, .. }) => {
                     self.replayed.extend(item.content.into_iter().flatten().filter_map(|it| it.text));
                 }
+                Command::Send(ClientEvent::ResponseCancel { .. }) => self.cancels += 1,
                 Command::Send(other) => panic!("{other:?}"),
                 Command::Hangup => self.hung_up = true,
             }
