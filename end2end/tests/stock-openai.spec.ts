@@ -7,7 +7,7 @@ import { BASE, BYTES_PER_SECOND, Inbox, KEY, VOICE, overTls, rms } from "./suppo
 
 test.describe.configure({ mode: "default" });
 
-test("REST: a client secret is made and opens one session; what is wrong is said with a code", async () => {
+test("REST: a client secret opens one session, a call is made and hung up; what is wrong is said with a code", async ({ page }) => {
   const client = new OpenAI({ apiKey: KEY, baseURL: BASE, maxRetries: 0 });
   const secret = await client.realtime.clientSecrets.create({
     expires_after: { anchor: "created_at", seconds: 60 },
@@ -17,11 +17,25 @@ test("REST: a client secret is made and opens one session; what is wrong is said
   expect(secret.expires_at - Date.now() / 1000).toBeGreaterThan(30);
   expect(secret.session).toMatchObject({ type: "realtime", model: "gpt-realtime-2.1", instructions: "Be kind." });
 
+  const once = new OpenAI({ apiKey: secret.value, baseURL: BASE, maxRetries: 0 });
+  const sdp = await page.evaluate(async () => {
+    const peer = new RTCPeerConnection();
+    peer.addTransceiver("audio");
+    peer.createDataChannel("oai-events");
+    return (await peer.createOffer()).sdp ?? "";
+  });
+  const call = await once.realtime.calls.create({ sdp });
+  expect(call.status).toBe(201);
+  expect(await call.text()).toContain("a=fingerprint:sha-256");
+  const id = call.headers.get("location")?.split("/").pop() ?? "";
+  await client.realtime.calls.hangup(id);
+
   const failure = async (attempt: Promise<unknown>) => {
     const error = await attempt.then(() => undefined, (it: unknown) => it);
     expect(error).toBeInstanceOf(APIError);
     return error as APIError;
   };
+  expect(await failure(once.realtime.calls.create({ sdp }))).toMatchObject({ status: 401, code: "ephemeral_token_already_used" });
   const stranger = new OpenAI({ apiKey: "nobody", baseURL: BASE, maxRetries: 0 });
   expect(await failure(stranger.realtime.clientSecrets.create({}))).toMatchObject({ status: 401, code: "invalid_api_key" });
   expect((await failure(client.realtime.calls.create({ sdp: "no offer" }))).status).toBe(400);
