@@ -96,7 +96,6 @@ test("browser, WebRTC: connect with an ephemeral key, hear a turn, call a tool, 
   const outcome = await page.evaluate(
     async ([baseUrl, key]) => {
       // The bundle's types are those of the package, which a page cannot import.
-      // eslint-disable-next-line @typescript-eslint/no-explicit-any
       const sdk = (globalThis as any).OpenAIAgentsRealtime;
       const context = new AudioContext();
       const microphone = context.createMediaStreamDestination();

@@ -5,8 +5,6 @@ import { OpenAIRealtimeWS } from "openai/realtime/ws";
 import type { RealtimeServerEvent } from "openai/resources/realtime/realtime";
 import { BASE, BYTES_PER_SECOND, Inbox, KEY, VOICE, overTls, rms } from "./support/provider.js";
 
-test.describe.configure({ mode: "default" });
-
 test("REST: a client secret opens one session, a call is made and hung up; what is wrong is said with a code", async ({ page }) => {
   const client = new OpenAI({ apiKey: KEY, baseURL: BASE, maxRetries: 0 });
   const secret = await client.realtime.clientSecrets.create({
