@@ -6,7 +6,6 @@ use web_sys::{CustomEvent, CustomEventInit, EventTarget};
 use super::BrowserError;
 use super::clock::window;
 use crate::engine::protocol::room::RoomMessage;
-use crate::engine::room_view::announced_as;
 
 /// The name of the event that says the microphone was granted (S003-58).
 pub const PERMISSIONS_READY: &str = "permissions_ready";
@@ -24,7 +23,7 @@ pub fn room() -> Option<EventTarget> {
 /// # Errors
 /// [`BrowserError::Call`]
 pub fn announce(target: &EventTarget, message: &RoomMessage) -> Result<(), BrowserError> {
-    let Some(name) = announced_as(&message.event) else { return Ok(()) };
+    let Some(name) = message.event.announced_as() else { return Ok(()) };
     let event = serde_json::to_string(&message.event).unwrap_or_default();
     let event = js_sys::JSON::parse(&event).unwrap_or(JsValue::NULL);
     let payload = js_sys::Reflect::get(&event, &JsValue::from_str("payload")).unwrap_or(JsValue::UNDEFINED);

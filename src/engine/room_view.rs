@@ -382,25 +382,3 @@ impl RoomView {
         Told::FRESH
     }
 }
-
-/// The name under which an event is told to the rest of the page (S003-30). None for what only the room itself needs.
-#[must_use]
-pub const fn announced_as(event: &RoomEvent) -> Option<&'static str> {
-    match event {
-        RoomEvent::TurnStart { .. } => Some("turn.start"),
-        RoomEvent::TurnEnd { .. } => Some("turn.end"),
-        RoomEvent::QuestionReady(_) => Some("question.ready"),
-        RoomEvent::LatencyPing { .. } => Some("latency.ping"),
-        RoomEvent::Error { .. } => Some("error"),
-        RoomEvent::AiState { .. } => Some("ai.state"),
-        RoomEvent::Welcome(_)
-        | RoomEvent::ProviderReady
-        | RoomEvent::Speech { .. }
-        | RoomEvent::CaptionDelta { .. }
-        | RoomEvent::CaptionDone(_)
-        | RoomEvent::CaptionCut { .. }
-        | RoomEvent::Clock { .. }
-        | RoomEvent::Ended { .. }
-        | RoomEvent::Unknown => None,
-    }
-}

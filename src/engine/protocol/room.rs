@@ -72,6 +72,30 @@ pub enum RoomEvent {
     Unknown,
 }
 
+impl RoomEvent {
+    /// The name under which it is told to the rest of the page (S003-30). None for what only the room itself needs.
+    #[must_use]
+    pub const fn announced_as(&self) -> Option<&'static str> {
+        match self {
+            Self::TurnStart { .. } => Some("turn.start"),
+            Self::TurnEnd { .. } => Some("turn.end"),
+            Self::QuestionReady(_) => Some("question.ready"),
+            Self::LatencyPing { .. } => Some("latency.ping"),
+            Self::Error { .. } => Some("error"),
+            Self::AiState { .. } => Some("ai.state"),
+            Self::Welcome(_)
+            | Self::ProviderReady
+            | Self::Speech { .. }
+            | Self::CaptionDelta { .. }
+            | Self::CaptionDone(_)
+            | Self::CaptionCut { .. }
+            | Self::Clock { .. }
+            | Self::Ended { .. }
+            | Self::Unknown => None,
+        }
+    }
+}
+
 /// Who has the floor, as the page shows it in `data-ai`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

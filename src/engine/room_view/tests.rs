@@ -206,7 +206,7 @@ fn every_event_of_the_schema_is_parsed_and_folded() {
     let mut view = RoomView::default();
     for (text, name) in table {
         let message: RoomMessage = serde_json::from_str(text).expect(text);
-        assert_eq!(announced_as(&message.event), Some(name), "{text}");
+        assert_eq!(message.event.announced_as(), Some(name), "{text}");
         assert!(view.apply(Tick::ZERO, Source::Room, &message).fresh, "{text}");
     }
     assert_eq!(view.question().map(|it| it.idx), Some(1));
