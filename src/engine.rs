@@ -11,6 +11,7 @@ pub mod export;
 pub mod floor;
 pub mod interview;
 pub mod link;
+pub mod playout;
 pub mod protocol;
 pub mod quality;
 pub mod response;

@@ -2,9 +2,11 @@
 //!
 //! The policy is separate from the detector that supplies the probabilities, so that it can be tested on made-up hops.
 
+pub mod frame;
 mod gate;
 mod wav;
 
+pub use frame::{FRAME_RATE_HZ, FRAME_SAMPLES};
 pub use gate::{GateConfig, GateInput, Heard, SpeechGate};
 pub use wav::wav;
 

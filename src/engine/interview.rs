@@ -10,6 +10,7 @@ pub mod report;
 use serde::{Deserialize, Serialize};
 
 use super::protocol::room::AiState;
+use super::time::Epoch;
 use super::transcript::Line;
 
 /// Who speaks.
@@ -119,4 +120,7 @@ pub struct Snapshot {
     pub transcribes: bool,
     #[serde(default)]
     pub ended: Option<EndReason>,
+    /// Names the numbering of the room's events. A page that comes back names it, and gets what it missed.
+    #[serde(default)]
+    pub epoch: Epoch,
 }

@@ -1,6 +1,7 @@
 //! The connection of one page: which step it is at, when it wobbles, and what to do then.
 
 pub mod channel;
+pub mod choice;
 pub mod machine;
 pub mod progress;
 pub mod steps;

@@ -17,7 +17,7 @@ use super::interview::{EndReason, Question, Snapshot, Speaker};
 use super::link::upstream::UpstreamFault;
 use super::link::view::Clock;
 use super::protocol::room::{AiState, PageMessage, RoomEvent, RoomMessage};
-use super::time::Tick;
+use super::time::{Epoch, Tick};
 use super::transcript::{Captions, Line};
 pub use ear::{Ear, loudness};
 use notes::Notes;
@@ -45,6 +45,10 @@ pub enum Effect {
     },
     /// The server ended the call for this reason.
     CallEnded(UpstreamFault),
+    /// The call on the room channel stands.
+    CallOpen(Epoch),
+    /// Sound of an older playout is not to be heard any more.
+    Cut(u32),
     Over(EndReason),
 }
 
@@ -272,6 +276,8 @@ impl RoomView {
                 self.clock_at = now;
                 Told::FRESH
             }
+            RoomEvent::CallOpen { epoch } => Told::then(Effect::CallOpen(*epoch)),
+            RoomEvent::AudioCut { epoch } => Told::then(Effect::Cut(*epoch)),
             RoomEvent::LatencyPing { id } => Told::then(Effect::Say(PageMessage::Pong { id: *id })),
             RoomEvent::Error { code, message } => {
                 self.notice = Some(message.clone());

@@ -9,6 +9,7 @@ mod answer;
 mod calls;
 mod error;
 mod sideband;
+mod upstream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::server::config::{Config, Preset, ProviderKind};
 pub use calls::Call;
 pub use error::ProviderError;
 pub use sideband::{End, FromSideband, Sideband};
+pub use upstream::Upstream;
 
 /// For the connection to the provider.
 const CONNECT: Duration = Duration::from_secs(3);

@@ -229,6 +229,13 @@ impl Inner {
                     Input::ChannelClosed(epoch)
                 });
             }
+            Some(Effect::CallOpen(epoch)) => {
+                self.step(Input::Reached(epoch, Reach::AnswerSet));
+                self.step(Input::Reached(epoch, Reach::Connected));
+                self.step(Input::Reached(epoch, Reach::ChannelOpen));
+            }
+            // There is no sound on this socket yet.
+            Some(Effect::Cut(_)) => {}
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
         }
     }

@@ -13,6 +13,8 @@ pub use seen::project_text;
 
 use super::server::ServerEvent;
 use crate::engine::interview::{EndReason, Question, Snapshot, Speaker};
+use crate::engine::link::choice::Fallback;
+use crate::engine::time::Epoch;
 use crate::engine::transcript::Line;
 
 /// One event of the room, as it travels.
@@ -57,6 +59,12 @@ pub enum RoomEvent {
     /// The interviewer was interrupted: the line ends after `heard_ms` of sound.
     #[serde(rename = "caption.cut")]
     CaptionCut { item_id: String, heard_ms: u64 },
+    /// The call on this socket stands: sound may flow both ways. `epoch` is the one that the page asked with.
+    #[serde(rename = "call.open")]
+    CallOpen { epoch: Epoch },
+    /// A playout begins: frames of an older one are not to be heard any more.
+    #[serde(rename = "audio.cut")]
+    AudioCut { epoch: u32 },
     /// The clock as the server keeps it. It stands still while we are at fault.
     #[serde(rename = "clock")]
     Clock { elapsed_ms: u64, left_ms: u64, running: bool },
@@ -89,6 +97,8 @@ impl RoomEvent {
             | Self::CaptionDelta { .. }
             | Self::CaptionDone(_)
             | Self::CaptionCut { .. }
+            | Self::CallOpen { .. }
+            | Self::AudioCut { .. }
             | Self::Clock { .. }
             | Self::Ended { .. }
             | Self::Unknown => None,
@@ -135,6 +145,23 @@ pub enum PageMessage {
         id: u64,
     },
     Stats(PageStats),
+    /// Carry the call on this socket from here on, as the attempt `epoch`. It replaces any call there is.
+    Call {
+        epoch: Epoch,
+    },
+    /// The call of this attempt is not wanted any more.
+    Bye {
+        epoch: Epoch,
+    },
+    /// How many samples of a playout have really been heard. Said after [`RoomEvent::AudioCut`], and now and then.
+    Played {
+        epoch: u32,
+        samples: u64,
+    },
+    /// The link goes on over this socket.
+    Fallback {
+        reason: Fallback,
+    },
     #[serde(other)]
     Unknown,
 }

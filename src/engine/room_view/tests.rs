@@ -183,6 +183,7 @@ fn a_welcome_restores_everything() {
         left_ms: 9_000,
         transcribes: false,
         ended: Some(EndReason::Idle),
+        epoch: Epoch(1),
     };
     let told = sim.tell(Source::Room, RoomEvent::Welcome(Box::new(snapshot)));
     assert_eq!(told, Told::then(Effect::Over(EndReason::Idle)));

@@ -1,7 +1,7 @@
 //! Making a call: offer and session out, answer and call id back, in the form that each provider wants.
 
 use hmac::Mac as _;
-use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, Response};
 use secrecy::ExposeSecret as _;
@@ -96,17 +96,25 @@ impl Provider {
 
     /// Tells a provider elsewhere which interview this request belongs to, as a hash that only this process can make.
     fn identified(&self, request: RequestBuilder, whose: &str) -> RequestBuilder {
+        match self.identifier(whose) {
+            Some((name, hash)) => request.header(name, hash),
+            None => request,
+        }
+    }
+
+    /// The header that does so. Our own provider needs none.
+    pub(super) fn identifier(&self, whose: &str) -> Option<(HeaderName, HeaderValue)> {
         if self.is_embedded() {
-            return request;
+            return None;
         }
         let mut hash = self.inner.identifier.clone();
         hash.update(whose.as_bytes());
         let hash: String = hash.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        request.header(SAFETY_IDENTIFIER, hash)
+        Some((SAFETY_IDENTIFIER, HeaderValue::from_str(&hash).ok()?))
     }
 
     /// The start configuration of a call. Speech cannot interrupt yet: the opening line says that this is an AI.
-    fn session(&self, persona: &str) -> Value {
+    pub(super) fn session(&self, persona: &str) -> Value {
         let Settings { preset, model, voice, transcription, .. } = &self.inner.settings;
         let voice = if preset.is_some() { voice } else { persona };
         let mut session = json!({

@@ -140,6 +140,13 @@ pub(super) fn is_code(code: &str) -> bool {
     plain && (1..=MAX_CODE_BYTES).contains(&code.len())
 }
 
+/// What a refused WebSocket means, by its status and the body that came with it.
+pub(super) fn of_refusal(status: StatusCode, body: &[u8]) -> UpstreamFault {
+    let told = Told::of(body);
+    // Nothing but the model stands in such a request.
+    told.code.as_deref().and_then(of_code).unwrap_or_else(|| of_status(status, Some("model")))
+}
+
 /// What a refusal says about itself: `{"error": {"code", "param"}}`. Its message is not read.
 #[derive(Debug, Default)]
 struct Told {

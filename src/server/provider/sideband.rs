@@ -4,7 +4,7 @@
 //! call is over. (OpenAI Realtime guide, "Server-side controls".)
 
 mod end;
-mod feed;
+pub(super) mod feed;
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 pub use self::end::End;
-use self::end::Refused;
+pub(super) use self::end::Refused;
 use super::Provider;
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::server::ServerMessage;
@@ -97,8 +97,9 @@ impl Provider {
 
     async fn attach(&self, call_id: &str) -> Result<Socket, Refused> {
         let (give_up, mut wait) = (Instant::now() + ATTACH, RETRY);
+        let path = format!("/realtime?call_id={call_id}");
         loop {
-            let refused = match self.connect(call_id).await {
+            let refused = match self.connect(&path, None).await {
                 Ok(socket) => return Ok(socket),
                 Err(error) => Refused::of(&error),
             };
@@ -110,9 +111,13 @@ impl Provider {
         }
     }
 
-    async fn connect(&self, call_id: &str) -> Result<Socket, Error> {
-        let address = self.url(&format!("/realtime?call_id={call_id}")).replacen("http", "ws", 1);
+    /// Opens a WebSocket to the provider, with the server's key. `whose`: the session that it is for.
+    pub(super) async fn connect(&self, path: &str, whose: Option<&str>) -> Result<Socket, Error> {
+        let address = self.url(path).replacen("http", "ws", 1);
         let mut request = address.into_client_request()?;
+        if let Some((name, hash)) = whose.and_then(|whose| self.identifier(whose)) {
+            request.headers_mut().insert(name, hash);
+        }
         if let Some((name, key)) = &self.inner.key {
             request.headers_mut().insert(name, key.clone());
         }
@@ -154,7 +159,7 @@ mod tests {
                 _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
             }
         });
-        let error = Provider::new(settings).unwrap().connect("rtc_1").await.unwrap_err();
+        let error = Provider::new(settings).unwrap().connect("/realtime?call_id=rtc_1", None).await.unwrap_err();
         let refused = Refused::of(&error);
         assert_eq!((refused.fault, refused.may_pass), (UpstreamFault::Unreachable, true), "{error:?}");
     }

@@ -73,7 +73,9 @@ impl Director {
             }
             PageMessage::Finish => self.end(now, EndReason::Finished),
             PageMessage::Muted { .. } => self.last_sign = now,
-            PageMessage::Pong { .. } | PageMessage::Stats(_) | PageMessage::Unknown => {}
+            // The shell's: they are about how the voice travels.
+            PageMessage::Call { .. } | PageMessage::Bye { .. } | PageMessage::Played { .. } => {}
+            PageMessage::Pong { .. } | PageMessage::Stats(_) | PageMessage::Fallback { .. } | PageMessage::Unknown => {}
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Director, Stage};
 use crate::engine::interview::Snapshot;
 use crate::engine::protocol::room::{AiState, RoomEvent};
 use crate::engine::response::Stage as Flight;
-use crate::engine::time::Tick;
+use crate::engine::time::{Epoch, Tick};
 
 impl Director {
     /// Everything that a page needs to draw the room.
@@ -24,6 +24,8 @@ impl Director {
             left_ms: self.limit_ms().saturating_sub(elapsed_ms),
             transcribes: self.rules.transcribes,
             ended: self.state.ended,
+            // The shell numbers the events, and so names the numbering.
+            epoch: Epoch::default(),
         }
     }
 

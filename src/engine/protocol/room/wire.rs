@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{AiState, RoomEvent, RoomMessage};
 use crate::engine::interview::{EndReason, Speaker};
+use crate::engine::time::Epoch;
 
 /// A message whose payload is not read yet.
 #[derive(Deserialize)]
@@ -41,6 +42,7 @@ struct Fields {
     code: Option<String>,
     message: Option<String>,
     reason: Option<EndReason>,
+    epoch: Option<u32>,
 }
 
 impl<'de> Deserialize<'de> for RoomMessage {
@@ -88,6 +90,8 @@ fn small(kind: &str, payload: Option<&str>) -> serde_json::Result<RoomEvent> {
             let Fields { elapsed_ms, left_ms, running, .. } = fields()?;
             RoomEvent::Clock { elapsed_ms: needed(elapsed_ms)?, left_ms: needed(left_ms)?, running: needed(running)? }
         }
+        "call.open" => RoomEvent::CallOpen { epoch: Epoch(needed(fields()?.epoch)?) },
+        "audio.cut" => RoomEvent::AudioCut { epoch: needed(fields()?.epoch)? },
         "latency.ping" => RoomEvent::LatencyPing { id: needed(fields()?.id)? },
         "error" => {
             let Fields { code, message, .. } = fields()?;
@@ -130,6 +134,7 @@ mod tests {
             left_ms: 2,
             transcribes: true,
             ended: Some(EndReason::TimeUp),
+            epoch: Epoch(2),
         };
         let speaker = Speaker::Interviewer;
         vec![
@@ -144,6 +149,8 @@ mod tests {
             RoomEvent::CaptionDone(line),
             RoomEvent::CaptionCut { item_id: "a1".into(), heard_ms: 900 },
             RoomEvent::Clock { elapsed_ms: 1, left_ms: 2, running: true },
+            RoomEvent::CallOpen { epoch: Epoch(4) },
+            RoomEvent::AudioCut { epoch: 5 },
             RoomEvent::LatencyPing { id: 7 },
             RoomEvent::Error { code: "provider".into(), message: "A problem.".into() },
             RoomEvent::Ended { reason: EndReason::Completed },
@@ -165,10 +172,12 @@ mod tests {
             RoomEvent::CaptionDone(_) => 8,
             RoomEvent::CaptionCut { .. } => 9,
             RoomEvent::Clock { .. } => 10,
-            RoomEvent::LatencyPing { .. } => 11,
-            RoomEvent::Error { .. } => 12,
-            RoomEvent::Ended { .. } => 13,
-            RoomEvent::Unknown => 14,
+            RoomEvent::CallOpen { .. } => 11,
+            RoomEvent::AudioCut { .. } => 12,
+            RoomEvent::LatencyPing { .. } => 13,
+            RoomEvent::Error { .. } => 14,
+            RoomEvent::Ended { .. } => 15,
+            RoomEvent::Unknown => 16,
         }
     }
 

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::server::ServerEvent;
-use crate::server::provider::error::of_code;
+use crate::server::provider::error::{of_code, of_refusal};
 
 /// How a sideband ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub enum End {
 }
 
 impl End {
+    /// The provider took nothing in the time there is.
+    pub(in crate::server::provider) const SLOW: Self = Self::Fault(UpstreamFault::Slow);
+
     /// What a close frame says. OpenAI closes with 1000 or 1001 when the call is over, with 1001 and a reason at its time
     /// limit, and with codes of its own for refusals, whose reason ends in the code of the error.
     pub(super) fn of_close(frame: Option<&CloseFrame>) -> Self {
@@ -35,7 +38,7 @@ impl End {
     }
 
     /// What it means that a socket cannot be read any more.
-    pub(super) const fn of_error(error: &Error) -> Self {
+    pub(in crate::server::provider) const fn of_error(error: &Error) -> Self {
         match error {
             // Closed after a handshake that we have answered.
             Error::ConnectionClosed | Error::AlreadyClosed => Self::Over,
@@ -64,12 +67,12 @@ impl End {
 
 /// Why an attempt to attach failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) fault: UpstreamFault,
+pub(in crate::server::provider) struct Refused {
+    pub(in crate::server::provider) fault: UpstreamFault,
     /// Whether the next attempt may get past it.
     pub(super) may_pass: bool,
     /// For the log.
-    pub(super) why: &'static str,
+    pub(in crate::server::provider) why: &'static str,
 }
 
 impl Refused {
@@ -87,6 +90,13 @@ impl Refused {
             _ => (UpstreamFault::Uncontrolled, false, "the provider speaks no WebSocket"),
         };
         Self { fault, may_pass, why }
+    }
+
+    /// The same for a session of our own, where the status says what is wrong with our request.
+    pub(in crate::server::provider) fn of_session(error: &Error) -> Self {
+        let Error::Http(response) = error else { return Self::of(error) };
+        let fault = of_refusal(response.status(), response.body().as_deref().unwrap_or_default());
+        Self { fault, may_pass: !fault.is_final(), why: "the provider refused the session" }
     }
 }
 
@@ -112,6 +122,24 @@ mod tests {
             assert_eq!(End::of_close(Some(&frame)), expected, "{code} {reason}");
         }
         assert_eq!(End::of_close(None), End::Over);
+    }
+
+    /// S001-06: each refusal of a session is a state of its own.
+    #[test]
+    fn a_refused_session_says_why() {
+        use tokio_tungstenite::tungstenite::http::Response;
+        for (status, body, expected) in [
+            (401, "", UpstreamFault::Key),
+            (403, "", UpstreamFault::Forbidden),
+            (404, "", UpstreamFault::Settings),
+            (429, "", UpstreamFault::Limited),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, UpstreamFault::Quota),
+            (500, "no JSON", UpstreamFault::Broken),
+            (503, "", UpstreamFault::Overloaded),
+        ] {
+            let response = Response::builder().status(status).body(Some(body.as_bytes().to_vec())).unwrap();
+            assert_eq!(Refused::of_session(&Error::Http(response.into())).fault, expected, "{status} {body}");
+        }
     }
 
     /// Benign races are swallowed, quota and authentication are the end.

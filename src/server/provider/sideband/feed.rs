@@ -17,16 +17,16 @@ use crate::engine::protocol::server::ServerMessage;
 
 /// How patient we are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(in crate::server::provider) struct Patience {
     /// For one event to be taken by the network.
-    send: Duration,
+    pub(in crate::server::provider) send: Duration,
     /// How often a silent provider is asked whether it is there. It keeps the way through a NAT open, too.
     ping: Duration,
     /// A provider from which nothing came for so long, no pong either, is gone.
     silence: Duration,
 }
 
-pub(super) const PATIENCE: Patience =
+pub(in crate::server::provider) const PATIENCE: Patience =
     Patience { send: Duration::from_secs(10), ping: Duration::from_secs(20), silence: Duration::from_secs(45) };
 
 /// What is counted together, and what may come in it. A response is generated faster than it sounds: some hundred events
@@ -36,7 +36,7 @@ const MAX_EVENTS: usize = 5_000;
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Carries events until the end, and says which one it was.
-pub(super) async fn run<S>(
+pub(in crate::server::provider) async fn run<S>(
     mut socket: WebSocketStream<S>,
     mut events: mpsc::Receiver<ClientEvent>,
     report: &(impl Fn(FromSideband) -> BoxFuture<'static, ()> + Send + Sync),
