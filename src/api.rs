@@ -32,6 +32,8 @@ pub struct Ticket {
     /// Seconds since the Unix epoch.
     pub expires_at: u64,
     pub ice_servers: Vec<IceServer>,
+    /// `RTCConfiguration.iceTransportPolicy`: "all" or "relay".
+    pub ice_policy: String,
     pub route: Route,
 }
 

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod headers;
+pub mod ice;
 pub mod limit;
 pub mod listen;
 pub mod provider;

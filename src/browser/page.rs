@@ -9,6 +9,7 @@ use wasm_bindgen::JsCast;
 
 use super::string::StringCanvas;
 use crate::engine::interview::plan::House;
+use crate::engine::link::Route;
 use crate::engine::string::Scene;
 
 /// Draws the string on `canvas` until the reactive owner is gone.
@@ -40,10 +41,15 @@ pub fn path() -> String {
 #[must_use]
 pub fn house() -> House {
     let root = document().and_then(|it| it.document_element());
-    let told = |name: &str| root.as_ref().and_then(|it| it.get_attribute(name));
+    let told = |name: &str| root.as_ref().and_then(|it| it.get_attribute(name)).unwrap_or_default();
+    let on = |name: &str| told(name) == "true";
     House {
-        longest: told("data-longest").and_then(|it| it.parse().ok()).unwrap_or(u32::MAX),
-        transcribes: told("data-transcribes").as_deref() == Some("true"),
+        longest: told("data-longest").parse().unwrap_or(u32::MAX),
+        transcribes: on("data-transcribes"),
+        webrtc: if told("data-webrtc") == Route::Relay.name() { Route::Relay } else { Route::Direct },
+        use_webrtc: on("data-use-webrtc"),
+        fallback: on("data-fallback"),
+        sealed: on("data-sealed"),
     }
 }
 

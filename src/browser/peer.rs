@@ -7,9 +7,9 @@ use serde::Serialize;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    MediaStream, MediaStreamTrack, MessageEvent, RtcDataChannel, RtcIceConnectionState, RtcOfferOptions,
-    RtcPeerConnection, RtcPeerConnectionState, RtcRtpReceiver, RtcRtpSender, RtcSdpType, RtcSessionDescriptionInit,
-    RtcTrackEvent,
+    MediaStream, MediaStreamTrack, MessageEvent, RtcConfiguration, RtcDataChannel, RtcIceConnectionState,
+    RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionState, RtcRtpReceiver, RtcRtpSender, RtcSdpType,
+    RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
 use super::mic::Mic;
@@ -39,6 +39,7 @@ pub enum PeerEvent {
 #[serde(rename_all = "camelCase")]
 struct Configuration<'a> {
     ice_servers: &'a [IceServer],
+    ice_transport_policy: &'a str,
     bundle_policy: &'a str,
 }
 
@@ -53,21 +54,19 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Makes a peer that sends `mic`. `on_event` is told the epoch that the peer had at that moment.
+    /// Makes a peer that sends `mic` and looks for its way with `ice_servers`, and through a TURN server of them alone where
+    /// `ice_policy` is "relay". `on_event` is told the epoch that the peer had at that moment.
     ///
     /// # Errors
     /// [`BrowserError::Call`] for ICE servers that the browser does not take.
     pub fn new(
         epoch: Epoch,
         ice_servers: &[IceServer],
+        ice_policy: &str,
         mic: &Mic,
         on_event: impl Fn(Epoch, PeerEvent) + 'static,
     ) -> Result<Self, BrowserError> {
-        let configuration = Configuration { ice_servers, bundle_policy: "max-bundle" };
-        let configuration = serde_json::to_string(&configuration).unwrap_or_default();
-        let configuration =
-            js_sys::JSON::parse(&configuration).map_err(|error| BrowserError::from_js("RTCPeerConnection", &error))?;
-        let pc = RtcPeerConnection::new_with_configuration(configuration.unchecked_ref())
+        let pc = RtcPeerConnection::new_with_configuration(&configuration(ice_servers, ice_policy)?)
             .map_err(|error| BrowserError::from_js("RTCPeerConnection", &error))?;
         let sender = pc.add_track_0(mic.track(), mic.stream());
         let channel = pc.create_data_channel(CHANNEL);
@@ -133,6 +132,13 @@ impl Peer {
         self.epoch.set(epoch);
     }
 
+    /// Takes fresh servers for the next offer: credentials run out. What the browser does not take it goes on without.
+    pub fn set_ice_servers(&self, ice_servers: &[IceServer], ice_policy: &str) {
+        if let Ok(configuration) = configuration(ice_servers, ice_policy) {
+            _ = self.pc.set_configuration_with_configuration(&configuration);
+        }
+    }
+
     /// Makes an offer and sets it. Does not wait for candidates: the far end learns ours from our checks (RFC 8445,
     /// section 7.3.1.3).
     pub fn offer(&self, ice_restart: bool) -> impl Future<Output = Result<String, BrowserError>> + use<> {
@@ -186,6 +192,14 @@ impl Peer {
     pub const fn connection(&self) -> &RtcPeerConnection {
         &self.pc
     }
+}
+
+fn configuration(ice_servers: &[IceServer], ice_policy: &str) -> Result<RtcConfiguration, BrowserError> {
+    let configuration = Configuration { ice_servers, ice_transport_policy: ice_policy, bundle_policy: "max-bundle" };
+    let text = serde_json::to_string(&configuration).unwrap_or_default();
+    let configuration =
+        js_sys::JSON::parse(&text).map_err(|error| BrowserError::from_js("RTCPeerConnection", &error))?;
+    Ok(configuration.unchecked_into())
 }
 
 impl Drop for Peer {

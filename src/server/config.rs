@@ -4,6 +4,7 @@
 //! that has it wins: command line, environment, `.env`, `Leptos.toml` of the working directory or beside the binary, and
 //! the copy of it that was built in, which holds every default.
 
+mod media;
 mod origin;
 mod provider;
 mod sources;
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 use crate::engine::interview::cost::MicroUsd;
 
 pub use self::{
+    media::{IcePolicy, VoiceRoute},
     origin::{BadOrigin, Origin},
     provider::{Preset, ProviderKind},
     sources::{ConfigError, Sources},
@@ -57,6 +59,34 @@ pub struct Config {
     /// Addresses to advertise for media behind NAT, separated by commas
     #[arg(long, env = "PUBLIC_IP", value_name = "IPS", value_delimiter = ',')]
     pub public_ip: Vec<IpAddr>,
+
+    /// What WebRTC means here: a call between browser and provider, or one with this server, which carries the sound
+    #[arg(long, env = "VOICE_ROUTE", value_name = "ROUTE", value_enum)]
+    pub voice_route: VoiceRoute,
+    /// Whether the page proposes WebRTC; else it proposes WebSocket
+    #[arg(long, env = "USE_WEBRTC", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub use_webrtc: bool,
+    /// Whether an interview goes on by WebSocket where WebRTC fails
+    #[arg(long, env = "WEBRTC_FALLBACK", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub webrtc_fallback: bool,
+    /// Give the browser no control of the provider: this server carries all sound
+    #[arg(long, env = "SEALED", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub sealed: bool,
+    /// STUN servers for the browser, separated by commas, or "off"; unset, two public ones for a hosted provider
+    #[arg(long, env = "STUN_URLS", value_name = "URLS", value_delimiter = ',', value_parser = media::stun_url)]
+    pub stun_urls: Vec<String>,
+    /// TURN servers for the browser, separated by commas
+    #[arg(long, env = "TURN_URLS", value_name = "URLS", value_delimiter = ',', value_parser = media::turn_url)]
+    pub turn_urls: Vec<String>,
+    /// Secret shared with the TURN servers, for credentials that are made per session
+    #[arg(long, env = "TURN_SECRET", value_name = "SECRET", value_parser = sources::secret, hide_default_value = true)]
+    pub turn_secret: Option<SecretString>,
+    /// Seconds for which such a credential opens a TURN server
+    #[arg(long, env = "TURN_TTL", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(60..=86_400))]
+    pub turn_ttl: u32,
+    /// Which candidates the browser may use
+    #[arg(long, env = "ICE_POLICY", value_name = "POLICY", value_enum)]
+    pub ice_policy: IcePolicy,
 
     /// Which provider conducts the interviews; unset, key and base URL tell
     #[arg(long, env = "PROVIDER", value_name = "NAME", value_enum)]
@@ -106,6 +136,12 @@ pub struct Config {
     #[arg(long, env = "CONNECT_TIMEOUT", value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=300))]
     pub connect_timeout: u16,
 
+    /// Bearer token that opens /metrics; without it, and without METRICS_ADDR, there is no such page
+    #[arg(long, env = "METRICS_TOKEN", value_name = "TOKEN", value_parser = sources::secret, hide_default_value = true)]
+    pub metrics_token: Option<SecretString>,
+    /// Address and port where /metrics is served by itself, to whoever reaches it
+    #[arg(long, env = "METRICS_ADDR", value_name = "ADDR")]
+    pub metrics_addr: Option<SocketAddr>,
     /// How log lines look
     #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", value_enum)]
     pub log_format: LogFormat,
@@ -183,7 +219,10 @@ impl Config {
     fn load(arguments: impl IntoIterator<Item = OsString>, sources: &Sources) -> Result<Self, ConfigError> {
         let mut config: Self = sources.parse(arguments)?;
         config.watched = sources.environment("LEPTOS_WATCH").is_some();
-        config.check_provider().map_err(|why| ConfigError::Value(why.to_owned()))?;
+        config
+            .check_provider()
+            .and_then(|()| config.check_media())
+            .map_err(|why| ConfigError::Value(why.to_owned()))?;
         Ok(config)
     }
 
@@ -234,7 +273,9 @@ mod tests {
         assert_eq!((config.max_sessions, config.max_sessions_per_ip), (100, 20));
         assert_eq!((config.idle_minutes, config.session_minutes, config.connect_timeout), (10, 30, 30));
         assert!(config.cors_origins.is_empty() && config.public_ip.is_empty() && config.public_url.is_none());
-        assert!(!config.practice && !config.watched);
+        assert!(!config.practice && !config.watched && !config.sealed);
+        assert_eq!((config.ice_policy, config.turn_ttl), (IcePolicy::All, 900));
+        assert!(config.turn_urls.is_empty() && config.metrics_token.is_none() && config.metrics_addr.is_none());
     }
 
     #[test]
@@ -290,6 +331,8 @@ mod tests {
             ("OPENAI_API_KEY", "hush"),
             ("VIVAVOCE_PROVIDER_KEY", "hush"),
             ("TRANSCRIPTION_KEY", "hush"),
+            ("TURN_SECRET", "hush"),
+            ("METRICS_TOKEN", "hush"),
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("hush"));

@@ -20,14 +20,14 @@ use self::session::{Limits, Session};
 use self::spend::Spend;
 use self::ticket::{Redeemed, Tickets};
 use super::auth::{self, Hash};
-use super::clock::unix_ms;
+use super::clock::{unix_ms, unix_s};
 use super::config::Config;
+use super::ice;
 use super::provider::Provider;
 use crate::api::{ApiError, Exchanged, Ticket};
 use crate::engine::interview::EndReason;
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::report::Report;
-use crate::engine::link::Route;
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::room::{PageMessage, RoomMessage};
 use crate::engine::sdp::Offer;
@@ -190,7 +190,7 @@ impl Rooms {
         let secret = start.cookie.filter(owns_some).unwrap_or_else(auth::secret);
         let session_id = auth::identifier();
         let entry = self.open(&session_id, start.minutes, start.application_id, Hash::of(&secret), start.ip);
-        let ticket = issue(&entry, &session_id);
+        let ticket = self.issue(&entry, &session_id);
         inner.sessions.insert(session_id, entry);
         let started = Started { at: Instant::now(), ip: start.ip, secret: secret.clone(), ticket: ticket.clone() };
         inner.started.insert(start.request_id, started);
@@ -218,7 +218,7 @@ impl Rooms {
         if entry.over.is_some() || entry.mailbox.is_closed() {
             return Err(ApiError::Over);
         }
-        let ticket = issue(&entry, session_id);
+        let ticket = self.issue(&entry, session_id);
         let secret = cookie.unwrap_or_default().to_owned();
         inner.started.insert(request_id, Started { at: Instant::now(), ip, secret, ticket: ticket.clone() });
         Ok(ticket)
@@ -334,6 +334,20 @@ impl Rooms {
         Entry { owner, ip, mailbox, tickets: Arc::default(), over: None }
     }
 
+    fn issue(&self, entry: &Entry, session_id: &str) -> Ticket {
+        let (client_secret, now_s) = (auth::secret(), unix_s());
+        let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.add(&client_secret, Instant::now());
+        Ticket {
+            session_id: session_id.to_owned(),
+            client_secret,
+            expires_at: now_s + ticket::LIFE.as_secs(),
+            ice_servers: ice::servers(&self.config, session_id, now_s),
+            ice_policy: self.config.ice_policy.name().to_owned(),
+            route: self.config.webrtc_route(),
+        }
+    }
+
     fn set_over(&self, session_id: &str) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = inner.sessions.get_mut(session_id) {
@@ -356,19 +370,5 @@ impl Inner {
     fn forget_old(&mut self) {
         self.started.retain(|_, it| it.at.elapsed() < REPLAY);
         self.sessions.retain(|_, it| !it.mailbox.is_closed());
-    }
-}
-
-fn issue(entry: &Entry, session_id: &str) -> Ticket {
-    let client_secret = auth::secret();
-    let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-    tickets.add(&client_secret, Instant::now());
-    Ticket {
-        session_id: session_id.to_owned(),
-        client_secret,
-        expires_at: unix_ms() / 1_000 + ticket::LIFE.as_secs(),
-        // Direct calls need none: the provider's addresses are in its answer, and the browser arrives as peer-reflexive.
-        ice_servers: Vec::new(),
-        route: Route::Direct,
     }
 }

@@ -65,14 +65,25 @@ async fn page(State(app): State<App>, request: Request) -> Response {
     let address = Address::of(request.uri().path());
     let found = address.exists();
     let context = page_context(&app);
-    let house =
-        House { longest: u32::from(app.config.session_minutes), transcribes: app.rooms.provider().transcribes() };
+    let house = house(&app);
     let view = move || shell(app.leptos.clone(), assets(&app), address.clone(), house);
     let mut response = render_app_to_stream_with_context(context, view)(request.map(Body::new)).await;
     if !found {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
     response
+}
+
+fn house(app: &App) -> House {
+    let config = &app.config;
+    House {
+        longest: u32::from(config.session_minutes),
+        transcribes: app.rooms.provider().transcribes(),
+        webrtc: config.webrtc_route(),
+        use_webrtc: config.use_webrtc,
+        fallback: config.webrtc_fallback,
+        sealed: config.sealed,
+    }
 }
 
 /// A release holds one set of names for ever; a development build looks again, since the next build renames them.

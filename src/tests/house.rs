@@ -196,3 +196,20 @@ async fn the_lobby_says_whether_words_are_written_down() {
         assert!(page.contains(&format!("data-transcribes=\"{written}\"")), "for the browser part");
     }
 }
+
+/// S000-16, S004-01: the page knows before its first view what WebRTC means here, and what is proposed.
+#[tokio::test]
+async fn the_page_is_told_how_the_voice_may_travel() {
+    for (environment, expected) in [
+        (&[][..], ["webrtc=\"direct\"", "use-webrtc=\"true\"", "fallback=\"true\"", "sealed=\"false\""]),
+        (
+            &[("USE_WEBRTC", "0"), ("WEBRTC_FALLBACK", "0"), ("SEALED", "1")],
+            ["webrtc=\"relay\"", "use-webrtc=\"false\"", "fallback=\"false\"", "sealed=\"true\""],
+        ),
+    ] {
+        let (_, _, page) = ask(&house(environment), "GET", "/interview").await;
+        for attribute in expected {
+            assert!(page.contains(&format!(" data-{attribute}")), "{environment:?}: {attribute}");
+        }
+    }
+}

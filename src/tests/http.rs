@@ -105,6 +105,26 @@ async fn a_start_gives_a_session_a_ticket_and_a_cookie() {
     }
 }
 
+/// S003-02, S003-37, S004-05: each session has TURN credentials of its own, and the policy comes with them.
+#[tokio::test]
+async fn a_ticket_brings_the_servers_that_help_through_a_nat() {
+    let bare = Server::new(&[]).post(TOKEN, start("r1")).await.body;
+    assert_eq!((&bare["ice_servers"], &bare["ice_policy"]), (&json!([]), &json!("all")));
+    let server = Server::new(&[
+        ("STUN_URLS", "stun:a.example"),
+        ("TURN_URLS", "turn:a.example"),
+        ("TURN_SECRET", "north"),
+        ("ICE_POLICY", "relay"),
+        ("VOICE_ROUTE", "relay"),
+    ]);
+    let (first, other) = (server.post(TOKEN, start("r1")).await.body, server.post(TOKEN, start("r2")).await.body);
+    assert_eq!((&first["ice_policy"], &first["route"]), (&json!("relay"), &json!("relay")));
+    assert_eq!(first["ice_servers"][0], json!({ "urls": ["stun:a.example"] }));
+    let turn = |ticket: &Value| ticket["ice_servers"][1]["username"].as_str().unwrap().to_owned();
+    assert_ne!(turn(&first), turn(&other));
+    assert!(!first.to_string().contains("north"), "the secret stays here");
+}
+
 #[tokio::test]
 async fn the_same_request_id_gets_the_same_answer() {
     let server = Server::new(&[]);

@@ -48,7 +48,15 @@ fn document(
     view! {
         <!DOCTYPE html>
         // What the browser part has to know before its first view.
-        <html lang="en" data-longest=house.longest.to_string() data-transcribes=house.transcribes.to_string()>
+        <html
+            lang="en"
+            data-longest=house.longest.to_string()
+            data-transcribes=house.transcribes.to_string()
+            data-webrtc=house.webrtc.name()
+            data-use-webrtc=house.use_webrtc.to_string()
+            data-fallback=house.fallback.to_string()
+            data-sealed=house.sealed.to_string()
+        >
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />

@@ -83,7 +83,8 @@ pub(super) fn open(inner: &Inner, epoch: Epoch) {
             let push = inner.pusher();
             let mic = inner.media.mic.borrow();
             let mic = mic.as_ref().ok_or(Refusal::Final(Fault::Microphone))?;
-            Peer::new(attempt.epoch, &ticket.ice_servers, mic, move |epoch, event| push(Event::Peer(epoch, event)))
+            let told = move |epoch, event| push(Event::Peer(epoch, event));
+            Peer::new(attempt.epoch, &ticket.ice_servers, &ticket.ice_policy, mic, told)
         };
         let offering = {
             let peer = made.map_err(|error| broken(&error))?;
@@ -102,7 +103,10 @@ pub(super) fn open(inner: &Inner, epoch: Epoch) {
 pub(super) fn restart(inner: &Inner, epoch: Epoch) {
     Attempt::spawn(inner, epoch, |attempt| async move {
         let ticket = ticket(&attempt).await?;
-        let offering = attempt.driver()?.peer.borrow().as_ref().map(|peer| peer.offer(true));
+        let offering = attempt.driver()?.peer.borrow().as_ref().map(|peer| {
+            peer.set_ice_servers(&ticket.ice_servers, &ticket.ice_policy);
+            peer.offer(true)
+        });
         let offer = offering.ok_or(Stop::Overtaken)?.await;
         negotiate(&attempt, ticket, offer, true).await
     });

@@ -75,7 +75,7 @@ async fn attach_replace_and_detach_leave_no_live_track() -> Result<(), BrowserEr
     let told = Rc::new(Cell::new(0));
     let peer = {
         let told = Rc::clone(&told);
-        Peer::new(Epoch(0), &[], &first, move |_, _| told.set(told.get() + 1))?
+        Peer::new(Epoch(0), &[], "all", &first, move |_, _| told.set(told.get() + 1))?
     };
     let sent = |peer: &Peer| {
         let sender: web_sys::RtcRtpSender = peer.connection().get_senders().get(0).into();

@@ -13,6 +13,7 @@ use super::super::mic::Mic;
 use super::super::peer::{Peer, PeerEvent};
 use super::super::{BrowserError, Listener, stats};
 use super::until;
+use crate::api::IceServer;
 use crate::engine::time::Epoch;
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` asks for")]
@@ -38,7 +39,7 @@ async fn two_peers_exchange_sound_and_events_and_restart_ice() -> Result<(), Bro
     let told: Rc<RefCell<Vec<(Epoch, PeerEvent)>>> = Rc::default();
     let peer = {
         let told = Rc::clone(&told);
-        Peer::new(Epoch(3), &[], &mic, move |epoch, event| told.borrow_mut().push((epoch, event)))?
+        Peer::new(Epoch(3), &[], "all", &mic, move |epoch, event| told.borrow_mut().push((epoch, event)))?
     };
     let has = |kind: fn(&PeerEvent) -> bool| told.borrow().iter().any(|(_, event)| kind(event));
 
@@ -79,6 +80,11 @@ async fn two_peers_exchange_sound_and_events_and_restart_ice() -> Result<(), Bro
     assert!(stats.candidate_type.is_some() && stats.responses > 0, "{stats:?}");
 
     peer.set_epoch(Epoch(4));
+    // S003-37: credentials run out, so a restart brings fresh ones.
+    let fresh = IceServer { urls: vec!["stun:127.0.0.1:9".to_owned()], username: None, credential: None };
+    peer.set_ice_servers(&[fresh], "all");
+    let taken = peer.connection().get_configuration().get_ice_servers();
+    assert_eq!(taken.map(|it| it.length()), Some(1));
     let offer = peer.offer(true).await?;
     let second = answer(&far, &offer).await?;
     let fragment = |sdp: &str| sdp.lines().find(|line| line.starts_with("a=ice-ufrag")).map(str::to_owned);

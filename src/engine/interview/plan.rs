@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Question, Tier};
+use crate::engine::link::Route;
+use crate::engine::link::choice::Choice;
 
 /// One question of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +34,26 @@ pub struct House {
     pub longest: u32,
     /// Whether the candidate's words are written down.
     pub transcribes: bool,
+    /// What WebRTC means here: [`Route::Direct`] or [`Route::Relay`].
+    pub webrtc: Route,
+    /// Whether WebRTC is proposed to the candidate.
+    pub use_webrtc: bool,
+    /// Whether the link may go on over a WebSocket where WebRTC fails.
+    pub fallback: bool,
+    /// Whether the page is kept away from the provider.
+    pub sealed: bool,
+}
+
+impl House {
+    /// What is chosen before the candidate chooses.
+    #[must_use]
+    pub const fn preselect(&self) -> Choice {
+        match (self.use_webrtc, self.fallback) {
+            (true, true) => Choice::Automatic,
+            (true, false) => Choice::WebRtc,
+            (false, _) => Choice::WebSocket,
+        }
+    }
 }
 
 /// The lengths that can be chosen where an interview may take `longest` minutes: minutes, number of questions, and the
