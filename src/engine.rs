@@ -9,6 +9,7 @@ pub mod chart;
 pub mod device;
 pub mod export;
 pub mod floor;
+pub mod html;
 pub mod interview;
 pub mod link;
 pub mod playout;

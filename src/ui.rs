@@ -1,6 +1,7 @@
 //! The page.
 
 pub mod app;
+pub mod derived;
 #[cfg(feature = "hydrate")]
 pub mod hydrate;
 pub mod pages;

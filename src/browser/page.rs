@@ -3,18 +3,23 @@
 use std::cell::RefCell;
 
 use gloo_timers::callback::Interval;
-use leptos::html::Canvas;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
+use web_sys::{HtmlDialogElement, HtmlElement};
 
 use super::string::StringCanvas;
 use crate::engine::interview::plan::House;
 use crate::engine::link::Route;
 use crate::engine::string::Scene;
 
-/// Draws the string on `canvas` until the reactive owner is gone.
-pub fn draw_string(canvas: NodeRef<Canvas>, scene: impl Fn() -> Scene + 'static) {
-    let Some(canvas) = canvas.get() else { return };
+/// The first element of the page that `selector` finds. What parts ask of an element is asked here, so that they hold none.
+fn find<E: JsCast>(selector: &str) -> Option<E> {
+    document()?.query_selector(selector).ok()??.dyn_into().ok()
+}
+
+/// Draws the string on the page's canvas until the reactive owner is gone.
+pub fn draw_string(scene: impl Fn() -> Scene + 'static) {
+    let Some(canvas) = find("canvas") else { return };
     // The arena drops the string, and with it the frame under way, together with the owner.
     StoredValue::new_local(StringCanvas::start(canvas, scene));
 }
@@ -80,12 +85,37 @@ fn document() -> Option<web_sys::Document> {
 
 /// Moves the focus to the heading of what has just appeared, so that it is never lost.
 pub fn focus_heading() {
-    let heading = web_sys::window()
-        .and_then(|it| it.document())
-        .and_then(|it| it.query_selector("[data-heading]").ok().flatten())
-        .and_then(|it| it.dyn_into::<web_sys::HtmlElement>().ok());
-    if let Some(heading) = heading {
-        _ = heading.focus();
+    focus("[data-heading]");
+}
+
+fn focus(selector: &str) {
+    if let Some(element) = find::<HtmlElement>(selector) {
+        _ = element.focus();
+    }
+}
+
+/// Opens the page's dialog with the focus on its first button, or closes it.
+pub fn show_dialog(shown: bool) {
+    let Some(dialog) = find::<HtmlDialogElement>("dialog") else { return };
+    if shown && !dialog.open() {
+        _ = dialog.show_modal();
+        focus("dialog button");
+    } else if !shown && dialog.open() {
+        // Closing gives the focus back to where it was.
+        dialog.close();
+    }
+}
+
+/// How far the content of an element is scrolled, in CSS pixels.
+#[must_use]
+pub fn scrolled_px(selector: &str) -> i32 {
+    find::<HtmlElement>(selector).map_or(0, |it| it.scroll_top())
+}
+
+/// Scrolls back to where the content of an element starts.
+pub fn scroll_to_start(selector: &str) {
+    if let Some(element) = find::<HtmlElement>(selector) {
+        element.set_scroll_top(0);
     }
 }
 

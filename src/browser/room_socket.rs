@@ -1,11 +1,15 @@
 //! One WebSocket to our server: the room channel while it lives.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use web_sys::{CloseEvent, MessageEvent, WebSocket};
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsCast as _;
+use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 use super::clock::window;
 use super::{BrowserError, Listener};
+use crate::engine::audio::Backlog;
 use crate::engine::protocol::room::PageMessage;
 
 /// What the socket tells.
@@ -13,13 +17,19 @@ use crate::engine::protocol::room::PageMessage;
 pub enum SocketEvent {
     Opened,
     Text(String),
-    Closed { code: u16 },
+    /// A frame of the interviewer's sound, as it came.
+    Sound(Vec<u8>),
+    Closed {
+        code: u16,
+    },
 }
 
 /// An open or opening socket. Dropping it closes it without another word to us.
 #[derive(Debug)]
 pub struct RoomSocket {
     socket: WebSocket,
+    /// Our sound that the socket could not take yet.
+    backlog: RefCell<Backlog>,
     listeners: Vec<Listener>,
 }
 
@@ -39,13 +49,17 @@ impl RoomSocket {
     /// [`BrowserError::Call`] for an address that is not valid.
     pub fn connect(url: &str, on_event: impl Fn(SocketEvent) + 'static) -> Result<Self, BrowserError> {
         let socket = WebSocket::new(url).map_err(|error| BrowserError::from_js("WebSocket", &error))?;
+        socket.set_binary_type(BinaryType::Arraybuffer);
         let on_event = Rc::new(on_event);
         let (opened, told) = (Rc::clone(&on_event), Rc::clone(&on_event));
         let listeners = vec![
             Listener::new(&socket, "open", move |_: web_sys::Event| opened(SocketEvent::Opened))?,
             Listener::new(&socket, "message", move |event: MessageEvent| {
-                if let Some(text) = event.data().as_string() {
+                let data = event.data();
+                if let Some(text) = data.as_string() {
                     told(SocketEvent::Text(text));
+                } else if data.is_instance_of::<ArrayBuffer>() {
+                    told(SocketEvent::Sound(Uint8Array::new(&data).to_vec()));
                 }
             })?,
             // An `error` is always followed by a `close`, and says nothing more.
@@ -53,7 +67,7 @@ impl RoomSocket {
                 on_event(SocketEvent::Closed { code: event.code() });
             })?,
         ];
-        Ok(Self { socket, listeners })
+        Ok(Self { socket, backlog: RefCell::default(), listeners })
     }
 
     /// Says something. Returns whether the socket took it.
@@ -63,6 +77,25 @@ impl RoomSocket {
             return false;
         }
         serde_json::to_string(message).is_ok_and(|text| self.socket.send_with_str(&text).is_ok())
+    }
+
+    /// Sends a frame of the candidate's sound, or keeps it until the network can take it. What waits for too long is left
+    /// out; what is said with [`RoomSocket::say`] goes past it and is not.
+    pub fn sound(&self, frame: Vec<u8>) {
+        let mut backlog = self.backlog.borrow_mut();
+        backlog.add(frame);
+        if self.socket.ready_state() != WebSocket::OPEN {
+            return;
+        }
+        while let Some(frame) = backlog.next(self.socket.buffered_amount() as usize) {
+            _ = self.socket.send_with_u8_array(&frame);
+        }
+    }
+
+    /// How many frames were left out because the network was too slow.
+    #[must_use]
+    pub fn dropped(&self) -> u32 {
+        self.backlog.borrow().dropped()
     }
 }
 

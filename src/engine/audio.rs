@@ -2,10 +2,12 @@
 //!
 //! The policy is separate from the detector that supplies the probabilities, so that it can be tested on made-up hops.
 
+mod backlog;
 pub mod frame;
 mod gate;
 mod wav;
 
+pub use backlog::Backlog;
 pub use frame::{FRAME_RATE_HZ, FRAME_SAMPLES};
 pub use gate::{GateConfig, GateInput, Heard, SpeechGate};
 pub use wav::wav;

@@ -17,8 +17,42 @@ impl Export {
     #[must_use]
     pub fn to_json(&self) -> String {
         // Both are plain data with text keys: encoding them cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        indent(&serde_json::to_string(self).unwrap_or_default())
     }
+}
+
+/// Valid JSON with a line for each value. serde_json can do it too, with its whole machinery for a second time.
+fn indent(json: &str) -> String {
+    let (mut out, mut depth) = (String::with_capacity(2 * json.len()), 0);
+    let (mut quoted, mut escaped, mut opened) = (false, false, false);
+    let new_line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    for letter in json.chars() {
+        if quoted {
+            out.push(letter);
+            quoted = escaped || letter != '"';
+            escaped = letter == '\\' && !escaped;
+            continue;
+        }
+        let closes = matches!(letter, '}' | ']');
+        depth -= usize::from(closes);
+        // An empty object stays on its line.
+        if opened != closes {
+            new_line(&mut out, depth);
+        }
+        opened = matches!(letter, '{' | '[');
+        depth += usize::from(opened);
+        quoted = letter == '"';
+        out.push(letter);
+        match letter {
+            ',' => new_line(&mut out, depth),
+            ':' => out.push(' '),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// The file's name without its ending: the application if there is one, else the session.
@@ -52,6 +86,14 @@ mod tests {
         let json = export.to_json();
         assert!(json.contains("APP-7"));
         assert_eq!(serde_json::from_str::<Export>(&json).unwrap(), export);
+    }
+
+    #[test]
+    fn the_file_is_indented_as_usual() {
+        let odd = Report { persona: r#"a "b\", [c: {}"#.to_owned(), ..report() };
+        let measured = Measured { jitter_ms: vec![1.0, 2.5], ..Measured::default() };
+        let export = Export { report: odd, measured };
+        assert_eq!(export.to_json(), serde_json::to_string_pretty(&export).unwrap());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::derived::effect;
 use super::pages::interview::Interview;
 use super::parts::arrival;
 use super::use_room::page::hydrated;
@@ -13,7 +14,7 @@ use crate::engine::interview::plan::House;
 pub fn App(application_id: Option<String>, house: House) -> impl IntoView {
     arrival::provide();
     // Effects run in the browser only: from here on every button has its handler.
-    Effect::new(|_| hydrated());
+    effect(hydrated);
     view! {
         <SkipLink />
         <Interview room=use_room() application_id house />

@@ -85,13 +85,14 @@ pub fn use_room() -> Room {
 #[cfg(feature = "hydrate")]
 #[must_use]
 pub fn use_room() -> Room {
+    use super::derived::effect;
     use crate::browser::{Driver, Screen};
 
     let screen = Screen::default();
     // JS objects are bound to this thread. The owner drops the driver with the component, and the driver ends the call.
     let driver = StoredValue::new_local(None::<Driver>);
     // What a browser can do is known after the first render, which has to be the server's.
-    Effect::new(move |_| driver.set_value(Some(Driver::new(screen))));
+    effect(move || driver.set_value(Some(Driver::new(screen))));
     // Out of the store first: what a driver does may lead back here.
     let with = move |act: &dyn Fn(&Driver)| {
         if let Some(driver) = driver.try_get_value().flatten() {

@@ -158,6 +158,8 @@ impl Inner {
                 Ok(message) => self.told(Source::Room, &message),
                 Err(error) => leptos::logging::warn!("room event: {:?}", error.classify()),
             },
+            // No call of this page is on the socket.
+            SocketEvent::Sound(_) => {}
             SocketEvent::Closed { code } => {
                 drop(self.socket.take());
                 self.channel(channel::Input::Closed { code });

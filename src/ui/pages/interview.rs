@@ -6,17 +6,19 @@ use leptos::prelude::*;
 use crate::engine::device::Mic;
 use crate::engine::interview::plan::House;
 use crate::engine::link::Phase;
+use crate::ui::derived::{Derived, effect};
 use crate::ui::parts::connecting::Connecting;
 use crate::ui::parts::live::Live;
 use crate::ui::parts::lobby::{Choices, Lobby};
 use crate::ui::parts::masthead::{Colophon, Masthead};
 use crate::ui::parts::report::ReportPage;
-use crate::ui::use_room::Room;
 use crate::ui::use_room::page::set_title;
+use crate::ui::use_room::{Room, Watch};
 
 /// What is on the screen: several phases share one, so that nothing is rebuilt when the line wobbles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Screen {
+    #[default]
     Lobby,
     Connecting,
     Live,
@@ -56,16 +58,16 @@ impl Screen {
 #[component]
 pub fn Interview(room: Room, application_id: Option<String>, house: House) -> impl IntoView {
     let choices = Choices::new(house);
-    let application_id = Signal::stored(application_id);
-    let screen = Memo::new(move |_| room.phase.with(Screen::of));
+    let application_id = Watch::new(application_id);
+    let screen = Derived::new(move || room.phase.with(Screen::of));
     // The driver announces a grant as an event of the page, for this and for other parts of it (S003-58). A microphone
     // that went away takes the permission with it.
-    Effect::new(move |_| {
+    effect(move || {
         if !room.mic.with(|it| matches!(it, Mic::On(_) | Mic::Asking)) {
-            choices.permitted.set(false);
+            choices.permitted.show(false);
         }
     });
-    Effect::new(move |_| set_title(screen.get().title()));
+    effect(move || set_title(screen.get().title()));
     let number = move || room.question.get().map(|it| (it.idx + 1).to_string());
     view! {
         <div class="page" data-screen=move || screen.get().name()>
@@ -79,7 +81,7 @@ pub fn Interview(room: Room, application_id: Option<String>, house: House) -> im
                 data-route=move || room.route.get().name()
                 data-ai=move || room.ai.get().name()
                 data-question=number
-                on:permissions_ready=move |_: ev::CustomEvent| choices.permitted.set(true)
+                on:permissions_ready=move |_: ev::CustomEvent| choices.permitted.show(true)
             >
                 {move || match screen.get() {
                     Screen::Lobby => view! { <Lobby room choices application_id /> }.into_any(),

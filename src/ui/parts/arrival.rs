@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::ui::derived::effect;
 use crate::ui::use_room::page::focus_heading;
 
 #[derive(Clone, Copy)]
@@ -16,7 +17,7 @@ pub fn provide() {
 /// The first thing of a visit leaves the focus where the browser put it.
 pub fn focus_when_shown() {
     let Some(Arrived(arrived)) = use_context::<Arrived>() else { return };
-    Effect::new(move |_| {
+    effect(move || {
         if arrived.get_value() {
             focus_heading();
         } else {

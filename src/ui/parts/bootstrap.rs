@@ -6,17 +6,14 @@ use super::icon::{Icon, Sign};
 use super::lobby::Choices;
 use crate::engine::link::view::StartOptions;
 use crate::engine::wording;
-use crate::ui::use_room::Room;
+use crate::ui::derived::Derived;
+use crate::ui::use_room::{Room, Watch};
 
 /// Connects on the candidate's click. `choices.permitted` is set by the room's `permissions_ready` event; before that the
 /// button says what is missing instead of being silently dead.
 #[component]
-pub fn RealtimeSessionBootstrap(
-    room: Room,
-    choices: Choices,
-    #[prop(into)] application_id: Signal<Option<String>>,
-) -> impl IntoView {
-    let missing = Memo::new(move |_| {
+pub fn RealtimeSessionBootstrap(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
+    let missing = Derived::new(move || {
         wording::missing(room.support.get(), choices.consent.get(), &room.mic.get(), choices.permitted.get())
     });
     let start = move |_| {

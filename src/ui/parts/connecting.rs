@@ -1,5 +1,7 @@
 //! Connecting, while it happens: five steps that each say how they stand.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use super::figure::StringFigure;
@@ -9,13 +11,14 @@ use crate::engine::link::steps::{Step, StepState, SubStep};
 use crate::engine::link::{Fault, Phase};
 use crate::engine::string::Scene;
 use crate::engine::wording;
+use crate::ui::derived::Derived;
 use crate::ui::use_room::Room;
 
 /// The steps, and when it failed what happened and what to do.
 #[component]
 pub fn Connecting(room: Room) -> impl IntoView {
     arrival::focus_when_shown();
-    let fault = Memo::new(move |_| match room.phase.get() {
+    let fault = Derived::new(move || match room.phase.get() {
         Phase::Failed(fault) => Some(fault),
         _ => None,
     });
@@ -25,8 +28,8 @@ pub fn Connecting(room: Room) -> impl IntoView {
         Some(_) if begun() => "The line is down",
         Some(_) => "That did not work yet",
     };
-    let scene = move || Scene { drawn: wording::connected(&room.steps.get_untracked()), ..Scene::default() };
-    let words = Signal::derive(move || match fault.get() {
+    let scene = Arc::new(move || Scene { drawn: wording::connected(&room.steps.get_untracked()), ..Scene::default() });
+    let words = Derived::new(move || match fault.get() {
         Some(_) => "Not connected".to_owned(),
         None => "Connecting".to_owned(),
     });
@@ -47,9 +50,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
             </p>
             <ol class="steps">
                 {Step::ALL
-                    .map(|step| {
-                        view! { <StepRow step state=Signal::derive(move || room.steps.with(|it| it.state(step))) fault /> }
-                    })
+                    .map(|step| view! { <StepRow room step fault /> })
                     .collect_view()}
             </ol>
             {move || fault.get().map(|fault| view! { <Failed room fault begun=begun() /> })}
@@ -78,19 +79,20 @@ pub fn Connecting(room: Room) -> impl IntoView {
 }
 
 #[component]
-fn StepRow(step: Step, state: Signal<StepState>, #[prop(into)] fault: Signal<Option<Fault>>) -> impl IntoView {
-    let sign = move || match state.get() {
+fn StepRow(room: Room, step: Step, fault: Derived<Option<Fault>>) -> impl IntoView {
+    let state = move || room.steps.with(|it| it.state(step));
+    let sign = move || match state() {
         StepState::Pending => Sign::Circle,
         StepState::Active => Sign::Turning,
         StepState::Done { .. } => Sign::Check,
         StepState::Failed => Sign::Cross,
     };
-    let reason = move || fault.get().filter(|_| state.get() == StepState::Failed).map(Fault::what);
+    let reason = move || fault.get().filter(|_| state() == StepState::Failed).map(Fault::what);
     view! {
-        <li data-testid=format!("step-{}", step.name()) data-state=move || state.get().name()>
+        <li data-testid=format!("step-{}", step.name()) data-state=move || state().name()>
             <span class="sign">{move || view! { <Icon sign=sign() /> }}</span>
             <span>{step.label()}</span>
-            <span class="figures">{move || wording::step(state.get())}</span>
+            <span class="figures">{move || wording::step(state())}</span>
             {move || reason().map(|it| view! { <span class="why">{it}</span> })}
         </li>
     }

@@ -1,9 +1,12 @@
 //! The string on the stage, and its two plainer forms: level bars for less motion, and words.
 
-use leptos::html::Canvas;
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use crate::engine::string::Scene;
+use crate::ui::derived::{Derived, effect};
+use crate::ui::use_room::Watch;
 use crate::ui::use_room::page::{draw_string, every, reduced_motion};
 
 /// With reduced motion the bars change four times a second.
@@ -13,38 +16,32 @@ const STEPS: u8 = 10;
 
 /// Draws what `scene` says, and says the same in `words`. `scene` is asked once a frame, outside of any tracking.
 #[component]
-pub fn StringFigure<S>(scene: S, #[prop(into)] words: Signal<String>) -> impl IntoView
-where
-    S: Fn() -> Scene + Copy + Send + Sync + 'static,
-{
-    let canvas = NodeRef::<Canvas>::new();
-    let bars = RwSignal::new((0, 0));
-    Effect::new(move |_| {
-        if canvas.get().is_none() {
-            return;
-        }
+pub fn StringFigure(scene: Arc<dyn Fn() -> Scene + Send + Sync>, words: Derived<String>) -> impl IntoView {
+    let bars = Watch::new((0, 0));
+    effect(move || {
+        let scene = Arc::clone(&scene);
         if reduced_motion() {
             every(BARS_PERIOD_MS, move || {
                 let Scene { interviewer, candidate, muted, .. } = scene();
-                bars.set((lit(interviewer), if muted { 0 } else { lit(candidate) }));
+                bars.show((lit(interviewer), if muted { 0 } else { lit(candidate) }));
             });
         } else {
-            draw_string(canvas, scene);
+            draw_string(move || scene());
         }
     });
-    let bar = move |class: &'static str, level: Signal<u8>| {
+    let bar = move |class: &'static str, side: fn(&(u8, u8)) -> u8| {
         view! {
             <span class=class>
-                {(0..STEPS).map(|it| view! { <i data-on=move || (level.get() > it).to_string()></i> }).collect_view()}
+                {(0..STEPS).map(|it| view! { <i data-on=move || (bars.with(side) > it).to_string()></i> }).collect_view()}
             </span>
         }
     };
     view! {
         <div class="figure" role="img" aria-label=move || words.get()>
-            <canvas node_ref=canvas aria-hidden="true"></canvas>
+            <canvas aria-hidden="true"></canvas>
             <div class="bars" aria-hidden="true">
-                {bar("bar-left", Signal::derive(move || bars.get().0))}
-                {bar("bar-right", Signal::derive(move || bars.get().1))}
+                {bar("bar-left", |it| it.0)}
+                {bar("bar-right", |it| it.1)}
             </div>
         </div>
     }

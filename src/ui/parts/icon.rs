@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::engine::html::Html;
+
 /// What an icon shows. Each is used with a word or an accessible name beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
@@ -68,6 +70,14 @@ impl Sign {
             Self::Signal => "M5 19v-4M10 19v-7M15 19V9M20 19V5",
         }
     }
+}
+
+/// Writes an icon where no view is needed.
+pub fn draw(html: &mut Html, sign: Sign) {
+    html.add(
+        r#"<svg class="icon" data-sign="{}" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d="{}"/></svg>"#,
+        &[&format!("{sign:?}"), sign.path()],
+    );
 }
 
 /// One icon.

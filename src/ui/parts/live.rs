@@ -6,6 +6,8 @@ pub mod hush;
 pub mod notices;
 pub mod topline;
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use self::captions::Captions;
@@ -19,6 +21,7 @@ use crate::engine::link::Phase;
 use crate::engine::protocol::room::AiState;
 use crate::engine::string::Scene;
 use crate::engine::wording;
+use crate::ui::derived::Derived;
 use crate::ui::use_room::Room;
 
 /// A question of more letters than this is set smaller, so that it is read without scrolling.
@@ -28,13 +31,13 @@ const LONG: usize = 160;
 #[component]
 pub fn Live(room: Room) -> impl IntoView {
     arrival::focus_when_shown();
-    let persona = Signal::derive(move || persona(room));
-    let recovering = Memo::new(move |_| room.phase.with(|it| matches!(it, Phase::Recovering)));
-    let words = Memo::new(move |_| {
+    let persona = Derived::new(move || persona(room));
+    let recovering = Derived::new(move || room.phase.with(|it| matches!(it, Phase::Recovering)));
+    let words = Derived::new(move || {
         let muted = room.muted.get() || room.hushed.get();
         wording::floor(&room.phase.get(), room.ai.get(), room.hearing.get(), muted, &persona.get())
     });
-    let scene = move || {
+    let scene = Arc::new(move || {
         let levels = room.levels.run(());
         let lost = recovering.get_untracked();
         Scene {
@@ -44,14 +47,14 @@ pub fn Live(room: Room) -> impl IntoView {
             muted: room.muted.get_untracked() || room.hushed.get_untracked(),
             drawn: 1.0,
         }
-    };
+    });
     view! {
         <div class="live" data-recovering=move || recovering.get().to_string()>
             <TopLine room />
             <section class="stage" aria-label="Stage">
                 <StringFigure scene words />
                 <p class="floor" data-testid="floor" data-muted=move || room.muted.get().to_string()>
-                    {words}
+                    {move || words.get()}
                 </p>
                 <QuestionCard room />
                 <Notices room />

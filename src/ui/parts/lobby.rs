@@ -16,19 +16,20 @@ use super::bootstrap::RealtimeSessionBootstrap;
 use super::icon::{Icon, Sign};
 use crate::engine::device::Support;
 use crate::engine::interview::plan::{House, lengths};
+use crate::ui::derived::Derived;
 use crate::ui::use_room::{Room, Watch};
 
 /// What the candidate chooses here. Outlives the lobby: a second try asks nothing again.
 #[derive(Clone, Copy, Debug)]
 pub struct Choices {
-    pub consent: RwSignal<bool>,
+    pub consent: Watch<bool>,
     pub house: House,
     /// The length of the interview.
-    pub minutes: RwSignal<u32>,
+    pub minutes: Watch<u32>,
     /// Record the answers in this page's memory.
-    pub record: RwSignal<bool>,
+    pub record: Watch<bool>,
     /// The room announced `permissions_ready`.
-    pub permitted: RwSignal<bool>,
+    pub permitted: Watch<bool>,
 }
 
 impl Choices {
@@ -37,18 +38,18 @@ impl Choices {
     pub fn new(house: House) -> Self {
         let standard = lengths(house.longest).into_iter().map(|it| it.0).rfind(|minutes| *minutes <= 10);
         Self {
-            consent: RwSignal::new(false),
+            consent: Watch::new(false),
             house,
-            minutes: RwSignal::new(standard.unwrap_or(house.longest)),
-            record: RwSignal::new(false),
-            permitted: RwSignal::new(false),
+            minutes: Watch::new(standard.unwrap_or(house.longest)),
+            record: Watch::new(false),
+            permitted: Watch::new(false),
         }
     }
 }
 
 /// Everything before the call.
 #[component]
-pub fn Lobby(room: Room, choices: Choices, #[prop(into)] application_id: Signal<Option<String>>) -> impl IntoView {
+pub fn Lobby(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
     arrival::focus_when_shown();
     view! {
         <div class="lobby">
@@ -119,7 +120,7 @@ fn Unsupported(support: Watch<Support>) -> impl IntoView {
 
 /// The heading of a check, with its tick once it is passed.
 #[component]
-fn CheckHeading(id: &'static str, title: &'static str, #[prop(into)] passed: Signal<bool>) -> impl IntoView {
+fn CheckHeading(id: &'static str, title: &'static str, passed: Derived<bool>) -> impl IntoView {
     view! {
         <h2 id=id>
             {title}

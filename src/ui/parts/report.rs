@@ -1,26 +1,28 @@
 //! The report: what was asked and answered, how the line was, and everything to take home.
+//!
+//! It is read, not used: all but its buttons is written as HTML, by functions that escape whatever they are told.
 
-pub mod answers;
-pub mod charts;
-pub mod tools;
-pub mod transcript;
+mod answers;
+mod charts;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod tools;
+mod transcript;
 
 use leptos::prelude::*;
 
-use self::answers::Answers;
-use self::charts::Charts;
-use self::tools::Tools;
-use self::transcript::Transcript;
 use super::arrival;
 use super::icon::{Icon, Sign};
-use crate::engine::interview::report::{Report, clock};
+use crate::engine::interview::report::Report;
 use crate::engine::link::Phase;
-use crate::ui::use_room::Room;
+use crate::ui::use_room::{Room, Watch};
 
 /// The report, or in words that it is on its way.
 #[component]
 pub fn ReportPage(room: Room) -> impl IntoView {
     arrival::focus_when_shown();
+    let copied = Watch::new(None);
     let why = move || match room.phase.get() {
         Phase::Ended(reason) => reason.label(),
         _ => "The interview is over.",
@@ -34,7 +36,7 @@ pub fn ReportPage(room: Room) -> impl IntoView {
                 <p class="lead">{why}</p>
             </header>
             {move || match room.report.get() {
-                Some(report) => view! { <Ready room report /> }.into_any(),
+                Some(report) => ready(room, &report, copied),
                 None => view! { <OnItsWay room /> }.into_any(),
             }}
         </div>
@@ -65,29 +67,17 @@ fn OnItsWay(room: Room) -> impl IntoView {
     .into_any()
 }
 
-#[component]
-fn Ready(room: Room, report: Report) -> impl IntoView {
-    let summary = [
-        ("Length", clock(report.duration_ms)),
-        ("Answered", format!("{} of {} questions", report.answered(), report.questions.len())),
-        ("Interviewer", format!("{} (AI)", report.persona)),
-    ];
-    let application = report.application_id.clone().map(|it| ("Application", it));
-    let pair = |(name, value): (&'static str, String)| {
-        view! {
-            <div>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-            </div>
-        }
+/// The report itself. A recording may come after it: what is the same as before is left as it stands.
+fn ready(room: Room, report: &Report, copied: Watch<Option<bool>>) -> AnyView {
+    let section = |name: &'static str, html: String| {
+        view! { <section class=name aria-labelledby=name inner_html=html></section> }
     };
-    let report = StoredValue::new(report);
     view! {
-        <dl class="summary">{summary.into_iter().chain(application).map(pair).collect_view()}</dl>
-        <Tools room report />
-        <Answers room report />
-        <Charts room report />
-        <Transcript report />
+        <dl class="summary" inner_html=summary::write(report)></dl>
+        {tools::tools(room, copied)}
+        {section("answers", room.recordings.with(|it| answers::write(report, it)))}
+        {section("charts", room.measured.with(|it| charts::write(report, it)))}
+        {section("transcript", transcript::write(report))}
         <p class="again">
             // A whole new page: the call, its devices and the recordings of this one are let go.
             <a class="button" href="/interview" rel="external">

@@ -1,8 +1,8 @@
-//! A watch where there is no browser: it shows one thing for ever.
+//! A watch where there is no browser, and so nobody who waits for news.
 
-use leptos::prelude::{GetValue as _, StoredValue};
+use leptos::prelude::{GetValue as _, SetValue as _, StoredValue};
 
-/// Something that never changes, read like the driver's.
+/// Something that is shown, read like the driver's.
 #[derive(Debug)]
 pub struct Watch<T: 'static>(StoredValue<T>);
 
@@ -24,6 +24,11 @@ impl<T: Clone + Default + Send + Sync + 'static> Watch<T> {
 
     pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> R {
         read(&self.get())
+    }
+
+    /// Nobody who could be told: it shows `value` when it is read the next time.
+    pub fn show(self, value: T) {
+        self.0.set_value(value);
     }
 }
 

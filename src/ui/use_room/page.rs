@@ -6,7 +6,11 @@ mod inert;
 
 #[cfg(feature = "hydrate")]
 pub use crate::browser::page::{
-    clear, copy, draw_string, every, focus_heading, house, hydrated, path, reduced_motion, save, set_title,
+    clear, copy, draw_string, every, focus_heading, house, hydrated, path, reduced_motion, save, scroll_to_start,
+    scrolled_px, set_title, show_dialog,
 };
 #[cfg(not(feature = "hydrate"))]
-pub use inert::{copy, draw_string, every, focus_heading, hydrated, reduced_motion, save, set_title};
+pub use inert::{
+    copy, draw_string, every, focus_heading, hydrated, reduced_motion, save, scroll_to_start, scrolled_px, set_title,
+    show_dialog,
+};

@@ -1,54 +1,46 @@
 //! Live captions of both sides, growing word by word for the eyes and line by line for the ears.
 
-use leptos::html::Div;
 use leptos::prelude::*;
 
 use crate::engine::interview::Speaker;
 use crate::engine::interview::report::clock;
 use crate::engine::transcript::Line;
 use crate::engine::wording;
+use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
-use crate::ui::use_room::Room;
+use crate::ui::use_room::page::{scroll_to_start, scrolled_px};
+use crate::ui::use_room::{Room, Watch};
 
 /// Scrolled back further than this, the newest line is out of sight. CSS pixels.
 const READING_BACK_PX: i32 = 40;
 
+/// What scrolls.
+const SCROLLER: &str = ".captions .scroller";
+
 /// The captions. The box scrolls from its end (`column-reverse`): the newest line stays in view by itself, and whoever
 /// reads back is not moved.
 #[component]
-pub fn Captions(room: Room, persona: Signal<String>) -> impl IntoView {
-    let scroller = NodeRef::<Div>::new();
-    let reading_back = RwSignal::new(false);
-    let ids = Memo::new(move |_| room.lines.with(|it| it.iter().map(|it| it.item_id.clone()).collect::<Vec<_>>()));
-    let finished = Memo::new(move |_| {
+pub fn Captions(room: Room, persona: Derived<String>) -> impl IntoView {
+    let reading_back = Watch::new(false);
+    let ids = Derived::new(move || room.lines.with(|it| it.iter().map(|it| it.item_id.clone()).collect::<Vec<_>>()));
+    let finished = Derived::new(move || {
         let lines = room.lines.get();
         let count = wording::finished(&lines);
         lines.iter().take(count).map(|it| (it.item_id.clone(), it.speaker, wording::line(it))).collect::<Vec<_>>()
     });
-    let on_scroll = move |_| {
-        let back = scroller.get_untracked().is_some_and(|it| it.scroll_top() < -READING_BACK_PX);
-        if back != reading_back.get_untracked() {
-            reading_back.set(back);
-        }
-    };
-    let to_newest = move |_| {
-        if let Some(scroller) = scroller.get_untracked() {
-            scroller.set_scroll_top(0);
-        }
-    };
+    let none = Derived::new(move || ids.with(Vec::is_empty));
     view! {
         <section class="captions" aria-labelledby="captions-title">
             <h2 id="captions-title">"Captions"</h2>
             <div
                 class="scroller"
-                node_ref=scroller
                 role="log"
                 aria-label="Captions"
                 aria-live="polite"
                 aria-relevant="additions"
                 tabindex="0"
                 data-testid="captions"
-                on:scroll=on_scroll
+                on:scroll=move |_| reading_back.show(scrolled_px(SCROLLER) < -READING_BACK_PX)
             >
                 // The growing words are for the eyes alone.
                 <ol class="lines" aria-hidden="true">
@@ -62,28 +54,33 @@ pub fn Captions(room: Room, persona: Signal<String>) -> impl IntoView {
                     </For>
                 </ol>
             </div>
-            <Show when=move || ids.read().is_empty()>
-                <p class="empty soft">"What is said appears here as it is spoken."</p>
-            </Show>
-            <Show when=move || reading_back.get()>
-                <button type="button" class="newest" on:click=to_newest>
-                    <Icon sign=Sign::ArrowDown />
-                    "Newest line"
-                </button>
-            </Show>
+            {move || {
+                none.get().then(|| view! { <p class="empty soft">"What is said appears here as it is spoken."</p> })
+            }}
+            {move || {
+                reading_back
+                    .get()
+                    .then(|| {
+                        view! {
+                            <button type="button" class="newest" on:click=move |_| scroll_to_start(SCROLLER)>
+                                <Icon sign=Sign::ArrowDown />
+                                "Newest line"
+                            </button>
+                        }
+                    })
+            }}
         </section>
     }
     .into_any()
 }
 
 #[component]
-fn CaptionLine(room: Room, persona: Signal<String>, id: String) -> impl IntoView {
-    let line = Memo::new(move |_| room.lines.with(|it| it.iter().find(|it| it.item_id == id).cloned()));
-    let get = move |pick: fn(&Line) -> bool| line.read().as_ref().is_some_and(pick).to_string();
-    let speaker = move || line.read().as_ref().map_or(Speaker::Interviewer, |it| it.speaker);
+fn CaptionLine(room: Room, persona: Derived<String>, id: String) -> impl IntoView {
+    let line = Derived::new(move || room.lines.with(|it| it.iter().find(|it| it.item_id == id).cloned()));
+    let get = move |pick: fn(&Line) -> bool| line.with(|it| it.as_ref().is_some_and(pick)).to_string();
+    let speaker = move || line.with(|it| it.as_ref().map_or(Speaker::Interviewer, |it| it.speaker));
     let state = move || {
-        let line = line.read();
-        let line = line.as_ref()?;
+        let line = line.get()?;
         let growing = room.lines.with(|it| it.last().is_some_and(|it| it.item_id == line.item_id));
         match (line.interrupted, line.solid, growing) {
             (true, _, _) => Some("interrupted"),
@@ -92,7 +89,7 @@ fn CaptionLine(room: Room, persona: Signal<String>, id: String) -> impl IntoView
             (false, false, false) => Some("not saved yet"),
         }
     };
-    let at = move || clock(line.read().as_ref().map_or(0, |it| it.at_ms) / 1_000 * 1_000);
+    let at = move || clock(line.with(|it| it.as_ref().map_or(0, |it| it.at_ms)) / 1_000 * 1_000);
     let untold = |it: &Line| it.text.is_none();
     view! {
         <li
@@ -110,7 +107,7 @@ fn CaptionLine(room: Room, persona: Signal<String>, id: String) -> impl IntoView
                 <span class="figures soft">{at}</span>
                 {move || state().map(|it| view! { <span class="state">{it}</span> })}
             </p>
-            <p class="words">{move || line.read().as_ref().map(wording::line)}</p>
+            <p class="words">{move || line.with(|it| it.as_ref().map(wording::line))}</p>
         </li>
     }
     .into_any()

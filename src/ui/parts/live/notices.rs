@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::engine::link::Phase;
+use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::use_room::Room;
 
@@ -13,12 +14,14 @@ const RECOVERING: &str =
 /// At most one notice at a time, the most pressing one. Its place is kept free, so that nothing moves.
 #[component]
 pub fn Notices(room: Room) -> impl IntoView {
-    let notice = Memo::new(move |_| match (room.phase.get(), room.notice.get()) {
+    let notice = Derived::new(move || match (room.phase.get(), room.notice.get()) {
         (_, Some(notice)) => Some(notice),
         (Phase::Recovering, None) => Some(RECOVERING.to_owned()),
         _ => None,
     });
-    let muted = Memo::new(move |_| room.muted.get() && !room.hushed.get());
+    let muted = Derived::new(move || {
+        room.muted.get() && !room.hushed.get() && notice.with(Option::is_none) && !room.sound_blocked.get()
+    });
     view! {
         <div class="notices">
             <div role="alert">
@@ -35,25 +38,37 @@ pub fn Notices(room: Room) -> impl IntoView {
                         })
                 }}
             </div>
-            <Show when=move || room.sound_blocked.get()>
-                <div class="notice caution" role="alert" data-testid="sound-blocked">
-                    <Icon sign=Sign::Speaker />
-                    <div>
-                        <p>"Your browser holds the sound back until you press something."</p>
-                        <p class="actions">
-                            <button type="button" class="primary" on:click=move |_| room.start_sound.run(())>
-                                "Turn sound on"
-                            </button>
-                        </p>
-                    </div>
-                </div>
-            </Show>
-            <Show when=move || muted.get() && notice.read().is_none() && !room.sound_blocked.get()>
-                <p class="notice own" data-testid="muted">
-                    <Icon sign=Sign::MicrophoneOff />
-                    <span>"You are muted. Nobody hears you until you choose \u{201c}Unmute\u{201d}."</span>
-                </p>
-            </Show>
+            {move || {
+                room.sound_blocked
+                    .get()
+                    .then(|| {
+                        view! {
+                            <div class="notice caution" role="alert" data-testid="sound-blocked">
+                                <Icon sign=Sign::Speaker />
+                                <div>
+                                    <p>"Your browser holds the sound back until you press something."</p>
+                                    <p class="actions">
+                                        <button type="button" class="primary" on:click=move |_| room.start_sound.run(())>
+                                            "Turn sound on"
+                                        </button>
+                                    </p>
+                                </div>
+                            </div>
+                        }
+                    })
+            }}
+            {move || {
+                muted
+                    .get()
+                    .then(|| {
+                        view! {
+                            <p class="notice own" data-testid="muted">
+                                <Icon sign=Sign::MicrophoneOff />
+                                <span>"You are muted. Nobody hears you until you choose \u{201c}Unmute\u{201d}."</span>
+                            </p>
+                        }
+                    })
+            }}
         </div>
     }
     .into_any()

@@ -5,18 +5,19 @@ use leptos::prelude::*;
 use crate::engine::interview::report::clock;
 use crate::engine::link::{Phase, Route};
 use crate::engine::wording;
+use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::use_room::Room;
 
 /// The slim line on top.
 #[component]
 pub fn TopLine(room: Room) -> impl IntoView {
-    let number = Memo::new(move |_| room.question.with(|it| wording::question_number(it.as_ref())));
+    let number = Derived::new(move || room.question.with(|it| wording::question_number(it.as_ref())));
     let seconds = |ms: u64| clock(ms / 1_000 * 1_000);
     view! {
         <header class="topline">
             <p class="number" data-testid="question-number">
-                {number}
+                {move || number.get()}
             </p>
             <p class="timer" role="timer" data-testid="timer" data-running=move || room.clock.get().running.to_string()>
                 <Icon sign=Sign::Clock />
@@ -35,10 +36,10 @@ pub fn TopLine(room: Room) -> impl IntoView {
 /// How the line is: the transport in words, a verdict, the delay. The figures are not read aloud as they change.
 #[component]
 fn LinkBadge(room: Room) -> impl IntoView {
-    let recovering = Memo::new(move |_| room.phase.with(|it| matches!(it, Phase::Recovering)));
+    let recovering = Derived::new(move || room.phase.with(|it| matches!(it, Phase::Recovering)));
     let badge = move || room.route.get().badge();
     let verdict =
-        Memo::new(move |_| if recovering.get() { "reconnecting" } else { room.quality.with(wording::quality) });
+        Derived::new(move || if recovering.get() { "reconnecting" } else { room.quality.with(wording::quality) });
     let delay = move || room.quality.get().rtt_ms.map(|it| format!("{it:.0} ms"));
     let figure = |value: Option<f64>, unit: &str, digits: usize| {
         value.map_or_else(|| "not measured yet".to_owned(), |it| format!("{it:.digits$} {unit}"))
@@ -56,7 +57,7 @@ fn LinkBadge(room: Room) -> impl IntoView {
                     <Icon sign=Sign::Signal />
                     <span class="transport">{badge}</span>
                     <span class="unseen">", "</span>
-                    <span>{verdict}</span>
+                    <span>{move || verdict.get()}</span>
                     <span class="figures delay" aria-live="off">
                         {delay}
                     </span>

@@ -17,7 +17,7 @@ pub fn RecordChoice(choices: Choices) -> impl IntoView {
                         type="checkbox"
                         aria-describedby="recording-note"
                         prop:checked=move || record.get()
-                        on:change=move |event| record.set(event_target_checked(&event))
+                        on:change=move |event| record.show(event_target_checked(&event))
                     />
                     <span>"Record my answers in this page's memory"</span>
                 </label>

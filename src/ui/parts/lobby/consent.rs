@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{CheckHeading, Choices};
 use crate::engine::interview::plan::lengths;
+use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
 
 /// Everything that one should know before agreeing.
@@ -14,7 +15,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
     let questions = move || lengths(house.longest).iter().find(|it| it.0 == minutes.get()).map_or(0, |it| it.1);
     view! {
         <section class="check" aria-labelledby="what">
-            <CheckHeading id="what" title="What happens" passed=consent />
+            <CheckHeading id="what" title="What happens" passed=Derived::new(move || consent.get()) />
             <div>
                 <fieldset class="choices" role="radiogroup" aria-labelledby="length">
                     <legend id="length">"Length"</legend>
@@ -29,7 +30,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                                         value=length.to_string()
                                         prop:checked=move || minutes.get() == length
                                         checked=length == minutes.get_untracked()
-                                        on:change=move |_| minutes.set(length)
+                                        on:change=move |_| minutes.show(length)
                                     />
                                     <span>{word}</span>
                                     <small>{format!("{length} min, {count} questions")}</small>
@@ -69,7 +70,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                     <input
                         type="checkbox"
                         prop:checked=move || consent.get()
-                        on:change=move |event| consent.set(event_target_checked(&event))
+                        on:change=move |event| consent.show(event_target_checked(&event))
                     />
                     <span>"I understand and agree"</span>
                 </label>

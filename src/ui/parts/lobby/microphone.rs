@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{CheckHeading, Choices};
 use crate::engine::device::{Device, Mic, MicFault, MicGiven};
+use crate::ui::derived::{Derived, effect};
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::parts::notice;
 use crate::ui::use_room::page::{every, reduced_motion};
@@ -17,9 +18,9 @@ const SPEECH: f32 = 0.12;
 /// The microphone's section.
 #[component]
 pub fn MicrophoneCheck(room: Room, choices: Choices) -> impl IntoView {
-    let on = Memo::new(move |_| room.mic.with(|it| matches!(it, Mic::On(_))));
+    let on = Derived::new(move || room.mic.with(|it| matches!(it, Mic::On(_))));
     // A level or a label that changes must not rebuild the meter.
-    let kind = Memo::new(move |_| match room.mic.get() {
+    let kind = Derived::new(move || match room.mic.get() {
         Mic::Off => Kind::Off,
         Mic::Asking => Kind::Asking,
         Mic::On(_) => Kind::On,
@@ -49,8 +50,9 @@ pub fn MicrophoneCheck(room: Room, choices: Choices) -> impl IntoView {
     .into_any()
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Kind {
+    #[default]
     Off,
     Asking,
     On,
@@ -137,21 +139,21 @@ fn Open(room: Room) -> impl IntoView {
 /// The level, with a word once the voice was heard.
 #[component]
 fn LevelMeter(room: Room) -> impl IntoView {
-    let level = RwSignal::new(0.0_f32);
-    let heard = RwSignal::new(false);
-    Effect::new(move |_| {
+    let level = Watch::new(0.0_f32);
+    let heard = Watch::new(false);
+    effect(move || {
         let period_ms = if reduced_motion() { 250 } else { 66 };
         let mut loud = 0_u32;
         every(period_ms, move || {
             let now = room.levels.run(()).candidate.clamp(0.0, 1.0);
-            level.set(now);
+            level.show(now);
             loud = if now > SPEECH { loud + period_ms } else { 0 };
             if loud >= 200 && !heard.get_untracked() {
-                heard.set(true);
+                heard.show(true);
             }
         });
     });
-    let lit = Memo::new(move |_| (level.get() * f32::from(BARS)).round() as u8);
+    let lit = Derived::new(move || (level.get() * f32::from(BARS)).round() as u8);
     view! {
         <div class="meter">
             <div

@@ -4,23 +4,24 @@ use leptos::prelude::*;
 
 use super::CheckHeading;
 use super::microphone::Picker;
+use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
-use crate::ui::use_room::Room;
+use crate::ui::use_room::{Room, Watch};
 
 /// The loudspeaker's section. Passed once the test sound was played.
 #[component]
 pub fn SpeakerCheck(room: Room) -> impl IntoView {
-    let tested = RwSignal::new(false);
-    let many = move || !room.outputs.with(Vec::is_empty);
+    let tested = Watch::new(false);
+    let many = Derived::new(move || !room.outputs.with(Vec::is_empty));
     view! {
         <section class="check" aria-labelledby="speaker">
-            <CheckHeading id="speaker" title="Sound" passed=tested />
+            <CheckHeading id="speaker" title="Sound" passed=Derived::new(move || tested.get()) />
             <div>
                 <div class="row">
                     <button
                         type="button"
                         on:click=move |_| {
-                            tested.set(true);
+                            tested.show(true);
                             room.test_speaker.run(());
                         }
                     >
@@ -39,15 +40,20 @@ pub fn SpeakerCheck(room: Room) -> impl IntoView {
                         }}
                     </p>
                 </div>
-                <Show when=many>
-                    <Picker
-                        id="output"
-                        label="Speaker in use"
-                        devices=room.outputs
-                        chosen=room.output_id
-                        choose=room.choose_output
-                    />
-                </Show>
+                {move || {
+                    many.get()
+                        .then(|| {
+                            view! {
+                                <Picker
+                                    id="output"
+                                    label="Speaker in use"
+                                    devices=room.outputs
+                                    chosen=room.output_id
+                                    choose=room.choose_output
+                                />
+                            }
+                        })
+                }}
             </div>
         </section>
     }

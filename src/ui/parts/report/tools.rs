@@ -3,37 +3,36 @@
 use leptos::prelude::*;
 
 use crate::engine::export::{Export, file_name};
-use crate::engine::interview::report::Report;
 use crate::ui::parts::icon::{Icon, Sign};
-use crate::ui::use_room::Room;
 use crate::ui::use_room::page::{copy, save};
+use crate::ui::use_room::{Room, Watch};
 
-/// The buttons above the report.
-#[component]
-pub fn Tools(room: Room, report: StoredValue<Report>) -> impl IntoView {
-    let copied = RwSignal::new(None::<bool>);
-    let text = move || report.with_value(Report::to_text);
-    let name = move |ending: &str| format!("{}.{ending}", report.with_value(file_name));
-    let copy_text = move |_| copy(&text(), move |worked| copied.set(Some(worked)));
-    let save_text = move |_| save(&name("txt"), "text/plain;charset=utf-8", &text());
-    let save_json = move |_| {
-        let export = Export { report: report.get_value(), measured: room.measured.get_untracked() };
-        save(&name("json"), "application/json", &export.to_json());
+/// What a button does.
+#[derive(Clone, Copy)]
+enum Act {
+    Copy,
+    SaveText,
+    SaveJson,
+}
+
+/// The buttons above the report, and in `copied` what became of the copy.
+pub(super) fn tools(room: Room, copied: Watch<Option<bool>>) -> AnyView {
+    let button = |(sign, words, it): (Sign, &'static str, Act)| {
+        view! {
+            <button type="button" on:click=move |_| act(room, copied, it)>
+                <Icon sign />
+                {words}
+            </button>
+        }
     };
+    let buttons = [
+        (Sign::Copy, "Copy as text", Act::Copy),
+        (Sign::Download, "Download text", Act::SaveText),
+        (Sign::Download, "Download JSON", Act::SaveJson),
+    ];
     view! {
         <div class="tools">
-            <button type="button" on:click=copy_text>
-                <Icon sign=Sign::Copy />
-                "Copy as text"
-            </button>
-            <button type="button" on:click=save_text>
-                <Icon sign=Sign::Download />
-                "Download text"
-            </button>
-            <button type="button" on:click=save_json>
-                <Icon sign=Sign::Download />
-                "Download JSON"
-            </button>
+            {buttons.map(button).collect_view()}
             <p class="reason" role="status">
                 {move || match copied.get() {
                     None => "",
@@ -44,4 +43,18 @@ pub fn Tools(room: Room, report: StoredValue<Report>) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+fn act(room: Room, copied: Watch<Option<bool>>, act: Act) {
+    let Some(report) = room.report.get_untracked() else { return };
+    let name = |ending: &str| file_name(&report) + ending;
+    match act {
+        Act::Copy => copy(&report.to_text(), move |worked| copied.show(Some(worked))),
+        Act::SaveText => save(&name(".txt"), "text/plain;charset=utf-8", &report.to_text()),
+        Act::SaveJson => {
+            let name = name(".json");
+            let export = Export { report, measured: room.measured.get_untracked() };
+            save(&name, "application/json", &export.to_json());
+        }
+    }
 }

@@ -1,39 +1,36 @@
 //! The whole talk, turn by turn.
 
-use leptos::prelude::*;
-
+use crate::engine::html::Html;
 use crate::engine::interview::Speaker;
 use crate::engine::interview::report::{Report, clock};
-use crate::engine::transcript::Line;
 use crate::engine::wording;
 
 /// The transcript with its times.
-#[component]
-pub fn Transcript(report: StoredValue<Report>) -> impl IntoView {
-    let (persona, lines) = report.with_value(|it| (it.persona.clone(), it.transcript.clone()));
-    let turn = |line: Line| {
-        let (speaker, name) = match line.speaker {
-            Speaker::Interviewer => ("interviewer", persona.clone()),
-            Speaker::Candidate => ("candidate", "You".to_owned()),
-        };
-        view! {
-            <li data-speaker=speaker data-untold=line.text.is_none().to_string()>
-                <p class="who">
-                    <span class="name">{name}</span>
-                    <span class="figures soft">{clock(line.at_ms)}</span>
-                    {line.interrupted.then(|| view! { <span class="state">"interrupted"</span> })}
-                </p>
-                <p class="words">{wording::line(&line)}</p>
-            </li>
-        }
-    };
-    let empty = lines.is_empty().then(|| view! { <p class="soft">"Nothing was said."</p> });
-    view! {
-        <section class="transcript" aria-labelledby="transcript">
-            <h2 id="transcript">"Transcript"</h2>
-            {empty}
-            <ol class="lines">{lines.into_iter().map(turn).collect_view()}</ol>
-        </section>
+pub(super) fn write(report: &Report) -> String {
+    let mut html = Html::default();
+    html.add(r#"<h2 id="transcript">Transcript</h2>"#, &[]);
+    if report.transcript.is_empty() {
+        html.add(r#"<p class="soft">Nothing was said.</p>"#, &[]);
     }
-    .into_any()
+    html.add(r#"<ol class="lines">"#, &[]);
+    for line in &report.transcript {
+        let (speaker, name) = match line.speaker {
+            Speaker::Interviewer => ("interviewer", report.persona.as_str()),
+            Speaker::Candidate => ("candidate", "You"),
+        };
+        let untold = if line.text.is_none() { "true" } else { "false" };
+        html.add(
+            concat!(
+                r#"<li data-speaker="{}" data-untold="{}"><p class="who"><span class="name">{}</span>"#,
+                r#"<span class="figures soft">{}</span>"#,
+            ),
+            &[speaker, untold, name, &clock(line.at_ms)],
+        );
+        if line.interrupted {
+            html.add(r#"<span class="state">interrupted</span>"#, &[]);
+        }
+        html.add(r#"</p><p class="words">{}</p></li>"#, &[&wording::line(line)]);
+    }
+    html.add("</ol>", &[]);
+    html.finish()
 }

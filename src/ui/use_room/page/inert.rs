@@ -1,13 +1,10 @@
 //! The functions of the page, where there is no browser.
 
-use leptos::html::Canvas;
-use leptos::prelude::*;
-
 use crate::engine::string::Scene;
 
 pub fn copy(_text: &str, _done: impl FnOnce(bool) + 'static) {}
 
-pub fn draw_string(_canvas: NodeRef<Canvas>, _scene: impl Fn() -> Scene + 'static) {}
+pub fn draw_string(_scene: impl Fn() -> Scene + 'static) {}
 
 pub fn every(_period_ms: u32, _tick: impl FnMut() + 'static) {}
 
@@ -21,5 +18,14 @@ pub fn reduced_motion() -> bool {
 pub fn save(_name: &str, _media_type: &str, _text: &str) {}
 
 pub fn hydrated() {}
+
+pub fn scroll_to_start(_selector: &str) {}
+
+#[must_use]
+pub fn scrolled_px(_selector: &str) -> i32 {
+    0
+}
+
+pub fn show_dialog(_shown: bool) {}
 
 pub fn set_title(_title: &str) {}
