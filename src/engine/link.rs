@@ -139,6 +139,13 @@ impl Fault {
         cure.to_owned()
     }
 
+    /// Whether a call over another route may get past it.
+    #[must_use]
+    pub const fn is_of_the_route(self) -> bool {
+        use UpstreamFault::{Lost, Offer, Uncontrolled};
+        matches!(self, Self::Network | Self::TimedOut | Self::Provider { fault: Offer | Uncontrolled | Lost, .. })
+    }
+
     /// How long to wait at least before the next attempt.
     #[must_use]
     pub const fn wait(self) -> Duration {

@@ -4,6 +4,7 @@ use super::super::meter::Voice;
 use super::super::storage;
 use super::{Driver, Event, Inner};
 use crate::engine::link::Phase;
+use crate::engine::link::choice::{Choice, Routes};
 use crate::engine::link::machine::Input;
 use crate::engine::link::view::{Levels, StartOptions};
 use crate::engine::protocol::room::PageMessage;
@@ -115,6 +116,7 @@ impl Inner {
             figures.microphone(given.sample_rate_hz, given.channels);
         }
         self.figures.replace(figures);
+        self.link.borrow_mut().offer(Routes::new(Choice::WebRtc, false));
         self.view.replace(RoomView::default());
         self.session.options.replace(options);
         self.session.id.take();

@@ -73,6 +73,7 @@ impl Inner {
                 self.media.hear_nobody();
                 self.view.borrow_mut().call_lost(now());
             }
+            Command::Fallback(why) => leptos::logging::warn!("INT_V2_WEBRTC_FALLBACK {}", why.name()),
             Command::Show(phase) => self.enter(phase),
             Command::Report(Ask::Page) => self.report_from_page(),
             Command::Report(ask) => recipes::report(self, ask),
@@ -205,7 +206,6 @@ impl Inner {
             Some(Effect::Say(message)) => self.say(&message),
             Some(Effect::ProviderReady) => self.step(Input::Reached(self.epoch.get(), Reach::ProviderReady)),
             Some(Effect::Sounding(sounding)) => {
-                self.step(Input::Sounding(sounding));
                 // Where no level can be measured the marker has to do.
                 if sounding && self.media.rms(Voice::Interviewer).is_none() {
                     self.first_sound(now);
@@ -231,11 +231,7 @@ impl Inner {
                     Input::ChannelClosed(epoch)
                 });
             }
-            Some(Effect::CallOpen(epoch)) => {
-                self.step(Input::Reached(epoch, Reach::AnswerSet));
-                self.step(Input::Reached(epoch, Reach::Connected));
-                self.step(Input::Reached(epoch, Reach::ChannelOpen));
-            }
+            Some(Effect::CallOpen(epoch)) => self.step(Input::Reached(epoch, Reach::CallOpen)),
             // There is no sound on this socket yet.
             Some(Effect::Cut(_)) => {}
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),

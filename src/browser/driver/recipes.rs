@@ -76,7 +76,7 @@ pub(super) fn open(inner: &Inner, epoch: Epoch) {
         attempt.reached(Reach::ApiReady { connect_timeout_ms, continuous: embedded })?;
 
         let ticket = ticket(&attempt).await?;
-        let inner = attempt.reached(Reach::TicketGiven)?;
+        let inner = attempt.reached(Reach::TicketGiven(ticket.route))?;
         inner.push(Event::Channel(channel::Input::Join));
 
         let made = {

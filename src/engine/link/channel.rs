@@ -13,6 +13,9 @@ const fn ms(n: u64) -> Duration {
 const OPENING: Duration = ms(5_000);
 /// Waits between attempts; the last one repeats for as long as the session lives.
 const BACKOFF: [Duration; 5] = [ms(200), ms(600), ms(1_500), ms(3_000), ms(5_000)];
+/// The server says something every ten seconds. A socket that is silent for longer than twice that is dead, though no
+/// browser has noticed.
+const SILENT: Duration = ms(25_000);
 /// A socket that lived this long starts the waits anew.
 const STEADY: Duration = ms(3_000);
 
@@ -35,6 +38,8 @@ pub enum Input {
     Closed {
         code: u16,
     },
+    /// The server said something.
+    Heard,
     /// The browser has a network again.
     Online,
     /// The channel is not wanted any more.
@@ -60,6 +65,7 @@ enum State {
     },
     Open {
         since: Tick,
+        heard: Tick,
     },
     Waiting {
         until: Tick,
@@ -78,7 +84,8 @@ impl Channel {
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Tick> {
         match self.state {
-            State::Idle | State::Open { .. } => None,
+            State::Idle => None,
+            State::Open { heard, .. } => Some(heard.after(SILENT)),
             State::Opening { give_up } => Some(give_up),
             State::Waiting { until } => Some(until),
         }
@@ -97,8 +104,16 @@ impl Channel {
                 Some(self.connect(now))
             }
             (State::Opening { .. }, Input::Opened) => {
-                self.state = State::Open { since: now };
+                self.state = State::Open { since: now, heard: now };
                 None
+            }
+            (State::Open { since, .. }, Input::Heard) => {
+                self.state = State::Open { since, heard: now };
+                None
+            }
+            (State::Open { heard, .. }, Input::Timeout) if heard.after(SILENT) <= now => {
+                self.wait(now);
+                Some(Command::Disconnect)
             }
             (State::Idle, _) => None,
             (_, Input::Leave) => {
@@ -112,7 +127,9 @@ impl Channel {
             }
             (State::Waiting { until }, Input::Timeout) if until <= now => Some(self.connect(now)),
             (State::Waiting { .. }, Input::Online) => Some(self.connect(now)),
-            (_, Input::Join | Input::Opened | Input::Closed { .. } | Input::Online | Input::Timeout) => None,
+            (_, Input::Join | Input::Opened | Input::Closed { .. } | Input::Heard | Input::Online | Input::Timeout) => {
+                None
+            }
         }
     }
 
@@ -122,7 +139,7 @@ impl Channel {
     }
 
     fn closed(&mut self, now: Tick, code: u16) -> Option<Command> {
-        if let State::Open { since } = self.state
+        if let State::Open { since, .. } = self.state
             && now.since(since) >= STEADY
         {
             self.failures = 0;
@@ -180,6 +197,23 @@ mod tests {
             assert_eq!(channel.handle(Tick::ZERO, Input::Closed { code }), expected, "{code}");
             assert_eq!(channel.poll_timeout(), None, "{code}");
         }
+    }
+
+    /// A path that swallows everything is found out, a server that pings is believed.
+    #[test]
+    fn a_silent_socket_is_replaced() {
+        let mut channel = Channel::default();
+        channel.handle(Tick::ZERO, Input::Join);
+        channel.handle(Tick::ZERO, Input::Opened);
+        for second in [10, 20, 30] {
+            channel.handle(Tick::from_ms(second * 1_000), Input::Heard);
+            assert_eq!(channel.handle(Tick::from_ms(second * 1_000), Input::Timeout), None);
+        }
+        let at = channel.poll_timeout().expect("silence is bounded");
+        assert_eq!(at, Tick::from_ms(55_000));
+        assert_eq!(channel.handle(at, Input::Timeout), Some(Command::Disconnect));
+        let at = channel.poll_timeout().expect("it tries again");
+        assert_eq!(channel.handle(at, Input::Timeout), Some(Command::Connect));
     }
 
     #[test]

@@ -1,15 +1,58 @@
-//! Which way the candidate wants the voice to travel, and why another one was taken.
+//! Which route is taken: what configuration offers, what the candidate chose of it, and what has failed.
 
 use serde::{Deserialize, Serialize};
 
-/// What the candidate chose in the lobby or in the room.
+use super::Route;
+
+/// How the sound is to travel, as the candidate chose it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// WebRTC, and the WebSocket where that does not work.
+    /// WebRTC, and the Socket where WebRTC does not come through.
     #[default]
     Automatic,
+    /// WebRTC and nothing else.
     WebRtc,
+    /// The Socket and nothing else.
     WebSocket,
+}
+
+impl Choice {
+    pub const ALL: [Self; 3] = [Self::Automatic, Self::WebRtc, Self::WebSocket];
+
+    /// Its value in the radio group, and on the document.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::WebRtc => "webrtc",
+            Self::WebSocket => "websocket",
+        }
+    }
+
+    /// The choice of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Automatic => "Automatic",
+            Self::WebRtc => "WebRTC",
+            Self::WebSocket => "WebSocket",
+        }
+    }
+
+    /// What it means, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Automatic => "WebRTC, or WebSocket if your network blocks it",
+            Self::WebRtc => "Lowest delay; some networks block it",
+            Self::WebSocket => "Works wherever web pages do",
+        }
+    }
 }
 
 /// Why the link went on over the WebSocket.
@@ -42,5 +85,166 @@ impl Fallback {
             Self::Refused => "refused",
             Self::Lost => "lost",
         }
+    }
+}
+
+/// The routes of one page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routes {
+    choice: Choice,
+    /// Which route WebRTC means.
+    webrtc: Route,
+    /// The page's address names the route: the server's configuration does not change it.
+    pinned: bool,
+    /// Configuration lets Automatic fall back (S003-07).
+    fallback: bool,
+    /// Automatic has fallen back.
+    fallen: bool,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self::new(Choice::Automatic, true)
+    }
+}
+
+impl Routes {
+    /// The routes before anything failed.
+    #[must_use]
+    pub const fn new(choice: Choice, fallback: bool) -> Self {
+        Self { choice, webrtc: Route::Direct, pinned: false, fallback, fallen: false }
+    }
+
+    /// The same, where the page's address names a route.
+    #[must_use]
+    pub const fn pinned(self, route: Option<Route>) -> Self {
+        match route {
+            Some(webrtc @ (Route::Direct | Route::Relay)) => Self { webrtc, pinned: true, ..self },
+            Some(Route::Socket) | None => self,
+        }
+    }
+
+    /// What the candidate chose.
+    #[must_use]
+    pub const fn choice(&self) -> Choice {
+        self.choice
+    }
+
+    /// Which route WebRTC means.
+    #[must_use]
+    pub const fn webrtc(&self) -> Route {
+        self.webrtc
+    }
+
+    /// The route that is wanted, as if nothing had failed.
+    #[must_use]
+    pub const fn wanted(&self) -> Route {
+        match self.choice {
+            Choice::Automatic | Choice::WebRtc => self.webrtc,
+            Choice::WebSocket => Route::Socket,
+        }
+    }
+
+    /// The route of the next attempt.
+    #[must_use]
+    pub const fn next(&self) -> Route {
+        if self.fallen { Route::Socket } else { self.wanted() }
+    }
+
+    /// Whether the Socket is left to fall back to.
+    #[must_use]
+    pub const fn can_fall_back(&self) -> bool {
+        self.fallback && !self.fallen && matches!(self.choice, Choice::Automatic)
+    }
+
+    /// Whether the Socket is only a makeshift.
+    #[must_use]
+    pub const fn has_fallen(&self) -> bool {
+        self.fallen
+    }
+
+    /// Says which route WebRTC means for this session.
+    pub fn told(&mut self, webrtc: Route) {
+        if !self.pinned && webrtc != Route::Socket {
+            self.webrtc = webrtc;
+        }
+    }
+
+    /// The candidate chooses. What failed before is tried again.
+    pub fn choose(&mut self, choice: Choice) {
+        self.choice = choice;
+        self.fallen = false;
+    }
+
+    /// WebRTC is given up for now.
+    pub fn fall_back(&mut self) {
+        self.fallen = true;
+    }
+
+    /// WebRTC works, or is to be tried as if it never had failed.
+    pub fn recover(&mut self) {
+        self.fallen = false;
+    }
+
+    /// A change did not work out: `route` stays, and where that is not what was chosen, the choice is the page's again.
+    pub fn stay(&mut self, route: Route) {
+        if self.wanted() != route {
+            self.choice = Choice::Automatic;
+            self.fallen = matches!(route, Route::Socket);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S000-26, S003-07: which route a choice means, and whether the Socket is left when WebRTC fails.
+    #[test]
+    fn a_choice_says_the_route_and_whether_there_is_another() {
+        for (choice, fallback, first, after) in [
+            (Choice::Automatic, true, Route::Direct, Route::Socket),
+            (Choice::Automatic, false, Route::Direct, Route::Direct),
+            (Choice::WebRtc, true, Route::Direct, Route::Direct),
+            (Choice::WebSocket, true, Route::Socket, Route::Socket),
+        ] {
+            let mut routes = Routes::new(choice, fallback);
+            assert_eq!(routes.next(), first, "{choice:?} {fallback}");
+            if routes.can_fall_back() {
+                routes.fall_back();
+            }
+            assert_eq!(routes.next(), after, "{choice:?} {fallback}");
+            assert_eq!(routes.wanted(), first, "{choice:?} {fallback}");
+        }
+    }
+
+    #[test]
+    fn the_server_says_what_webrtc_means_unless_the_address_does() {
+        let mut routes = Routes::default();
+        routes.told(Route::Relay);
+        assert_eq!(routes.next(), Route::Relay);
+        routes.told(Route::Socket);
+        assert_eq!(routes.next(), Route::Relay, "the Socket is no WebRTC");
+        let mut routes = Routes::default().pinned(Some(Route::Direct));
+        routes.told(Route::Relay);
+        assert_eq!(routes.next(), Route::Direct);
+    }
+
+    #[test]
+    fn a_choice_that_does_not_work_out_is_not_shown_as_if_it_did() {
+        let mut routes = Routes::new(Choice::WebRtc, true);
+        routes.stay(Route::Socket);
+        assert_eq!((routes.choice(), routes.next()), (Choice::Automatic, Route::Socket));
+        let mut routes = Routes::new(Choice::WebSocket, true);
+        routes.stay(Route::Direct);
+        assert_eq!((routes.choice(), routes.next()), (Choice::Automatic, Route::Direct));
+    }
+
+    #[test]
+    fn names_lead_back_to_their_choice() {
+        for choice in Choice::ALL {
+            assert_eq!(Choice::named(choice.name()), Some(choice));
+        }
+        assert_eq!(Choice::named("carrier pigeon"), None);
     }
 }

@@ -5,6 +5,9 @@
 
 mod messages;
 mod policy;
+mod repair;
+#[cfg(test)]
+mod routes;
 #[cfg(test)]
 mod tests;
 
@@ -14,11 +17,12 @@ use std::time::Duration;
 pub use messages::{Ask, Command, Ice, Input, Refusal};
 pub use policy::Policy;
 
+use super::choice::{Fallback, Routes};
 use super::progress::{Progress, Reach};
-use super::steps::{Step, Steps};
+use super::steps::Steps;
 use super::upstream::UpstreamFault;
 use super::watchdog::{Flow, Sample, Watchdog};
-use super::{Fault, Phase};
+use super::{Fault, Phase, Route};
 use crate::engine::interview::EndReason;
 use crate::engine::time::{Epoch, Tick};
 
@@ -44,6 +48,16 @@ enum State {
     Waiting {
         until: Tick,
         connect_by: Option<Tick>,
+    },
+    /// Our server is away. The room channel says when it is back.
+    Absent {
+        until: Tick,
+    },
+    /// Another route is tried, and the call over the one `back` goes on until that stands.
+    Trying {
+        old: Epoch,
+        back: Route,
+        until: Tick,
     },
     Ending {
         until: Tick,
@@ -72,6 +86,19 @@ pub struct Link {
     session: bool,
     connect: Duration,
     policy: Policy,
+    routes: Routes,
+    /// The route of the latest attempt.
+    route: Route,
+    /// Another route is wanted as soon as nobody speaks.
+    wish: bool,
+    /// How often WebRTC was tried again from the Socket.
+    returns: u32,
+    /// Nobody speaks.
+    quiet: bool,
+    /// The room channel is open.
+    room: bool,
+    /// The provider's own peer sends RTP without pause.
+    continuous: bool,
     progress: Progress,
     watchdog: Watchdog,
     out: VecDeque<Command>,
@@ -89,10 +116,42 @@ impl Link {
             session: false,
             connect: policy.connect,
             policy,
+            routes: Routes::default(),
+            route: Route::default(),
+            wish: false,
+            returns: 0,
+            quiet: false,
+            room: false,
+            continuous: false,
             progress: Progress::default(),
             watchdog: Watchdog::default(),
             out: VecDeque::new(),
         }
+    }
+
+    /// Says which routes there are. To be called before a start.
+    pub const fn offer(&mut self, routes: Routes) {
+        self.routes = routes;
+    }
+
+    #[must_use]
+    pub const fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// The route in use, or of the attempt under way where nothing is in use.
+    #[must_use]
+    pub const fn route(&self) -> Route {
+        match self.state {
+            State::Trying { back, .. } => back,
+            _ => self.route,
+        }
+    }
+
+    /// The route and epoch of the latest attempt.
+    #[must_use]
+    pub const fn attempt(&self) -> (Route, Epoch) {
+        (self.route, self.epoch)
     }
 
     pub fn poll_command(&mut self) -> Option<Command> {
@@ -106,11 +165,14 @@ impl Link {
             State::Idle | State::Live { .. } | State::Ended => None,
             State::Opening { connect_by } => {
                 let step = self.progress.step().map(|(step, since)| since.after(self.policy.limit(step)));
-                connect_by.into_iter().chain(step).min()
+                let negotiation = self.progress.negotiating().map(|since| since.after(self.policy.negotiation));
+                connect_by.into_iter().chain(step).chain(negotiation).min()
             }
             State::Wobbling { until, .. }
             | State::Restarting { until }
             | State::Waiting { until, .. }
+            | State::Absent { until }
+            | State::Trying { until, .. }
             | State::Ending { until, .. } => Some(until),
         }
     }
@@ -133,12 +195,16 @@ impl Link {
         self.restarts_in_all
     }
 
-    /// Whether a peer may exist: its statistics are worth a look.
+    /// Whether a call may exist: its levels and statistics are worth a look.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(
             self.state,
-            State::Opening { .. } | State::Live { .. } | State::Wobbling { .. } | State::Restarting { .. }
+            State::Opening { .. }
+                | State::Live { .. }
+                | State::Wobbling { .. }
+                | State::Restarting { .. }
+                | State::Trying { .. }
         )
     }
 
@@ -155,25 +221,49 @@ impl Link {
             (State::Ending { .. }, _) => {}
             (_, Input::Over(reason)) if self.session => self.wind_up(now, reason, Ask::Read),
             (_, Input::Leave) if self.session => self.wind_up(now, EndReason::Finished, Ask::Finish),
+            (_, Input::Choose(choice)) => self.choose(now, choice),
+            (_, Input::Room(open)) => self.room(now, open),
+            (_, Input::Quiet(quiet)) => {
+                self.quiet = quiet;
+                self.change(now);
+            }
             (State::Idle, Input::Start) => self.begin(now),
             (State::Idle, _) => {}
             (_, Input::Leave) => self.give_up(Phase::Lobby),
-            (_, Input::RoomClosed(fault) | Input::Refused(_, Refusal::Final(fault))) => self.fail(fault),
-            (State::Opening { .. }, Input::Reached(_, reach)) => self.reach(now, reach),
-            (State::Opening { .. }, Input::Packets(_, sample)) if sample.received > 0 => {
+            (_, Input::RoomClosed(fault)) => self.fail(fault),
+            (_, Input::Refused(_, Refusal::Final(fault))) => self.refused(now, fault),
+            (State::Opening { .. } | State::Trying { .. }, Input::Reached(_, reach)) => self.reach(now, reach),
+            (State::Opening { .. } | State::Trying { .. }, Input::Packets(_, sample)) if sample.received > 0 => {
                 self.reach(now, Reach::FirstPacket);
             }
-            (State::Opening { .. }, Input::Ice(_, Ice::Failed)) => self.reopen(now, Fault::Network),
-            (State::Opening { .. }, Input::ChannelClosed(_)) => self.reopen(now, UpstreamFault::Lost.into()),
-            (State::Opening { .. }, Input::Refused(_, Refusal::Passing(fault))) => self.reopen(now, fault),
+            (State::Opening { .. } | State::Trying { .. }, Input::Ice(_, Ice::Failed)) => {
+                self.reopen(now, Fault::Network, Fallback::Ice);
+            }
+            (State::Opening { .. } | State::Trying { .. }, Input::ChannelClosed(_)) => {
+                self.reopen(now, UpstreamFault::Lost.into(), Fallback::Lost);
+            }
+            (State::Opening { .. } | State::Trying { .. }, Input::Refused(_, Refusal::Passing(fault))) => {
+                self.reopen(now, fault, Fallback::Refused);
+            }
+            (State::Opening { .. } | State::Trying { .. }, Input::Refused(_, Refusal::Hopeless(why))) => {
+                self.reopen(now, Fault::Network, why);
+            }
             (State::Opening { connect_by }, Input::Timeout) if self.poll_timeout() <= Some(now) => {
                 self.overdue(now, connect_by);
             }
+            (State::Trying { until, .. }, Input::Timeout) if until <= now => self.back(now, Fallback::Timeout),
             (State::Live { .. } | State::Wobbling { .. } | State::Restarting { .. }, Input::Packets(_, sample)) => {
                 self.watch(now, sample);
             }
-            (_, Input::Sounding(sounding)) => self.watchdog.set_sounding(sounding),
-            (State::Live { since }, Input::Ice(_, Ice::Disconnected) | Input::Offline) => {
+            (State::Live { .. }, Input::Online | Input::NetworkChanged) if self.route == Route::Socket => {
+                self.return_to_webrtc(now);
+            }
+            // On the Socket the room channel says how the path is.
+            (State::Live { .. }, Input::Offline) if self.route == Route::Socket => {}
+            (State::Live { since }, Input::Offline | Input::NetworkChanged) => {
+                self.state = State::Wobbling { since, until: now.after(self.doubt()), then: Mend::Restart };
+            }
+            (State::Live { since }, Input::Ice(_, Ice::Disconnected)) => {
                 self.state = State::Wobbling { since, until: now.after(self.policy.grace), then: Mend::Restart };
             }
             (State::Wobbling { since, then: Mend::Restart, .. }, Input::Ice(_, Ice::Connected) | Input::Online) => {
@@ -191,15 +281,16 @@ impl Link {
                 self.settle(now, since);
                 match then {
                     Mend::Restart => self.restart(now),
-                    Mend::Reopen => self.reopen(now, UpstreamFault::Lost.into()),
+                    Mend::Reopen => self.reopen(now, UpstreamFault::Lost.into(), Fallback::Lost),
                 }
             }
             (State::Restarting { .. }, Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_)) => {
-                self.reopen(now, Fault::Network);
+                self.reopen(now, Fault::Network, Fallback::Lost);
             }
             (State::Restarting { until }, Input::Timeout) if until <= now => self.restart(now),
             (State::Waiting { until, connect_by }, Input::Timeout) if until <= now => self.open(now, connect_by),
             (State::Waiting { connect_by, .. }, Input::Online) => self.open(now, connect_by),
+            (State::Absent { until }, Input::Timeout) if until <= now => self.fail(Fault::Offline),
             // Late or repeated, or a refusal of a restart that waits for its deadline, so that a server which refuses
             // at once is not hammered.
             (
@@ -212,6 +303,7 @@ impl Link {
                 | Input::ChannelClosed(_)
                 | Input::Online
                 | Input::Offline
+                | Input::NetworkChanged
                 | Input::Over(_)
                 | Input::Reported(_)
                 | Input::Timeout,
@@ -227,9 +319,12 @@ impl Link {
             | Input::Packets(epoch, _)
             | Input::ChannelClosed(epoch) => *epoch != self.epoch,
             Input::Start
-            | Input::Sounding(_)
+            | Input::Choose(_)
+            | Input::Quiet(_)
             | Input::Online
             | Input::Offline
+            | Input::NetworkChanged
+            | Input::Room(_)
             | Input::RoomClosed(_)
             | Input::Over(_)
             | Input::Leave
@@ -241,24 +336,35 @@ impl Link {
     fn begin(&mut self, now: Tick) {
         self.failures = 0;
         self.restarts = 0;
+        self.routes.recover();
         self.out.push_back(Command::Show(Phase::Connecting));
         self.open(now, Some(now.after(self.connect)));
     }
 
     fn open(&mut self, now: Tick, connect_by: Option<Tick>) {
-        self.progress = Progress::begin(now);
-        self.watchdog.reset();
         self.state = State::Opening { connect_by };
-        self.out.push_back(Command::Open(self.epoch, self.policy.route(self.failures)));
+        self.attempt_over(now, self.routes.next());
+    }
+
+    fn attempt_over(&mut self, now: Tick, route: Route) {
+        self.progress = Progress::begin(now);
+        self.route = route;
+        self.out.push_back(Command::Open(self.epoch, route));
     }
 
     fn reach(&mut self, now: Tick, reach: Reach) {
         match reach {
             Reach::ApiReady { connect_timeout_ms, continuous } => {
                 self.connect = Duration::from_millis(connect_timeout_ms.into());
-                self.watchdog.set_continuous(continuous);
+                self.continuous = continuous;
             }
-            Reach::TicketGiven => self.session = true,
+            Reach::TicketGiven(webrtc) => {
+                self.session = true;
+                self.routes.told(webrtc);
+                if self.route != Route::Socket {
+                    self.route = self.routes.webrtc();
+                }
+            }
             _ => {}
         }
         if self.progress.reach(now, reach) {
@@ -267,7 +373,14 @@ impl Link {
     }
 
     fn live(&mut self, now: Tick) {
-        self.watchdog.reset();
+        if let State::Trying { old, .. } = self.state {
+            self.out.push_back(Command::Close(old));
+        }
+        if self.route != Route::Socket {
+            self.routes.recover();
+        }
+        // Our own peer never pauses, whoever is behind it.
+        self.watchdog.reset(self.continuous || self.route == Route::Relay);
         self.state = State::Live { since: now };
         self.out.push_back(Command::Show(Phase::Live));
     }
@@ -281,58 +394,6 @@ impl Link {
                 self.restart(now);
             }
             _ => {}
-        }
-    }
-
-    /// Only a call that was live for some time starts the counts anew: a flapping one runs out of attempts.
-    fn settle(&mut self, now: Tick, since: Tick) {
-        if now.since(since) >= self.policy.steady {
-            self.failures = 0;
-            self.restarts = 0;
-        }
-    }
-
-    fn restart(&mut self, now: Tick) {
-        if self.restarts >= self.policy.restarts {
-            return self.reopen(now, Fault::Network);
-        }
-        self.restarts += 1;
-        self.restarts_in_all += 1;
-        // The peer stays, but what the attempt before this one still reports is stale.
-        self.epoch = self.epoch.next();
-        self.watchdog.reset();
-        self.state = State::Restarting { until: now.after(self.policy.restart) };
-        self.out.extend([Command::Show(Phase::Recovering), Command::RestartIce(self.epoch)]);
-    }
-
-    fn overdue(&mut self, now: Tick, connect_by: Option<Tick>) {
-        if connect_by.is_some_and(|by| by <= now) {
-            return self.fail(Fault::TimedOut);
-        }
-        match self.progress.step().map(|(step, _)| step) {
-            Some(Step::Microphone) => self.fail(Fault::Microphone),
-            Some(Step::Api | Step::Session) => self.reopen(now, Fault::Offline),
-            Some(Step::WebRtc | Step::Audio) | None => self.reopen(now, Fault::Network),
-        }
-    }
-
-    /// Tries again with a new peer on the same session, after a wait that is as long as `fault` asks, or gives up with it.
-    fn reopen(&mut self, now: Tick, fault: Fault) {
-        let connect_by = match self.state {
-            State::Opening { connect_by } => connect_by,
-            _ => None,
-        };
-        let waits = self.policy.waits(connect_by.is_some());
-        let until = waits.get(self.failures).map(|wait| now.after(fault.wait().max(*wait)));
-        let Some(until) = until.filter(|until| connect_by.is_none_or(|by| *until < by)) else {
-            return self.fail(fault);
-        };
-        self.failures += 1;
-        self.restarts = 0;
-        self.close();
-        self.state = State::Waiting { until, connect_by };
-        if connect_by.is_none() {
-            self.out.push_back(Command::Show(Phase::Recovering));
         }
     }
 
@@ -365,6 +426,9 @@ impl Link {
 
     /// Drops what is open and retires its epoch, so that its remaining callbacks are stale.
     fn close(&mut self) {
+        if let State::Trying { old, .. } = self.state {
+            self.out.push_back(Command::Close(old));
+        }
         if self.is_open() {
             self.out.push_back(Command::Close(self.epoch));
             self.epoch = self.epoch.next();

@@ -1,5 +1,6 @@
 //! How far one attempt to connect has come: which step is under way, since when, and what was reached.
 
+use super::Route;
 use super::steps::{Step, StepState, Steps, SubStep};
 use crate::engine::time::Tick;
 
@@ -14,7 +15,8 @@ pub enum Reach {
         /// The provider sends RTP without pause.
         continuous: bool,
     },
-    TicketGiven,
+    /// There is a session, and its calls go this way where they are WebRTC.
+    TicketGiven(Route),
     PeerCreated,
     OfferSent,
     AnswerReceived,
@@ -27,6 +29,8 @@ pub enum Reach {
     /// `session.created` was seen, on whichever way.
     ProviderReady,
     FirstPacket,
+    /// `call.open`: the call on the Socket stands, as a whole.
+    CallOpen,
 }
 
 /// One attempt.
@@ -36,6 +40,7 @@ pub struct Progress {
     began: Tick,
     /// The step under way, and since when. None before the first attempt and after the last step.
     step: Option<(Step, Tick)>,
+    negotiating: Option<Tick>,
     mic: bool,
     api: bool,
     ticket: bool,
@@ -67,12 +72,18 @@ impl Progress {
         self.step
     }
 
+    /// When the negotiation began, if it did.
+    #[must_use]
+    pub const fn negotiating(&self) -> Option<Tick> {
+        self.negotiating
+    }
+
     /// Notes what was reached. Returns whether the attempt is complete.
     pub fn reach(&mut self, now: Tick, reach: Reach) -> bool {
         match reach {
             Reach::MicGranted => self.mic = true,
             Reach::ApiReady { .. } => self.api = true,
-            Reach::TicketGiven => self.ticket = true,
+            Reach::TicketGiven(_) => self.ticket = true,
             Reach::PeerCreated => self.mark(now, SubStep::PeerCreated),
             Reach::OfferSent => self.mark(now, SubStep::OfferSent),
             Reach::AnswerReceived => self.mark(now, SubStep::AnswerReceived),
@@ -89,6 +100,12 @@ impl Progress {
             Reach::ProviderReady => self.provider = true,
             Reach::FirstPacket => {
                 self.packet = true;
+                self.mark(now, SubStep::Streaming);
+            }
+            Reach::CallOpen => {
+                (self.answer, self.connected) = (true, true);
+                (self.channel, self.provider, self.packet) = (true, true, true);
+                self.mark(now, SubStep::Connected);
                 self.mark(now, SubStep::Streaming);
             }
         }
@@ -128,6 +145,9 @@ impl Progress {
 
     fn enter(&mut self, now: Tick, step: Step) {
         self.step = Some((step, now));
+        if step == Step::WebRtc {
+            self.negotiating = Some(now);
+        }
         self.steps.set(step, StepState::Active);
     }
 
@@ -152,7 +172,7 @@ mod tests {
         for (ms, reach) in [
             (5, Reach::MicGranted),
             (9, api),
-            (20, Reach::TicketGiven),
+            (20, Reach::TicketGiven(Route::Direct)),
             (21, Reach::PeerCreated),
             (30, Reach::ChannelOpen),
             (31, Reach::ProviderReady),
@@ -167,6 +187,19 @@ mod tests {
         assert!(progress.reach(Tick::from_ms(45), Reach::FirstPacket));
         assert_eq!(progress.steps().state(Step::Audio), StepState::Done { ms: 5 });
         assert_eq!(progress.negotiation_ms(), Some(11.0));
+    }
+
+    /// S003-07: on the Socket one word from the server stands for the whole negotiation.
+    #[test]
+    fn a_call_on_the_socket_is_complete_with_one_word() {
+        let mut progress = Progress::begin(Tick::ZERO);
+        let api = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
+        for reach in [Reach::MicGranted, api, Reach::TicketGiven(Route::Direct)] {
+            assert!(!progress.reach(Tick::from_ms(5), reach), "{reach:?}");
+        }
+        assert_eq!(progress.negotiating(), Some(Tick::from_ms(5)));
+        assert!(progress.reach(Tick::from_ms(9), Reach::CallOpen));
+        assert_eq!(progress.negotiation_ms(), None, "no peer negotiated");
     }
 
     #[test]

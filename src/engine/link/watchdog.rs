@@ -45,25 +45,23 @@ pub struct Watchdog {
     deaf: Duration,
     /// The far end sends packets even when it says nothing.
     continuous: bool,
-    /// The far end is sending speech.
-    sounding: bool,
 }
 
 impl Watchdog {
-    /// Whether the far end sends without pause, as our own peers do.
-    pub fn set_continuous(&mut self, continuous: bool) {
-        self.continuous = continuous;
+    /// Forgets the samples so far: a path begins anew. `continuous`: the far end sends without pause, as our own peers do.
+    pub fn reset(&mut self, continuous: bool) {
+        *self = Self { continuous, ..Self::default() };
     }
 
-    /// Whether the far end is between `output_audio_buffer.started` and `.stopped`.
-    pub fn set_sounding(&mut self, sounding: bool) {
-        self.sounding = sounding;
-        self.silent = Duration::ZERO;
+    /// The same path begins anew.
+    pub fn begin_anew(&mut self) {
+        self.reset(self.continuous);
     }
 
-    /// Forgets the samples so far: a path begins anew.
-    pub fn reset(&mut self) {
-        *self = Self { continuous: self.continuous, sounding: self.sounding, ..Self::default() };
+    /// Whether the far end sends without pause.
+    #[must_use]
+    pub const fn is_continuous(&self) -> bool {
+        self.continuous
     }
 
     /// Judges `sample`. A stall is told once; the count then begins anew.
@@ -75,10 +73,11 @@ impl Watchdog {
         let answered = sample.responses > last.responses;
         self.silent = if moved { Duration::ZERO } else { self.silent + passed };
         self.deaf = if moved || answered { Duration::ZERO } else { self.deaf + passed };
-        if moved || (answered && !self.continuous && !self.sounding) {
+        if moved || (answered && !self.continuous) {
             return Flow::Moving;
         }
-        if self.deaf >= DEAF || ((self.continuous || self.sounding) && self.silent >= STALL) {
+        // A far end that may pause is never missed for being silent: a hosted one would be called, and paid, anew for it.
+        if self.deaf >= DEAF || (self.continuous && self.silent >= STALL) {
             self.silent = Duration::ZERO;
             self.deaf = Duration::ZERO;
             return Flow::Stalled;
@@ -99,36 +98,35 @@ mod tests {
         })
     }
 
-    fn watchdog(continuous: bool, sounding: bool) -> Watchdog {
-        Watchdog { continuous, sounding, ..Watchdog::default() }
+    fn watchdog(continuous: bool) -> Watchdog {
+        Watchdog { continuous, ..Watchdog::default() }
     }
 
     #[test]
     fn a_far_end_that_never_pauses_is_missed_after_300_ms() {
-        assert_eq!(stalls_after(&mut watchdog(true, false), 50, true), Some(300));
-        assert_eq!(stalls_after(&mut watchdog(false, true), 50, true), Some(300));
+        assert_eq!(stalls_after(&mut watchdog(true), 50, true), Some(300));
     }
 
     #[test]
     fn a_far_end_that_may_pause_is_missed_when_its_checks_stay_unanswered() {
-        assert_eq!(stalls_after(&mut watchdog(false, false), 50, true), None);
-        assert_eq!(stalls_after(&mut watchdog(false, false), 50, false), Some(6_000));
+        assert_eq!(stalls_after(&mut watchdog(false), 50, true), None);
+        assert_eq!(stalls_after(&mut watchdog(false), 50, false), Some(6_000));
     }
 
     /// A hidden tab polls once a second: that alone is no stall, a real silence is still found.
     #[test]
     fn a_late_poll_counts_as_one_poll() {
-        let mut dog = watchdog(true, false);
+        let mut dog = watchdog(true);
         for (ms, received) in [(0, 1), (1_000, 1), (2_000, 40), (62_000, 40), (63_000, 90)] {
             let sample = Sample { at: Tick::from_ms(ms), received, responses: 0 };
             assert_ne!(dog.judge(sample), Flow::Stalled, "at {ms} ms");
         }
-        assert_eq!(stalls_after(&mut watchdog(true, false), 1_000, false), Some(6_000));
+        assert_eq!(stalls_after(&mut watchdog(true), 1_000, false), Some(6_000));
     }
 
     #[test]
     fn a_packet_starts_the_count_anew() {
-        let mut dog = watchdog(true, false);
+        let mut dog = watchdog(true);
         for (ms, received, flow) in
             [(0, 1, Flow::Quiet), (200, 1, Flow::Quiet), (250, 2, Flow::Moving), (450, 2, Flow::Quiet)]
         {

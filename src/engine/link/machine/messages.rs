@@ -1,5 +1,6 @@
 //! What the connection is told, and what it asks for.
 
+use super::super::choice::{Choice, Fallback};
 use super::super::progress::Reach;
 use super::super::watchdog::Sample;
 use super::super::{Fault, Phase, Route};
@@ -15,12 +16,18 @@ pub enum Input {
     Refused(Epoch, Refusal),
     Ice(Epoch, Ice),
     Packets(Epoch, Sample),
-    /// The provider's sound starts or stops.
-    Sounding(bool),
+    /// The candidate chooses how the sound travels, in the lobby or in the room.
+    Choose(Choice),
+    /// Whether neither side speaks: only then is a route changed that works.
+    Quiet(bool),
     /// `oai-events` closed under a running call: the provider hung up.
     ChannelClosed(Epoch),
     Online,
     Offline,
+    /// The browser is in another network, or in the same one in another way.
+    NetworkChanged,
+    /// The room channel opened or broke. On the Socket that is the path itself.
+    Room(bool),
     /// The room channel is closed for good.
     RoomClosed(Fault),
     /// The server says that the interview is over.
@@ -49,16 +56,21 @@ pub enum Refusal {
     Passing(Fault),
     /// The provider cannot restart ICE: only a new call helps.
     NoRestart,
+    /// This browser, or this network, cannot have a WebRTC call.
+    Hopeless(Fallback),
 }
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Microphone, readiness, ticket, offer, exchange, answer. Reports [`Reach`] by [`Reach`], or a [`Refusal`].
+    /// Microphone, readiness, ticket, offer, exchange, answer; on the Socket the room channel and the word `call`. Reports
+    /// [`Reach`] by [`Reach`], or a [`Refusal`]. A call over the other kind of route may still be open.
     Open(Epoch, Route),
     /// Ticket, offer with `iceRestart`, exchange with `restart`, answer: on the peer that is there.
     RestartIce(Epoch),
     Close(Epoch),
+    /// Automatic has left WebRTC for the Socket. To be logged and counted (S003-22).
+    Fallback(Fallback),
     Show(Phase),
     /// Get the report and answer [`Input::Reported`].
     Report(Ask),

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::Route;
 use super::super::steps::Step;
 
 const fn ms(n: u64) -> Duration {
@@ -17,8 +16,16 @@ const REPAIR_WAITS: [Duration; 7] = [ms(0), ms(500), ms(1_000), ms(2_000), ms(4_
 pub struct Policy {
     /// Connecting as a whole, until the server says otherwise.
     pub connect: Duration,
+    /// From the offer, or the word `call`, to a call that is live (S003-20).
+    pub negotiation: Duration,
+    /// Another route, tried while the call goes on over the one there is.
+    pub trial: Duration,
+    /// How often WebRTC is tried again from the Socket.
+    pub returns: u32,
     /// How long ICE may stay `disconnected`, with no packet to prove it wrong, before it is restarted.
     pub grace: Duration,
+    /// The same after a change of network, where the far end may pause: it proves itself by connectivity checks alone.
+    pub doubt: Duration,
     /// How long a closed data channel may wait for the word that the interview is over.
     pub hangup: Duration,
     /// One ICE restart. Over a live path it takes 72 to 230 ms.
@@ -27,6 +34,8 @@ pub struct Policy {
     pub restarts: u32,
     /// A call that was live for so long starts the counts anew.
     pub steady: Duration,
+    /// How long our server may be away. It closes an interview in which nobody is for as long.
+    pub absent: Duration,
     /// Getting the report.
     pub report: Duration,
     /// Waits before the next attempt of the first connection. Running off the end gives up.
@@ -39,11 +48,16 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             connect: ms(30_000),
+            negotiation: ms(8_000),
+            trial: ms(6_000),
+            returns: 3,
             grace: ms(2_000),
+            doubt: ms(6_000),
             hangup: ms(1_000),
             restart: ms(1_500),
             restarts: 3,
             steady: ms(5_000),
+            absent: ms(600_000),
             report: ms(6_000),
             first_waits: &FIRST_WAITS,
             repair_waits: &REPAIR_WAITS,
@@ -61,12 +75,6 @@ impl Policy {
             Step::WebRtc => ms(8_000),
             Step::Audio => ms(5_000),
         }
-    }
-
-    /// The route of the attempt after so many failed ones.
-    #[must_use]
-    pub const fn route(&self, _failures: usize) -> Route {
-        Route::Direct
     }
 
     pub(super) const fn waits(&self, first: bool) -> &'static [Duration] {

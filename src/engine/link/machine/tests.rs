@@ -1,12 +1,12 @@
-use super::super::Route;
+use super::super::choice::Choice;
 use super::*;
 
-const API: Reach = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
+pub(super) const API: Reach = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
 /// All reports of an attempt that works, but for the first packet.
-const GOOD: [Reach; 11] = [
+pub(super) const GOOD: [Reach; 11] = [
     Reach::MicGranted,
     API,
-    Reach::TicketGiven,
+    Reach::TicketGiven(Route::Direct),
     Reach::PeerCreated,
     Reach::OfferSent,
     Reach::AnswerReceived,
@@ -18,38 +18,45 @@ const GOOD: [Reach; 11] = [
 ];
 
 /// A link on a virtual clock. Time moves only when a test says so.
-struct Sim {
-    now: Tick,
-    link: Link,
+pub(super) struct Sim {
+    pub(super) now: Tick,
+    pub(super) link: Link,
     packets: u64,
 }
 
 impl Sim {
+    /// WebRTC and nothing else.
     fn new() -> Self {
-        Self { now: Tick::ZERO, link: Link::new(Policy::default()), packets: 0 }
+        Self::choosing(Choice::WebRtc)
     }
 
-    fn send(&mut self, input: Input) -> Vec<Command> {
+    pub(super) fn choosing(choice: Choice) -> Self {
+        let mut link = Link::new(Policy::default());
+        link.offer(Routes::new(choice, true));
+        Self { now: Tick::ZERO, link, packets: 0 }
+    }
+
+    pub(super) fn send(&mut self, input: Input) -> Vec<Command> {
         self.link.handle(self.now, input);
         std::iter::from_fn(|| self.link.poll_command()).collect()
     }
 
-    fn epoch(&self) -> Epoch {
+    pub(super) fn epoch(&self) -> Epoch {
         self.link.epoch
     }
 
     /// Jumps to the next deadline and returns what it caused.
-    fn skip(&mut self) -> Vec<Command> {
+    pub(super) fn skip(&mut self) -> Vec<Command> {
         self.now = self.link.poll_timeout().expect("a deadline is armed");
         self.send(Input::Timeout)
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         self.now = self.now.after(Duration::from_millis(ms));
     }
 
     /// Polls every 50 ms for `ms`, with or without packets, and returns what it caused.
-    fn poll(&mut self, ms: u64, moving: bool) -> Vec<Command> {
+    pub(super) fn poll(&mut self, ms: u64, moving: bool) -> Vec<Command> {
         let mut all = Vec::new();
         for _ in 0..ms / 50 {
             self.pass(50);
@@ -60,7 +67,7 @@ impl Sim {
         all
     }
 
-    fn connect(&mut self) -> Vec<Command> {
+    pub(super) fn connect(&mut self) -> Vec<Command> {
         let epoch = self.epoch();
         let mut all: Vec<_> = GOOD.into_iter().flat_map(|reach| self.send(Input::Reached(epoch, reach))).collect();
         all.extend(self.poll(50, true));
@@ -68,10 +75,17 @@ impl Sim {
     }
 
     fn live() -> Self {
-        let mut sim = Self::new();
+        Self::live_by(Choice::WebRtc)
+    }
+
+    /// In a live call over WebRTC, with the room channel open and nobody speaking.
+    pub(super) fn live_by(choice: Choice) -> Self {
+        let mut sim = Self::choosing(choice);
         sim.send(Input::Start);
+        sim.send(Input::Room(true));
         assert_eq!(sim.connect(), [Command::Show(Phase::Live)]);
         assert!(sim.poll(50, true).is_empty());
+        assert!(sim.send(Input::Quiet(true)).is_empty());
         sim
     }
 }
@@ -89,7 +103,7 @@ fn five_steps_lead_from_start_to_live() {
 fn a_negotiation_is_given_up_after_eight_seconds() {
     let mut sim = Sim::new();
     sim.send(Input::Start);
-    for reach in [Reach::MicGranted, API, Reach::TicketGiven] {
+    for reach in [Reach::MicGranted, API, Reach::TicketGiven(Route::Direct)] {
         sim.send(Input::Reached(Epoch(0), reach));
     }
     assert_eq!(sim.skip(), [Command::Close(Epoch(0))]);
@@ -280,60 +294,6 @@ fn another_tab_takes_the_room() {
     let out = sim.send(Input::RoomClosed(Fault::Replaced));
     assert_eq!(out, [Command::Close(Epoch(0)), Command::Show(Phase::Failed(Fault::Replaced))]);
     assert_eq!(sim.send(Input::Start).last(), Some(&Command::Open(Epoch(1), Route::Direct)));
-}
-
-/// Whatever happens: a state that waits for something has a deadline, and there is at most one peer.
-#[test]
-fn no_reachable_state_waits_for_ever_and_no_two_peers_are_open() {
-    let menu = |epoch, sample| {
-        [
-            Input::Start,
-            Input::Ice(epoch, Ice::Connected),
-            Input::Ice(epoch, Ice::Disconnected),
-            Input::Ice(epoch, Ice::Failed),
-            Input::Refused(epoch, Refusal::Passing(Fault::Network)),
-            Input::Refused(epoch, Refusal::NoRestart),
-            Input::Packets(epoch, sample),
-            Input::ChannelClosed(epoch),
-            Input::Offline,
-            Input::Online,
-            Input::Timeout,
-            Input::Timeout,
-        ]
-    };
-    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
-    for walk in 0..2_000 {
-        let mut sim = Sim::new();
-        let mut open: Option<Epoch> = None;
-        sim.send(Input::Start);
-        open.replace(Epoch(0));
-        for _ in 0..60 {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            let sample = Sample { at: sim.now, received: seed % 50, responses: 0 };
-            let menu = menu(sim.epoch(), sample);
-            let reach = usize::try_from(seed >> 32).unwrap_or(0) % 40;
-            let input = match GOOD.get(reach) {
-                Some(reach) => Input::Reached(sim.epoch(), *reach),
-                None => menu[reach % menu.len()],
-            };
-            if let (Input::Timeout, Some(at)) = (input, sim.link.poll_timeout()) {
-                sim.now = at.max(sim.now);
-            }
-            sim.pass(20);
-            for command in sim.send(input) {
-                match command {
-                    Command::Open(epoch, _) => assert_eq!(open.replace(epoch), None, "walk {walk}: two peers"),
-                    Command::RestartIce(epoch) => assert!(open.replace(epoch).is_some(), "walk {walk}: no peer"),
-                    Command::Close(epoch) => assert_eq!(open.take(), Some(epoch), "walk {walk}: closes another"),
-                    Command::Show(_) | Command::Report(_) => {}
-                }
-            }
-            let settled = matches!(sim.link.state, State::Idle | State::Live { .. } | State::Ended);
-            assert_eq!(sim.link.poll_timeout().is_none(), settled, "walk {walk}: {:?}", sim.link.state);
-        }
-    }
 }
 
 /// A provider that says how long is waited for, as far as connecting may take; then it is said how long.

@@ -1,0 +1,191 @@
+//! How a call that does not come about, or is lost, is mended: restart, new call, the Socket, and back to WebRTC.
+
+use super::super::choice::{Choice, Fallback};
+use super::super::steps::Step;
+use super::super::{Fault, Phase, Route};
+use super::{Command, Link, State};
+use crate::engine::time::Tick;
+
+impl Link {
+    /// Only a call that was live for some time starts the counts anew: a flapping one runs out of attempts.
+    pub(super) fn settle(&mut self, now: Tick, since: Tick) {
+        if now.since(since) >= self.policy.steady {
+            self.failures = 0;
+            self.restarts = 0;
+        }
+    }
+
+    /// How long a path may be doubted before it is mended.
+    pub(super) const fn doubt(&self) -> std::time::Duration {
+        if self.watchdog.is_continuous() { self.policy.grace } else { self.policy.doubt }
+    }
+
+    pub(super) fn restart(&mut self, now: Tick) {
+        if self.restarts >= self.policy.restarts || self.route == Route::Socket {
+            return self.reopen(now, Fault::Network, Fallback::Lost);
+        }
+        self.restarts += 1;
+        self.restarts_in_all += 1;
+        // The peer stays, but what the attempt before this one still reports is stale.
+        self.epoch = self.epoch.next();
+        self.watchdog.begin_anew();
+        self.state = State::Restarting { until: now.after(self.policy.restart) };
+        self.out.extend([Command::Show(Phase::Recovering), Command::RestartIce(self.epoch)]);
+    }
+
+    pub(super) fn overdue(&mut self, now: Tick, connect_by: Option<Tick>) {
+        if connect_by.is_some_and(|by| by <= now) {
+            return self.fail(Fault::TimedOut);
+        }
+        match self.progress.step().map(|(step, _)| step) {
+            Some(Step::Microphone) => self.fail(Fault::Microphone),
+            Some(Step::Api | Step::Session) => self.reopen(now, Fault::Offline, Fallback::Timeout),
+            Some(Step::WebRtc | Step::Audio) | None => self.reopen(now, Fault::Network, Fallback::Timeout),
+        }
+    }
+
+    /// A refusal that stands. Another route may get past it, where it is about this one.
+    pub(super) fn refused(&mut self, now: Tick, fault: Fault) {
+        match self.state {
+            State::Trying { .. } if fault != Fault::Refused => self.back(now, Fallback::Refused),
+            State::Opening { .. } if fault.is_of_the_route() && self.routes.can_fall_back() => {
+                self.reopen(now, fault, Fallback::Refused);
+            }
+            _ => self.fail(fault),
+        }
+    }
+
+    /// Tries again with a new call on the same session: over the Socket where WebRTC has had its chance, else after a wait
+    /// that is as long as `fault` asks. Or gives up with it.
+    pub(super) fn reopen(&mut self, now: Tick, fault: Fault, why: Fallback) {
+        let (connect_by, opening) = match self.state {
+            State::Trying { .. } => return self.back(now, why),
+            State::Opening { connect_by } => (connect_by, true),
+            _ => (None, false),
+        };
+        // A call that was lost is made anew once. One that does not come about is not tried the same way again.
+        if fault.is_of_the_route() && (opening || self.failures > 0) && self.routes.can_fall_back() {
+            return self.fall_back(now, connect_by, why);
+        }
+        let over_the_room = fault == Fault::Offline || self.routes.next() == Route::Socket;
+        if connect_by.is_none() && over_the_room && !self.room {
+            self.close();
+            return self.wait_for_the_room(now);
+        }
+        let waits = self.policy.waits(connect_by.is_some());
+        let until = waits.get(self.failures).map(|wait| now.after(fault.wait().max(*wait)));
+        let Some(until) = until.filter(|until| connect_by.is_none_or(|by| *until < by)) else {
+            return self.fail(fault);
+        };
+        self.failures += 1;
+        self.restarts = 0;
+        self.close();
+        self.state = State::Waiting { until, connect_by };
+        if connect_by.is_none() {
+            self.out.push_back(Command::Show(Phase::Recovering));
+        }
+    }
+
+    fn fall_back(&mut self, now: Tick, connect_by: Option<Tick>, why: Fallback) {
+        self.routes.fall_back();
+        self.failures = 0;
+        self.restarts = 0;
+        self.close();
+        self.out.push_back(Command::Fallback(why));
+        self.mend(now, connect_by);
+    }
+
+    /// Opens the next route at once, or as soon as it can be.
+    fn mend(&mut self, now: Tick, connect_by: Option<Tick>) {
+        if connect_by.is_none() && self.routes.next() == Route::Socket && !self.room {
+            return self.wait_for_the_room(now);
+        }
+        if connect_by.is_none() {
+            self.out.push_back(Command::Show(Phase::Recovering));
+        }
+        self.open(now, connect_by);
+    }
+
+    fn wait_for_the_room(&mut self, now: Tick) {
+        self.state = State::Absent { until: now.after(self.policy.absent) };
+        self.out.push_back(Command::Show(Phase::Recovering));
+    }
+
+    /// The room channel opened or broke.
+    pub(super) fn room(&mut self, now: Tick, open: bool) {
+        self.room = open;
+        match self.state {
+            State::Absent { .. } if open => self.open(now, None),
+            State::Live { since } | State::Wobbling { since, .. } if !open && self.route == Route::Socket => {
+                self.settle(now, since);
+                self.reopen(now, Fault::Offline, Fallback::Lost);
+            }
+            State::Opening { connect_by: None } if !open && self.route == Route::Socket => {
+                self.reopen(now, Fault::Offline, Fallback::Lost);
+            }
+            State::Trying { .. } if !open => self.back(now, Fallback::Lost),
+            _ => self.change(now),
+        }
+    }
+
+    pub(super) fn choose(&mut self, now: Tick, choice: Choice) {
+        self.routes.choose(choice);
+        self.wish = self.routes.wanted() != self.route;
+        match self.state {
+            // What is broken need not wait for a quiet moment.
+            State::Opening { connect_by: None }
+            | State::Wobbling { .. }
+            | State::Restarting { .. }
+            | State::Waiting { connect_by: None, .. }
+            | State::Absent { .. }
+                if self.wish =>
+            {
+                self.wish = false;
+                self.failures = 0;
+                self.restarts = 0;
+                self.close();
+                self.mend(now, None);
+            }
+            _ => self.change(now),
+        }
+    }
+
+    /// On the Socket because WebRTC failed, and the network is another one: maybe it works here.
+    pub(super) fn return_to_webrtc(&mut self, now: Tick) {
+        if self.routes.has_fallen() && self.returns < self.policy.returns {
+            self.wish = true;
+            self.change(now);
+        }
+    }
+
+    /// Tries the route that is wanted, if nobody speaks. The call goes on over the other one until that stands.
+    pub(super) fn change(&mut self, now: Tick) {
+        let route = self.routes.wanted();
+        let can = matches!(self.state, State::Live { .. }) && self.quiet && (self.room || route != Route::Socket);
+        if !(self.wish && can) {
+            return;
+        }
+        self.wish = false;
+        if route == self.route {
+            return;
+        }
+        self.returns += u32::from(self.routes.has_fallen());
+        let (old, back) = (self.epoch, self.route);
+        self.epoch = self.epoch.next();
+        self.state = State::Trying { old, back, until: now.after(self.policy.trial) };
+        self.attempt_over(now, route);
+    }
+
+    /// The other route does not come about: the one before stays. Its call is made anew, for our server may have ended it
+    /// when the other one was asked for.
+    pub(super) fn back(&mut self, now: Tick, why: Fallback) {
+        let State::Trying { back, .. } = self.state else { return };
+        let chosen = !self.routes.has_fallen();
+        self.routes.stay(back);
+        self.close();
+        if chosen && back == Route::Socket {
+            self.out.push_back(Command::Fallback(why));
+        }
+        self.mend(now, None);
+    }
+}

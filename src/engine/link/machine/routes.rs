@@ -1,0 +1,407 @@
+//! Tests of the routes: which one is taken, what is fallen back to, and how a route is changed in the middle of a call.
+
+use super::super::choice::Choice;
+use super::tests::{API, GOOD, Sim};
+use super::*;
+
+const READY: [Reach; 3] = [Reach::MicGranted, API, Reach::TicketGiven(Route::Direct)];
+
+impl Sim {
+    fn reach(&mut self, reaches: &[Reach]) -> Vec<Command> {
+        reaches.iter().flat_map(|reach| self.send(Input::Reached(self.epoch(), *reach))).collect()
+    }
+
+    /// What a Socket call reports until it stands.
+    fn stand(&mut self) -> Vec<Command> {
+        self.reach(&READY);
+        self.reach(&[Reach::CallOpen])
+    }
+
+    /// A call that Automatic has let fall back to the Socket.
+    fn fallen() -> Self {
+        let mut sim = Self::choosing(Choice::Automatic);
+        sim.send(Input::Start);
+        sim.reach(&READY);
+        sim.send(Input::Room(true));
+        sim.send(Input::Ice(sim.epoch(), Ice::Failed));
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+        assert_eq!(sim.link.route(), Route::Socket);
+        sim.send(Input::Quiet(true));
+        sim
+    }
+
+    /// Loses every packet until three restarts were in vain.
+    fn starve(&mut self) -> Vec<Command> {
+        let mut all = self.poll(350, false);
+        for _ in 0..3 {
+            all.extend(self.skip());
+        }
+        all
+    }
+}
+
+fn to_socket(closed: Epoch, why: Fallback) -> [Command; 3] {
+    [Command::Close(closed), Command::Fallback(why), Command::Open(closed.next(), Route::Socket)]
+}
+
+/// S003-20, S003-44: a negotiation that is not live after 8 s goes on over the Socket, with a reason to log (S003-22).
+#[test]
+fn a_negotiation_that_hangs_falls_back_after_eight_seconds() {
+    for reached in 3..GOOD.len() {
+        let mut sim = Sim::choosing(Choice::Automatic);
+        sim.send(Input::Start);
+        sim.reach(&GOOD[..3]);
+        sim.pass(3_500);
+        sim.reach(&GOOD[3..reached]);
+        assert_eq!(sim.skip(), to_socket(Epoch(0), Fallback::Timeout), "{reached}");
+        assert!(sim.now <= Tick::from_ms(8_000), "{reached}: {:?}", sim.now);
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)], "{reached}");
+        assert_eq!(sim.link.poll_timeout(), None);
+    }
+}
+
+/// S003-07, S003-44, S004-31: where waiting cannot help, nobody waits.
+#[test]
+fn a_hopeless_negotiation_falls_back_at_once() {
+    let offer = Fault::from(UpstreamFault::Offer);
+    let uncontrolled = Fault::from(UpstreamFault::Uncontrolled);
+    for (input, why) in [
+        (Input::Refused(Epoch(0), Refusal::Hopeless(Fallback::Unsupported)), Fallback::Unsupported),
+        (Input::Refused(Epoch(0), Refusal::Hopeless(Fallback::Ice)), Fallback::Ice),
+        (Input::Ice(Epoch(0), Ice::Failed), Fallback::Ice),
+        (Input::Refused(Epoch(0), Refusal::Final(offer)), Fallback::Refused),
+        (Input::Refused(Epoch(0), Refusal::Final(uncontrolled)), Fallback::Refused),
+        (Input::ChannelClosed(Epoch(0)), Fallback::Lost),
+    ] {
+        let mut sim = Sim::choosing(Choice::Automatic);
+        sim.send(Input::Start);
+        sim.reach(&READY);
+        assert_eq!(sim.send(input), to_socket(Epoch(0), why), "{input:?}");
+        assert_eq!(sim.now, Tick::ZERO);
+    }
+}
+
+/// What is wrong with our server or its provider is not mended by another way to them; 401 and 403 are final.
+#[test]
+fn what_another_route_cannot_help_does_not_fall_back() {
+    let quota = Fault::from(UpstreamFault::Quota);
+    for (refusal, last) in [
+        (Refusal::Final(Fault::Refused), Command::Show(Phase::Failed(Fault::Refused))),
+        (Refusal::Final(quota), Command::Show(Phase::Failed(quota))),
+        (Refusal::Passing(Fault::Offline), Command::Close(Epoch(0))),
+        (Refusal::Passing(UpstreamFault::Overloaded.into()), Command::Close(Epoch(0))),
+    ] {
+        let mut sim = Sim::choosing(Choice::Automatic);
+        sim.send(Input::Start);
+        let out = sim.send(Input::Refused(Epoch(0), refusal));
+        assert_eq!(out.last(), Some(&last), "{refusal:?}");
+        assert!(!out.iter().any(|it| matches!(it, Command::Fallback(_))), "{refusal:?}");
+    }
+}
+
+/// S003-07: the flag turns the fallback off, and whoever chose WebRTC gets nothing else.
+#[test]
+fn without_leave_nothing_falls_back() {
+    for routes in [Routes::new(Choice::Automatic, false), Routes::new(Choice::WebRtc, true)] {
+        let mut sim = Sim::choosing(Choice::Automatic);
+        sim.link.offer(routes);
+        sim.send(Input::Start);
+        sim.reach(&READY);
+        assert_eq!(sim.send(Input::Ice(Epoch(0), Ice::Failed)), [Command::Close(Epoch(0))], "{routes:?}");
+        assert_eq!(sim.skip(), [Command::Open(Epoch(1), Route::Direct)], "{routes:?}");
+    }
+}
+
+/// S000-27: the Socket needs no WebRTC at all.
+#[test]
+fn a_call_on_the_socket_stands_with_one_word_from_the_server() {
+    let mut sim = Sim::choosing(Choice::WebSocket);
+    assert_eq!(sim.send(Input::Start).last(), Some(&Command::Open(Epoch(0), Route::Socket)));
+    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+    assert!(sim.send(Input::Offline).is_empty(), "the room channel says how the path is");
+    assert!(sim.send(Input::Online).is_empty(), "WebRTC was not asked for");
+    assert_eq!(sim.link.poll_timeout(), None);
+}
+
+/// S003-14 to S003-16, S003-54: three restarts, one new peer, then the Socket, on one session.
+#[test]
+fn the_ladder_is_restart_then_new_peer_then_socket() {
+    let mut sim = Sim::live_by(Choice::Automatic);
+    let out = sim.starve();
+    let restarts = out.iter().filter(|it| matches!(it, Command::RestartIce(_))).count();
+    assert_eq!(restarts, 3);
+    assert_eq!(out.last(), Some(&Command::Show(Phase::Recovering)));
+    assert_eq!(sim.skip(), [Command::Open(Epoch(4), Route::Direct)]);
+    sim.reach(&READY);
+    let out = sim.send(Input::Ice(Epoch(4), Ice::Failed));
+    assert_eq!(out[..2], [Command::Close(Epoch(4)), Command::Fallback(Fallback::Ice)]);
+    assert_eq!(out.last(), Some(&Command::Open(Epoch(5), Route::Socket)));
+    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+}
+
+/// A path that comes and goes is left after the second time.
+#[test]
+fn a_flapping_path_ends_on_the_socket() {
+    let mut sim = Sim::live_by(Choice::Automatic);
+    sim.starve();
+    sim.skip();
+    sim.connect();
+    let out = sim.starve();
+    assert!(out.contains(&Command::Fallback(Fallback::Lost)), "{out:?}");
+    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+}
+
+/// The Socket's path is the room channel: without it the call waits, and goes on as soon as it is back.
+#[test]
+fn a_socket_call_waits_for_its_room_channel() {
+    let mut sim = Sim::fallen();
+    let epoch = sim.epoch();
+    assert_eq!(sim.send(Input::Room(false)), [Command::Close(epoch), Command::Show(Phase::Recovering)]);
+    sim.pass(15_000);
+    assert!(sim.send(Input::Timeout).is_empty());
+    assert_eq!(sim.send(Input::Room(true)), [Command::Open(epoch.next(), Route::Socket)]);
+    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+    sim.send(Input::Room(false));
+    assert_eq!(sim.skip().last(), Some(&Command::Show(Phase::Failed(Fault::Offline))), "after ten minutes");
+    assert_eq!(sim.send(Input::Start).len(), 2, "it can be tried again");
+}
+
+/// A server that is away is not hammered: the room channel says when it is back.
+#[test]
+fn a_repair_waits_for_a_server_that_is_away() {
+    let mut sim = Sim::live_by(Choice::Automatic);
+    sim.starve();
+    sim.skip();
+    sim.send(Input::Room(false));
+    sim.send(Input::Refused(sim.epoch(), Refusal::Passing(Fault::Offline)));
+    sim.pass(60_000);
+    assert!(sim.send(Input::Timeout).is_empty());
+    assert_eq!(sim.send(Input::Room(true)), [Command::Open(sim.epoch(), Route::Direct)]);
+}
+
+/// S000-26: a change waits until nobody speaks, and the call goes on until the other one stands.
+#[test]
+fn a_route_is_changed_in_a_pause_and_make_comes_before_break() {
+    let mut sim = Sim::live_by(Choice::Automatic);
+    sim.send(Input::Quiet(false));
+    assert!(sim.send(Input::Choose(Choice::WebSocket)).is_empty(), "somebody speaks");
+    assert_eq!(sim.send(Input::Quiet(true)), [Command::Open(Epoch(1), Route::Socket)]);
+    assert_eq!(sim.link.route(), Route::Direct, "still");
+    assert_eq!(sim.stand(), [Command::Close(Epoch(0)), Command::Show(Phase::Live)]);
+    assert_eq!(sim.link.route(), Route::Socket);
+    assert_eq!(sim.send(Input::Choose(Choice::WebRtc)), [Command::Open(Epoch(2), Route::Direct)]);
+    assert_eq!(sim.connect(), [Command::Close(Epoch(1)), Command::Show(Phase::Live)]);
+    assert!(sim.send(Input::Choose(Choice::Automatic)).is_empty(), "that is the route already");
+}
+
+/// A change that does not work out leaves the call where it was, and says so.
+#[test]
+fn a_route_that_does_not_come_about_leaves_the_one_before() {
+    let mut sim = Sim::fallen();
+    let old = sim.epoch();
+    assert_eq!(sim.send(Input::Choose(Choice::WebRtc)), [Command::Open(old.next(), Route::Direct)]);
+    sim.reach(&READY);
+    let out = sim.send(Input::Ice(sim.epoch(), Ice::Failed));
+    let expected = [
+        Command::Close(old),
+        Command::Close(old.next()),
+        Command::Fallback(Fallback::Ice),
+        Command::Show(Phase::Recovering),
+        Command::Open(sim.epoch(), Route::Socket),
+    ];
+    assert_eq!(out, expected);
+    assert_eq!(sim.link.routes().choice(), Choice::Automatic, "what is shown is what is true");
+    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+}
+
+/// From the Socket WebRTC is tried again when the network is another one: in a pause, without a word, a few times.
+#[test]
+fn a_new_network_is_tried_quietly_and_not_for_ever() {
+    let mut sim = Sim::fallen();
+    let mut tried = 0;
+    for input in [Input::Online, Input::NetworkChanged, Input::NetworkChanged, Input::Online, Input::NetworkChanged] {
+        sim.send(Input::Quiet(false));
+        assert!(sim.send(input).is_empty(), "somebody speaks");
+        if sim.send(Input::Quiet(true)).is_empty() {
+            continue;
+        }
+        tried += 1;
+        sim.reach(&READY);
+        let out = sim.skip();
+        assert!(!out.iter().any(|it| matches!(it, Command::Fallback(_))), "that is no news: {out:?}");
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)], "the Socket goes on");
+    }
+    assert_eq!(tried, 3);
+    let mut sim = Sim::fallen();
+    assert_eq!(sim.send(Input::NetworkChanged).len(), 1);
+    sim.connect();
+    assert_eq!(sim.link.route(), Route::Direct);
+    sim.starve();
+    assert_eq!(sim.skip(), [Command::Open(sim.epoch(), Route::Direct)], "WebRTC has its chances anew");
+}
+
+/// Who chooses while the line is down has made the decision: the other route is opened at once.
+#[test]
+fn a_choice_during_a_repair_is_followed_at_once() {
+    let mut sim = Sim::live_by(Choice::WebRtc);
+    sim.poll(350, false);
+    let out = sim.send(Input::Choose(Choice::WebSocket));
+    assert_eq!(out.last(), Some(&Command::Open(Epoch(2), Route::Socket)));
+    assert_eq!(out[0], Command::Close(Epoch(1)));
+}
+
+/// A hosted provider that says nothing is alive as long as its checks are answered: it is never called anew for silence.
+#[test]
+fn a_hosted_provider_may_be_silent() {
+    let mut sim = Sim::choosing(Choice::Automatic);
+    sim.send(Input::Start);
+    sim.send(Input::Room(true));
+    let hosted = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: false };
+    sim.reach(&[&GOOD[..1], &[hosted], &GOOD[2..]].concat());
+    assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
+    for second in 0..120 {
+        sim.pass(1_000);
+        let sample = Sample { at: sim.now, received: 9, responses: second / 3 };
+        assert!(sim.send(Input::Packets(sim.epoch(), sample)).is_empty(), "{second}");
+    }
+}
+
+/// On the Relay the far end is our own peer, whoever is behind it.
+#[test]
+fn the_relay_is_missed_as_soon_as_it_pauses() {
+    let mut sim = Sim::choosing(Choice::Automatic);
+    sim.send(Input::Start);
+    for reach in GOOD {
+        let reach = match reach {
+            Reach::ApiReady { .. } => Reach::ApiReady { connect_timeout_ms: 30_000, continuous: false },
+            Reach::TicketGiven(_) => Reach::TicketGiven(Route::Relay),
+            other => other,
+        };
+        sim.reach(&[reach]);
+    }
+    assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
+    assert_eq!(sim.link.route(), Route::Relay);
+    sim.poll(100, true);
+    assert!(sim.poll(300, false).contains(&Command::RestartIce(Epoch(1))));
+}
+
+/// A world in which anything happens at any time, always the same for the same seed.
+struct Chaos(u64);
+
+impl Chaos {
+    fn next(&mut self) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap_or(0)
+    }
+
+    fn input(&mut self, sim: &Sim) -> Input {
+        let epoch = sim.epoch();
+        let sample = Sample { at: sim.now, received: u64::try_from(self.next() % 50).unwrap_or(0), responses: 0 };
+        let menu = [
+            Input::Start,
+            Input::Choose(Choice::ALL[self.next() % 3]),
+            Input::Quiet(self.next().is_multiple_of(2)),
+            Input::Room(true),
+            Input::Room(self.next().is_multiple_of(2)),
+            Input::Reached(epoch, Reach::CallOpen),
+            Input::Ice(epoch, Ice::Connected),
+            Input::Ice(epoch, Ice::Disconnected),
+            Input::Ice(epoch, Ice::Failed),
+            Input::Refused(epoch, Refusal::Passing(Fault::Network)),
+            Input::Refused(epoch, Refusal::Passing(Fault::Offline)),
+            Input::Refused(epoch, Refusal::Hopeless(Fallback::Unsupported)),
+            Input::Refused(epoch, Refusal::NoRestart),
+            Input::Packets(epoch, sample),
+            Input::ChannelClosed(epoch),
+            Input::Offline,
+            Input::Online,
+            Input::NetworkChanged,
+            Input::Timeout,
+            Input::Timeout,
+        ];
+        let at = self.next() % (menu.len() + 2 * GOOD.len());
+        menu.get(at).copied().unwrap_or_else(|| Input::Reached(epoch, GOOD[(at - menu.len()) % GOOD.len()]))
+    }
+}
+
+/// What a shell holds open, by what it was told.
+#[derive(Default)]
+struct Shell {
+    open: Vec<(Epoch, bool)>,
+    shown: Option<Phase>,
+}
+
+impl Shell {
+    fn follow(&mut self, commands: Vec<Command>, walk: usize) {
+        for command in commands {
+            match command {
+                Command::Open(epoch, route) => {
+                    let socket = route == Route::Socket;
+                    assert!(self.open.iter().all(|it| it.1 != socket), "walk {walk}: two calls of one kind");
+                    self.open.push((epoch, socket));
+                }
+                Command::RestartIce(epoch) => {
+                    let peer = self.open.iter_mut().find(|it| !it.1);
+                    peer.unwrap_or_else(|| panic!("walk {walk}: no peer")).0 = epoch;
+                }
+                Command::Close(epoch) => {
+                    let at = self.open.iter().position(|it| it.0 == epoch);
+                    self.open.remove(at.unwrap_or_else(|| panic!("walk {walk}: closes what is not open")));
+                }
+                Command::Show(phase) => self.shown = Some(phase),
+                Command::Fallback(_) | Command::Report(_) => {}
+            }
+        }
+    }
+}
+
+/// S003-56: whatever happens, a state that waits for something has a deadline, there is at most one call of a kind, the
+/// session is never forgotten, and from anywhere the call comes back once the world is kind again.
+#[test]
+fn no_reachable_state_is_a_trap() {
+    let mut chaos = Chaos(0x9E37_79B9_7F4A_7C15);
+    for walk in 0..3_000 {
+        let mut sim = Sim::choosing(Choice::ALL[walk % 3]);
+        let mut shell = Shell::default();
+        shell.follow(sim.send(Input::Start), walk);
+        let mut session = false;
+        for _ in 0..80 {
+            let input = chaos.input(&sim);
+            if let (Input::Timeout, Some(at)) = (input, sim.link.poll_timeout()) {
+                sim.now = at.max(sim.now);
+            }
+            sim.pass(20);
+            shell.follow(sim.send(input), walk);
+            session |= sim.link.session;
+            assert_eq!(sim.link.session, session, "walk {walk}: the session is lost");
+            let settled = matches!(sim.link.state, State::Idle | State::Live { .. } | State::Ended);
+            assert_eq!(sim.link.poll_timeout().is_none(), settled, "walk {walk}: {:?}", sim.link.state);
+            let open = match sim.link.state {
+                State::Trying { .. } => 2,
+                _ => usize::from(sim.link.is_open()),
+            };
+            assert_eq!(shell.open.len(), open, "walk {walk}: {:?}", sim.link.state);
+        }
+        for _ in 0..40 {
+            shell.follow(sim.send(Input::Room(true)), walk);
+            if matches!(sim.link.state, State::Idle) {
+                shell.follow(sim.send(Input::Start), walk);
+            }
+            let epoch = sim.epoch();
+            for reach in GOOD.into_iter().chain([Reach::CallOpen]) {
+                shell.follow(sim.send(Input::Reached(epoch, reach)), walk);
+            }
+            shell.follow(sim.poll(100, true), walk);
+            if matches!(sim.link.state, State::Live { .. }) {
+                break;
+            }
+            let Some(at) = sim.link.poll_timeout() else { continue };
+            sim.now = at.max(sim.now);
+            shell.follow(sim.send(Input::Timeout), walk);
+        }
+        assert!(matches!(sim.link.state, State::Live { .. }), "walk {walk}: {:?}", sim.link.state);
+        assert_eq!(shell.shown, Some(Phase::Live), "walk {walk}");
+    }
+}
