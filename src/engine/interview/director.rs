@@ -21,10 +21,12 @@ mod view;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use self::budget::Budget;
 use self::clock::Clock;
 use self::directive::Purpose;
-use self::guard::Guard;
+use self::guard::{Breach, Guard};
 use self::rollover::Lifetime;
 use super::EndReason;
 use super::cost::{MicroUsd, Prices};
@@ -85,13 +87,13 @@ pub enum Command {
 }
 
 /// What a director needs to know that never changes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     pub patience: Patience,
     /// The provider says words exactly as they are given.
     pub exact: bool,
-    /// The candidate's words are written down.
-    pub transcribes: bool,
+    /// How the candidate's words are written down, as a session has it; none: nobody does.
+    pub transcription: Option<Value>,
     /// A session without a sign of the candidate ends after this.
     pub idle: Duration,
     /// The date of tick zero, in milliseconds since the Unix epoch.
@@ -163,7 +165,6 @@ impl Director {
     #[must_use]
     pub fn new(rules: Rules, state: State, now: Tick) -> Self {
         Self {
-            rules,
             stage: if state.ended.is_some() { Stage::Ended } else { Stage::Away },
             flight: InFlight::default(),
             floor: Floor::new(rules.patience),
@@ -185,6 +186,7 @@ impl Director {
             early_words: Vec::new(),
             last_sign: now,
             out: VecDeque::new(),
+            rules,
             state,
         }
     }
@@ -230,8 +232,14 @@ impl Director {
             // A call that we gave up may still have something to say.
             Input::Provider(_) if self.stage == Stage::Away => {}
             Input::Provider(event) => match self.guard.see(event) {
-                Some(what) => self.tampered(now, what),
-                None => self.provider(now, event),
+                Some(Breach::Forged(what)) => self.tampered(now, what),
+                Some(Breach::Ignored) => self.give_up_call(now, UpstreamFault::Uncontrolled),
+                None => {
+                    if let Some(item_id) = self.guard.stray() {
+                        self.send(ClientEvent::ConversationItemDelete { item_id });
+                    }
+                    self.provider(now, event);
+                }
             },
             Input::OutOfBudget => self.out_of_budget(now),
             Input::End(reason) => self.end(now, reason),

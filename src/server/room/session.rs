@@ -105,7 +105,7 @@ impl Session {
         let rules = Rules {
             patience: Patience::default(),
             exact: provider.is_embedded(),
-            transcribes: provider.transcribes(),
+            transcription: provider.transcription(),
             idle: limits.idle,
             began_at,
             prices: provider.prices(),

@@ -7,7 +7,7 @@ use super::settings::opening;
 use super::{Command, Director, READY_LIMIT, Stage, rejoin};
 use crate::engine::interview::EndReason;
 use crate::engine::interview::record::Record;
-use crate::engine::protocol::room::{PageMessage, RoomEvent};
+use crate::engine::protocol::room::{PageMessage, RoomEvent, TAMPERED};
 use crate::engine::time::Tick;
 
 /// Calls that the candidate's side may spoil before the interview is over.
@@ -18,7 +18,8 @@ impl Director {
         self.guard = Guard::default();
         self.lifetime = Lifetime::from(now);
         self.interruptible = self.greeted;
-        self.send(opening(&self.state.plan.persona, self.interruptible));
+        let transcription = self.rules.transcription.as_ref();
+        self.send(opening(&self.state.plan.persona, transcription, self.interruptible));
         for event in rejoin(&self.state) {
             self.send(event);
         }
@@ -50,7 +51,7 @@ impl Director {
         }
         self.call_lost(now);
         let message = "The call was changed from this browser, so it was closed.".to_owned();
-        self.tell(RoomEvent::Error { code: "tampered".to_owned(), message });
+        self.tell(RoomEvent::Error { code: TAMPERED.to_owned(), message });
         self.out.push_back(Command::Hangup);
     }
 

@@ -5,6 +5,8 @@ mod faults;
 mod limits;
 mod sim;
 
+use serde_json::json;
+
 use self::sim::{RULES, Sim};
 use super::*;
 use crate::engine::interview::plan::Plan;
@@ -281,7 +283,7 @@ fn no_reachable_state_waits_for_ever() {
     let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
     for walk in 0..1_000 {
         let mut sim = Sim::new(5);
-        let rules = Rules { transcribes: walk % 2 == 0, ..RULES };
+        let rules = Rules { transcription: (walk % 2 == 0).then(|| json!({ "model": "any" })), ..RULES };
         sim.director = Director::new(rules, sim.director.state().clone(), Tick::ZERO);
         for _ in 0..60 {
             seed ^= seed << 13;

@@ -53,6 +53,18 @@ fn a_candidate_who_changed_a_call_may_come_back_twice() {
     }
 }
 
+/// S002-35: a server that does not take our session is the provider's fault, not the candidate's.
+#[test]
+fn a_server_that_ignores_our_session_is_not_taken_for_a_candidate_who_changed_it() {
+    let mut sim = Sim::new(5);
+    sim.director.handle(sim.now, Input::CallOpen);
+    sim.provider(&ServerEvent::SessionUpdated { session: json!({ "instructions": "You are a helpful assistant." }) });
+    assert!(sim.hung_up);
+    let code = UpstreamFault::Uncontrolled.code();
+    assert!(sim.told.iter().any(|it| matches!(it, RoomEvent::Error { code: told, .. } if *told == code)));
+    assert!(!sim.log.iter().any(|it| matches!(it, Record::Tampered { .. })), "{:?}", sim.log);
+}
+
 /// A server without `output_audio_buffer` events: its sound is taken to last as long as its words do.
 #[test]
 fn a_server_that_tells_nothing_of_its_sound_is_waited_for() {
