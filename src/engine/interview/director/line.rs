@@ -1,5 +1,7 @@
 //! Calls come and go, and the page says a few words: when a session begins, and when it goes on.
 
+use std::time::Duration;
+
 use super::directive::Purpose;
 use super::guard::{Forgery, Guard};
 use super::rollover::Lifetime;
@@ -10,6 +12,8 @@ use crate::engine::interview::record::Record;
 use crate::engine::protocol::room::{PageMessage, RoomEvent, TAMPERED};
 use crate::engine::time::Tick;
 
+/// For a candidate who was cut off by the line to find back into the answer.
+pub(super) const GATHER: Duration = Duration::from_secs(6);
 /// Calls that the candidate's side may spoil before the interview is over.
 const SECOND_CHANCES: u32 = 2;
 
@@ -90,6 +94,8 @@ impl Director {
             (Some(purpose), _) if renewed => self.speak(now, purpose),
             (Some(Purpose::Ask { idx, follow_up, .. }), _) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (Some(purpose), _) => self.speak(now, purpose),
+            // Nothing needs to be said to somebody who goes on already.
+            (None, Some(_)) if self.floor.is_speaking() => self.listen(now, GATHER),
             // An answer was begun: its question is known, and the candidate is in the middle of a thought.
             (None, Some((idx, follow_up))) if self.floor.is_taken() => {
                 self.speak(now, Purpose::GoOn { idx, follow_up });

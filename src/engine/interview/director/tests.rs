@@ -337,6 +337,41 @@ fn a_candidate_who_had_begun_to_answer_is_asked_to_go_on() {
     assert_eq!(sim.answers(), [1, 0, 0], "one answer in two parts");
 }
 
+/// Somebody who goes on by themselves is not talked over, and what they say before the page is ready is not lost.
+#[test]
+fn a_candidate_who_goes_on_before_the_page_is_ready_is_listened_to() {
+    for begun in [true, false] {
+        let mut sim = Sim::asked(5);
+        if begun {
+            sim.start_talking();
+            sim.wait(5_000);
+        }
+        sim.send(Input::CallLost);
+        sim.wait(2_000);
+        sim.send(Input::CallOpen);
+        sim.start_talking();
+        sim.wait(1_000);
+        sim.send(Input::Page(&PageMessage::Ready));
+        sim.wait(3_000);
+        assert_eq!(sim.said.len(), 2, "{begun}: there is nothing to say");
+        sim.stop_talking();
+        sim.wait(1_200);
+        assert!(sim.last_said().contains(&question(1)), "{begun}: {}", sim.last_said());
+        assert_eq!(sim.answers(), [1, 0, 0]);
+        assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, 4_000, "{begun}");
+    }
+    // A question that was cut off is said first.
+    let mut sim = Sim::asked(5);
+    sim.answer(5_000);
+    sim.begin();
+    sim.send(Input::CallLost);
+    sim.send(Input::CallOpen);
+    sim.answer(2_000);
+    sim.send(Input::Page(&PageMessage::Ready));
+    assert!(sim.last_said().ends_with(&question(1)), "{}", sim.last_said());
+    assert_eq!(sim.answers(), [1, 0, 0]);
+}
+
 /// A director that is made from the log alone, as after a restart of the server.
 #[test]
 fn a_restored_session_repeats_no_question_that_was_answered() {
