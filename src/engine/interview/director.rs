@@ -3,6 +3,7 @@
 //! Pure: provider events, words of the page and time come in; records, room events and requests to the provider come out.
 //! The director decides, the provider speaks.
 
+mod broken;
 mod budget;
 mod clock;
 pub mod directive;
@@ -54,16 +55,16 @@ const FALSE_START_MS: u64 = 1_000;
 const OVERTIME: Duration = Duration::from_secs(15);
 /// How often a response that never sounds is asked for.
 const ATTEMPTS: u32 = 3;
-/// How many calls may stay mute, one after another, before the interview ends.
-const MUTE_CALLS: u32 = 2;
 
 /// What happens to a session.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// The sideband of a call is attached.
     CallOpen,
-    /// The call is gone, or is being replaced.
+    /// The call is gone in good order, or is being replaced.
     CallLost,
+    /// The call, or our hold on it, broke for this reason.
+    CallBroken(UpstreamFault),
     Provider(&'a ServerEvent),
     Page(&'a PageMessage),
     /// The house has spent what it may in a day.
@@ -154,6 +155,8 @@ pub struct Director {
     cut: bool,
     /// Calls in a row on which nothing was heard of the interviewer.
     mute_calls: u32,
+    /// Calls in a row that broke before anything had come of them.
+    vain_calls: u32,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
     last_sign: Tick,
@@ -183,6 +186,7 @@ impl Director {
             weighing: None,
             cut: false,
             mute_calls: 0,
+            vain_calls: 0,
             early_words: Vec::new(),
             last_sign: now,
             out: VecDeque::new(),
@@ -228,6 +232,7 @@ impl Director {
         match input {
             Input::CallOpen => self.call_open(now),
             Input::CallLost => self.call_lost(now),
+            Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),
             // A call that we gave up may still have something to say.
             Input::Provider(_) if self.stage == Stage::Away => {}
@@ -244,16 +249,6 @@ impl Director {
             Input::OutOfBudget => self.out_of_budget(now),
             Input::End(reason) => self.end(now, reason),
             Input::Timeout => self.timeout(now),
-        }
-    }
-
-    /// The provider says nothing on this call. On another it may; one call after another it may not.
-    fn mute_call(&mut self, now: Tick) {
-        self.mute_calls += 1;
-        if self.mute_calls > MUTE_CALLS {
-            self.end(now, EndReason::Fault);
-        } else {
-            self.give_up_call(now, UpstreamFault::Broken);
         }
     }
 

@@ -306,6 +306,7 @@ fn no_reachable_state_waits_for_ever() {
                 }
                 11 if walk % 5 == 0 => sim.send(Input::OutOfBudget),
                 12 if walk % 7 == 0 => sim.provider(&faults::expired()),
+                12 => sim.send(Input::CallBroken(UpstreamFault::Lost)),
                 13 if walk % 11 == 0 => sim.provider(&faults::forged()),
                 _ => sim.wait(seed % 9_000),
             }
