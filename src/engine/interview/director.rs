@@ -8,6 +8,7 @@ mod budget;
 mod clock;
 pub mod directive;
 pub mod guard;
+mod late;
 mod line;
 mod provider;
 mod rejoin;
@@ -28,6 +29,7 @@ use self::budget::Budget;
 use self::clock::Clock;
 use self::directive::Purpose;
 use self::guard::{Breach, Guard};
+use self::late::Late;
 use self::rollover::Lifetime;
 use super::EndReason;
 use super::cost::{MicroUsd, Prices};
@@ -159,6 +161,8 @@ pub struct Director {
     vain_calls: u32,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
+    /// The interview is over, and the call is kept for the words that are under way.
+    late: Option<Late>,
     last_sign: Tick,
     out: VecDeque<Command>,
 }
@@ -188,6 +192,7 @@ impl Director {
             mute_calls: 0,
             vain_calls: 0,
             early_words: Vec::new(),
+            late: None,
             last_sign: now,
             out: VecDeque::new(),
             rules,
@@ -205,7 +210,7 @@ impl Director {
     pub fn poll_timeout(&self) -> Option<Tick> {
         let idle = self.last_sign.after(self.rules.idle);
         let own = match self.stage {
-            Stage::Ended => return None,
+            Stage::Ended => return self.late.as_ref().map(|it| it.until),
             Stage::Away => None,
             Stage::Entering { until } => Some(until),
             Stage::Speaking { give_up, .. } => Some(give_up),
@@ -224,10 +229,10 @@ impl Director {
         &self.state
     }
 
-    /// Takes one input in. Nothing happens after the end.
+    /// Takes one input in. After the end nothing happens but that late words arrive.
     pub fn handle(&mut self, now: Tick, input: Input<'_>) {
         if self.stage == Stage::Ended {
-            return;
+            return self.after_end(now, input);
         }
         match input {
             Input::CallOpen => self.call_open(now),
@@ -295,11 +300,11 @@ impl Director {
         self.record_said(now, true);
         self.record_turn();
         self.clock.pause(now);
-        self.stage = Stage::Ended;
+        let on_call = std::mem::replace(&mut self.stage, Stage::Ended) != Stage::Away;
         self.append(Record::Ended { reason, at_ms: self.clock.elapsed_ms(now) });
         self.tell_clock(now);
         self.tell(RoomEvent::Ended { reason });
-        self.out.push_back(Command::Hangup);
+        self.part(now, reason, on_call);
     }
 
     fn send(&mut self, event: ClientEvent) {

@@ -277,6 +277,54 @@ fn words_of_the_candidate_reach_their_turn_early_or_late() {
     assert_eq!(sim.director.state().report().questions[0].answers[0].words(), "I built a bridge.");
 }
 
+/// S001-23: the report is given at once, and read later it has the words that were under way.
+#[test]
+fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
+    let ended = || {
+        let mut sim = asks::asked();
+        sim.answer(9_000);
+        sim.speak_out(3_000);
+        sim.start_talking();
+        sim.wait(4_000);
+        sim.stop_talking();
+        sim.transcribe_item(1, "I built a bridge.");
+        sim.send(Input::Page(&PageMessage::Finish));
+        assert_eq!(sim.told.last(), Some(&RoomEvent::Ended { reason: EndReason::Finished }), "nobody waits");
+        assert!(!sim.hung_up);
+        sim
+    };
+    let words = |sim: &Sim| sim.director.state().report().questions[1].answers[0].text.clone();
+    let mut sim = ended();
+    assert_eq!(words(&sim), None);
+    sim.wait(2_000);
+    // Only words count any more.
+    sim.start_talking();
+    sim.provider(&faults::forged());
+    sim.send(Input::Page(&PageMessage::Repeat));
+    assert!(!sim.hung_up && sim.said.len() == 3);
+    sim.transcribe_item(2, "And a road.");
+    assert_eq!(words(&sim).as_deref(), Some("And a road."));
+    assert!(sim.hung_up, "there is nothing more to wait for");
+    assert_eq!(sim.director.poll_timeout(), None);
+    assert_eq!(State::fold("s", &sim.log), *sim.director.state());
+
+    let mut sim = ended();
+    sim.wait(2_999);
+    assert!(!sim.hung_up);
+    sim.wait(1);
+    assert!(sim.hung_up, "not for ever");
+    sim.transcribe_item(2, "Too late.");
+    assert_eq!(words(&sim), None);
+
+    let mut sim = ended();
+    sim.provider(&ServerEvent::InputTranscriptFailed {
+        item_id: "u2".to_owned(),
+        content_index: 0,
+        error: ErrorBody::default(),
+    });
+    assert!(sim.hung_up, "not in vain");
+}
+
 /// Whatever happens in whatever order, a session that is not over has a deadline armed, and nothing panics.
 #[test]
 fn no_reachable_state_waits_for_ever() {
@@ -311,7 +359,11 @@ fn no_reachable_state_waits_for_ever() {
                 _ => sim.wait(seed % 9_000),
             }
             let over = sim.director.state().ended.is_some();
-            assert_eq!(sim.director.poll_timeout().is_none(), over, "{:?}", sim.director);
+            assert!(over || sim.director.poll_timeout().is_some(), "{:?}", sim.director);
+        }
+        if sim.director.state().ended.is_some() {
+            sim.wait(3_000);
+            assert_eq!((sim.hung_up, sim.director.poll_timeout()), (true, None), "{:?}", sim.director);
         }
         assert_eq!(State::fold("s", &sim.log), *sim.director.state());
     }
