@@ -181,7 +181,7 @@ impl Director {
             renewing: false,
             budget: Budget::default(),
             page_ready: false,
-            greeted: !state.lines.is_empty(),
+            greeted: state.asked.is_some(),
             interruptible: false,
             sounding_from_ms: 0,
             answering: state.asked,

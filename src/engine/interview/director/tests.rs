@@ -196,6 +196,25 @@ fn a_new_call_goes_on_where_the_old_one_broke() {
     assert!(sim.last_said().contains(&question(1)));
 }
 
+/// The greeting says that this is an AI: one that broke off is said again, to a provider that knows of none.
+#[test]
+fn a_greeting_that_broke_off_is_said_again() {
+    for restored in [false, true] {
+        let mut sim = Sim::entered(5);
+        sim.begin();
+        sim.wait(2_000);
+        sim.send(Input::CallLost);
+        if restored {
+            sim.director = Director::new(RULES, State::fold("s", &sim.log), sim.now);
+        }
+        sim.send(Input::CallOpen);
+        assert!(sim.replayed.is_empty(), "{:?}", sim.replayed);
+        assert!(!sim.interruptible, "it is heard to its end");
+        sim.send(Input::Page(&PageMessage::Ready));
+        assert_eq!((sim.said.len(), &sim.said[0]), (2, &sim.said[1]), "restored: {restored}");
+    }
+}
+
 #[test]
 fn a_provider_that_stays_silent_is_asked_again_then_called_anew_and_then_given_up() {
     let mut sim = Sim::entered(5);
