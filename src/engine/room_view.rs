@@ -16,7 +16,7 @@ use super::interview::report::Report;
 use super::interview::{EndReason, Question, Snapshot, Speaker};
 use super::link::upstream::UpstreamFault;
 use super::link::view::Clock;
-use super::protocol::room::{AiState, PageMessage, RoomEvent, RoomMessage};
+use super::protocol::room::{AiState, PageMessage, RoomEvent, RoomMessage, TAMPERED};
 use super::time::{Epoch, Tick};
 use super::transcript::{Captions, Line};
 pub use ear::{Ear, loudness};
@@ -281,7 +281,9 @@ impl RoomView {
             RoomEvent::LatencyPing { id } => Told::then(Effect::Say(PageMessage::Pong { id: *id })),
             RoomEvent::Error { code, message } => {
                 self.notice = Some(message.clone());
-                Told { fresh: true, effect: UpstreamFault::of_code(code).map(Effect::CallEnded) }
+                // A call that was changed is as good as gone: nothing that is said on it counts.
+                let fault = (code == TAMPERED).then_some(UpstreamFault::Lost).or_else(|| UpstreamFault::of_code(code));
+                Told { fresh: true, effect: fault.map(Effect::CallEnded) }
             }
             RoomEvent::Ended { reason } => Told::then(Effect::Over(*reason)),
             RoomEvent::Unknown => Told::STALE,

@@ -19,6 +19,7 @@ use hmac::{Hmac, KeyInit as _};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::time::sleep;
 
@@ -39,6 +40,8 @@ const EXCHANGE: Duration = Duration::from_secs(6);
 const PROBE: Duration = Duration::from_secs(4);
 /// Azure's name for the header that holds the key.
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
+/// The language that the interviews are held in.
+const LANGUAGE: &str = "en";
 /// Waits before a hang-up that failed is tried again: a call that nobody ends is billed.
 const HANG_UP_AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 
@@ -131,6 +134,13 @@ impl Provider {
     #[must_use]
     pub fn transcribes(&self) -> bool {
         self.inner.settings.transcription.is_some()
+    }
+
+    /// How a session says that the candidate's words are to be written down.
+    #[must_use]
+    pub fn transcription(&self) -> Option<Value> {
+        let model = self.inner.settings.transcription.as_ref()?;
+        Some(json!({ "model": model, "language": LANGUAGE }))
     }
 
     /// Whether the provider answers at its address, and accepts our key.

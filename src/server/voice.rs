@@ -230,20 +230,26 @@ impl Provider {
         Ok(lock(&self.0.keys).redeem(key, clock::unix_s())?)
     }
 
-    /// Starts a call and answers with its id and the SDP answer. The call is freed by itself when nobody connects.
+    /// Starts a call and answers with its id and the SDP answer. The call is freed by itself when nobody connects. `config`
+    /// is asked for once nothing else can fail: it may use a key up.
     ///
     /// # Errors
-    /// [`CallError`] but [`CallError::Key`] and [`CallError::Unknown`].
-    pub fn create(&self, offer: &str, config: SessionConfig) -> Result<(String, String), CallError> {
+    /// [`CallError`] but [`CallError::Unknown`].
+    pub fn create(
+        &self,
+        offer: &str,
+        config: impl FnOnce() -> Result<SessionConfig, CallError>,
+    ) -> Result<(String, String), CallError> {
         let Inner { settings, port, tasks, closed, .. } = &*self.0;
-        Transport::Call.carries(&config)?;
         let id = format!("rtc_{:032x}", rand::random::<u128>());
         let (commands, inbox) = mpsc::channel(call::MAILBOX);
         // Freed on every way out, a panic included.
         let place = self.place(id.clone(), Some(commands))?;
-        let session = self.session(config, Transport::Call);
         let (registration, datagrams) = port.demux().register();
         let (peer, answer) = Peer::answer(port, registration, offer, Instant::now())?;
+        let config = config()?;
+        Transport::Call.carries(&config)?;
+        let session = self.session(config, Transport::Call);
         let call = Call::new(id.clone(), peer, datagrams, inbox, session, self.desk(), settings);
         let stop = closed.child_token();
         tasks.spawn(async move {

@@ -3,10 +3,12 @@
 //! Pure: provider events, words of the page and time come in; records, room events and requests to the provider come out.
 //! The director decides, the provider speaks.
 
+mod broken;
 mod budget;
 mod clock;
 pub mod directive;
 pub mod guard;
+mod late;
 mod line;
 mod provider;
 mod rejoin;
@@ -21,10 +23,13 @@ mod view;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use self::budget::Budget;
 use self::clock::Clock;
 use self::directive::Purpose;
-use self::guard::Guard;
+use self::guard::{Breach, Guard};
+use self::late::Late;
 use self::rollover::Lifetime;
 use super::EndReason;
 use super::cost::{MicroUsd, Prices};
@@ -52,16 +57,16 @@ const FALSE_START_MS: u64 = 1_000;
 const OVERTIME: Duration = Duration::from_secs(15);
 /// How often a response that never sounds is asked for.
 const ATTEMPTS: u32 = 3;
-/// How many calls may stay mute, one after another, before the interview ends.
-const MUTE_CALLS: u32 = 2;
 
 /// What happens to a session.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// The sideband of a call is attached.
     CallOpen,
-    /// The call is gone, or is being replaced.
+    /// The call is gone in good order, or is being replaced.
     CallLost,
+    /// The call, or our hold on it, broke for this reason.
+    CallBroken(UpstreamFault),
     Provider(&'a ServerEvent),
     Page(&'a PageMessage),
     /// The house has spent what it may in a day.
@@ -85,13 +90,13 @@ pub enum Command {
 }
 
 /// What a director needs to know that never changes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     pub patience: Patience,
     /// The provider says words exactly as they are given.
     pub exact: bool,
-    /// The candidate's words are written down.
-    pub transcribes: bool,
+    /// How the candidate's words are written down, as a session has it; none: nobody does.
+    pub transcription: Option<Value>,
     /// A session without a sign of the candidate ends after this.
     pub idle: Duration,
     /// The date of tick zero, in milliseconds since the Unix epoch.
@@ -152,8 +157,12 @@ pub struct Director {
     cut: bool,
     /// Calls in a row on which nothing was heard of the interviewer.
     mute_calls: u32,
+    /// Calls in a row that broke before anything had come of them.
+    vain_calls: u32,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
+    /// The interview is over, and the call is kept for the words that are under way.
+    late: Option<Late>,
     last_sign: Tick,
     out: VecDeque<Command>,
 }
@@ -163,7 +172,6 @@ impl Director {
     #[must_use]
     pub fn new(rules: Rules, state: State, now: Tick) -> Self {
         Self {
-            rules,
             stage: if state.ended.is_some() { Stage::Ended } else { Stage::Away },
             flight: InFlight::default(),
             floor: Floor::new(rules.patience),
@@ -173,7 +181,7 @@ impl Director {
             renewing: false,
             budget: Budget::default(),
             page_ready: false,
-            greeted: !state.lines.is_empty(),
+            greeted: state.asked.is_some(),
             interruptible: false,
             sounding_from_ms: 0,
             answering: state.asked,
@@ -182,9 +190,12 @@ impl Director {
             weighing: None,
             cut: false,
             mute_calls: 0,
+            vain_calls: 0,
             early_words: Vec::new(),
+            late: None,
             last_sign: now,
             out: VecDeque::new(),
+            rules,
             state,
         }
     }
@@ -199,7 +210,7 @@ impl Director {
     pub fn poll_timeout(&self) -> Option<Tick> {
         let idle = self.last_sign.after(self.rules.idle);
         let own = match self.stage {
-            Stage::Ended => return None,
+            Stage::Ended => return self.late.as_ref().map(|it| it.until),
             Stage::Away => None,
             Stage::Entering { until } => Some(until),
             Stage::Speaking { give_up, .. } => Some(give_up),
@@ -218,34 +229,31 @@ impl Director {
         &self.state
     }
 
-    /// Takes one input in. Nothing happens after the end.
+    /// Takes one input in. After the end nothing happens but that late words arrive.
     pub fn handle(&mut self, now: Tick, input: Input<'_>) {
         if self.stage == Stage::Ended {
-            return;
+            return self.after_end(now, input);
         }
         match input {
             Input::CallOpen => self.call_open(now),
             Input::CallLost => self.call_lost(now),
+            Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),
             // A call that we gave up may still have something to say.
             Input::Provider(_) if self.stage == Stage::Away => {}
             Input::Provider(event) => match self.guard.see(event) {
-                Some(what) => self.tampered(now, what),
-                None => self.provider(now, event),
+                Some(Breach::Forged(what)) => self.tampered(now, what),
+                Some(Breach::Ignored) => self.give_up_call(now, UpstreamFault::Uncontrolled),
+                None => {
+                    if let Some(item_id) = self.guard.stray() {
+                        self.send(ClientEvent::ConversationItemDelete { item_id });
+                    }
+                    self.provider(now, event);
+                }
             },
             Input::OutOfBudget => self.out_of_budget(now),
             Input::End(reason) => self.end(now, reason),
             Input::Timeout => self.timeout(now),
-        }
-    }
-
-    /// The provider says nothing on this call. On another it may; one call after another it may not.
-    fn mute_call(&mut self, now: Tick) {
-        self.mute_calls += 1;
-        if self.mute_calls > MUTE_CALLS {
-            self.end(now, EndReason::Fault);
-        } else {
-            self.give_up_call(now, UpstreamFault::Broken);
         }
     }
 
@@ -292,11 +300,11 @@ impl Director {
         self.record_said(now, true);
         self.record_turn();
         self.clock.pause(now);
-        self.stage = Stage::Ended;
+        let on_call = std::mem::replace(&mut self.stage, Stage::Ended) != Stage::Away;
         self.append(Record::Ended { reason, at_ms: self.clock.elapsed_ms(now) });
         self.tell_clock(now);
         self.tell(RoomEvent::Ended { reason });
-        self.out.push_back(Command::Hangup);
+        self.part(now, reason, on_call);
     }
 
     fn send(&mut self, event: ClientEvent) {

@@ -177,6 +177,13 @@ impl State {
         self.lines.iter().find(|line| line.item_id == turn.line_item)
     }
 
+    /// What the candidate said and nobody has written down, by its items.
+    #[must_use]
+    pub fn unwritten(&self) -> Vec<String> {
+        let items = self.turns.iter().flat_map(|turn| &turn.items);
+        items.filter(|(_, words)| words.is_none()).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Whether the last thing said is a whole answer to the question that was asked last.
     #[must_use]
     pub fn is_answered(&self) -> bool {

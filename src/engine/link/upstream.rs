@@ -38,6 +38,8 @@ pub enum UpstreamFault {
     Expired,
     /// It sent more events than anybody can follow.
     Flood,
+    /// One call after another broke off.
+    Unsteady,
 }
 
 /// Before the name, so that no code of a provider can look like ours.
@@ -48,7 +50,7 @@ const AGAIN: &str = "Try again to go on with the same question. Nothing you said
 
 /// One row for each fault, in the order of the enum.
 #[rustfmt::skip]
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 16] = [
     row("unreachable", "The interviewer's voice service cannot be reached.", LATER),
     row("slow", "The interviewer's voice service takes too long to answer.", LATER),
     last("key", "The voice service does not accept this server's key.",
@@ -69,6 +71,8 @@ const TABLE: [Row; 15] = [
     row("lost", "The line to the voice service broke off.", AGAIN),
     row("expired", "The voice service ended the call: its time limit was reached.", AGAIN),
     row("flood", "The voice service sent more than anybody can follow, so we ended the call.", AGAIN),
+    last("unsteady", "The line to the voice service breaks off again and again.",
+        "Only the people who run this server can mend it: the line to its PROVIDER. Tell them, then try again."),
 ];
 
 /// What is known of a fault.
@@ -89,7 +93,7 @@ const fn last(name: &'static str, what: &'static str, cure: &'static str) -> Row
 
 impl UpstreamFault {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Unreachable,
         Self::Slow,
         Self::Key,
@@ -105,6 +109,7 @@ impl UpstreamFault {
         Self::Lost,
         Self::Expired,
         Self::Flood,
+        Self::Unsteady,
     ];
 
     /// Its name on the wire.

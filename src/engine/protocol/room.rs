@@ -17,6 +17,9 @@ use crate::engine::link::choice::Fallback;
 use crate::engine::time::Epoch;
 use crate::engine::transcript::Line;
 
+/// The code of the `error` with which a call ends that the candidate's side has changed.
+pub const TAMPERED: &str = "tampered";
+
 /// One event of the room, as it travels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RoomMessage {

@@ -277,4 +277,10 @@ fn the_end_of_a_call_says_why_until_there_is_a_new_one() {
         sim.tell(Source::Channel, RoomEvent::ProviderReady);
         assert_eq!(sim.view.notice(), None);
     }
+    let changed = RoomEvent::Error { code: "tampered".to_owned(), message: "Changed.".to_owned() };
+    let told = sim.tell(Source::Room, changed);
+    assert_eq!(told.effect, Some(Effect::CallEnded(UpstreamFault::Lost)), "the page leaves it at once");
+    assert_eq!(sim.view.notice(), Some("Changed."));
+    let other = RoomEvent::Error { code: "invalid_event".to_owned(), message: "No.".to_owned() };
+    assert_eq!(sim.tell(Source::Room, other).effect, None);
 }

@@ -18,8 +18,6 @@ use crate::server::config::Preset;
 const SAFETY_IDENTIFIER: HeaderName = HeaderName::from_static("openai-safety-identifier");
 /// Seconds that an ephemeral key may be used to begin a call. The least that the protocol allows is 10.
 const EPHEMERAL_S: u32 = 30;
-/// The language that the interviews are held in.
-const LANGUAGE: &str = "en";
 
 /// A call that the provider has made.
 #[derive(Clone, Debug)]
@@ -115,7 +113,7 @@ impl Provider {
 
     /// The start configuration of a call. Speech cannot interrupt yet: the opening line says that this is an AI.
     pub(super) fn session(&self, persona: &str) -> Value {
-        let Settings { preset, model, voice, transcription, .. } = &self.inner.settings;
+        let Settings { preset, model, voice, .. } = &self.inner.settings;
         let voice = if preset.is_some() { voice } else { persona };
         let mut session = json!({
             "type": "realtime",
@@ -126,8 +124,8 @@ impl Provider {
                 "output": { "voice": voice },
             },
         });
-        if let Some(model) = transcription {
-            session["audio"]["input"]["transcription"] = json!({ "model": model, "language": LANGUAGE });
+        if let Some(transcription) = self.transcription() {
+            session["audio"]["input"]["transcription"] = transcription;
         }
         session
     }

@@ -105,7 +105,7 @@ impl Session {
         let rules = Rules {
             patience: Patience::default(),
             exact: provider.is_embedded(),
-            transcribes: provider.transcribes(),
+            transcription: provider.transcription(),
             idle: limits.idle,
             began_at,
             prices: provider.prices(),
@@ -215,10 +215,12 @@ impl Session {
                 // Nobody shall talk to a call that nobody leads; most are gone already, which is no error.
                 self.hang_up();
                 match end {
-                    End::Fault(fault) => self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() }),
-                    End::Over => self.look_again(),
+                    End::Fault(fault) => self.direct(Input::CallBroken(fault)),
+                    End::Over => {
+                        self.look_again();
+                        self.direct(Input::CallLost);
+                    }
                 }
-                self.direct(Input::CallLost);
             }
             FromTask::Over { page } => {
                 if !stale {

@@ -30,6 +30,9 @@ const MAX_BATCH: usize = 32;
 /// How long a call that we end waits for its last words to arrive.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// How long the control sockets of a call whose peer has left wait for the words of what was said on it.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// What others ask of a call.
 #[derive(Debug)]
 pub enum Command {
@@ -128,6 +131,9 @@ impl Call {
             self.linger().await;
         }
         self.peer.close();
+        if matches!(end, End::PeerClosed | End::PeerVanished) {
+            self.last_words(&stop).await;
+        }
         tracing::info!(call = %self.id, ?end, seconds = self.began.elapsed().as_secs(), "call ends");
     }
 
@@ -165,6 +171,29 @@ impl Call {
                 () = tokio::time::sleep_until(limit) => return,
                 () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
                 Some(datagram) = self.datagrams.recv() => self.peer.receive(&datagram, Instant::now()),
+            }
+        }
+    }
+
+    /// Tells the control sockets the words that were being written down when the peer left.
+    async fn last_words(&mut self, stop: &CancellationToken) {
+        let limit = tokio::time::Instant::now() + LAST_WORDS;
+        while self.desk.is_busy() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep_until(limit) => return,
+                Some(command) = self.inbox.recv() => {
+                    if matches!(command, Command::Hangup) {
+                        return;
+                    }
+                }
+                Some(written) = self.desk.next() => {
+                    written.tell(&mut self.session);
+                    while let Some(message) = self.session.poll() {
+                        let text = serde_json::to_string(&message).unwrap_or_default();
+                        self.sidebands.send(&Utf8Bytes::from(text));
+                    }
+                }
             }
         }
     }

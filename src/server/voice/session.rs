@@ -249,7 +249,7 @@ impl Session {
     fn truncate(&mut self, item_id: String, content_index: u32, audio_end_ms: u64) -> Result<(), Fault> {
         if self.active.as_ref().is_some_and(|active| active.item_id() == item_id) {
             // Still being said: what the client no longer wants to hear is not said.
-            self.interrupt("client_cancelled");
+            self.stop("client_cancelled");
         }
         self.conversation.truncate(&item_id, content_index, audio_end_ms)?;
         self.input.played_to_here();

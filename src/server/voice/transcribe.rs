@@ -192,6 +192,12 @@ impl Desk {
         }
     }
 
+    /// Whether a turn is being written down.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
     /// The next turn that is done. None at once while nothing is under way.
     pub async fn next(&mut self) -> Option<Written> {
         loop {

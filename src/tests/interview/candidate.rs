@@ -250,6 +250,12 @@ impl Candidate {
         self.wait(|it| it["type"] == kind && it["payload"]["speaker"] == speaker, kind).await
     }
 
+    /// The finished line that holds this.
+    pub(crate) async fn line_with(&mut self, text: &str) -> Value {
+        let is = |it: &Value| it["payload"]["text"].as_str().is_some_and(|it| it.contains(text));
+        self.wait(is, text).await["payload"].clone()
+    }
+
     async fn wait(&mut self, is: impl Fn(&Value) -> bool, what: &str) -> Value {
         loop {
             if let Some(event) = self.waiting.pop_front() {

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::call::jfk;
 use crate::candidate::{Candidate, House};
@@ -15,17 +16,29 @@ use crate::candidate::{Candidate, House};
 const ASKED: &str = "Could you repeat the question, please?";
 const ANSWERED: &str = "I built a scheduler.";
 
+/// A transcription server that takes its time: until it is let go.
+async fn slow_scribe(go: Arc<Notify>) -> String {
+    async fn transcribe(State(go): State<Arc<Notify>>, _sound: Bytes) -> Json<Value> {
+        go.notified().await;
+        Json(json!({ "text": ANSWERED }))
+    }
+    serve(Router::new().route("/v1/audio/transcriptions", post(transcribe)).with_state(go)).await
+}
+
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
 /// A transcription server that hears a question, and from `answers` on an answer.
 async fn scribe(answers: Arc<AtomicBool>) -> String {
     // An answer before the sound is read would be a broken pipe to the one who sends it.
     async fn transcribe(State(answers): State<Arc<AtomicBool>>, _sound: Bytes) -> Json<Value> {
         Json(json!({ "text": if answers.load(Ordering::SeqCst) { ANSWERED } else { ASKED } }))
     }
-    let router = Router::new().route("/v1/audio/transcriptions", post(transcribe)).with_state(answers);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    serve(Router::new().route("/v1/audio/transcriptions", post(transcribe)).with_state(answers)).await
 }
 
 /// S001-23, S002-12, S002-13: what the candidate asks is answered, the question stands, and the answer is kept in words.
@@ -54,4 +67,28 @@ async fn a_candidate_who_asks_is_answered_and_asked_again() {
     let answers = report["questions"][0]["answers"].as_array().unwrap();
     assert_eq!(answers.len(), 1, "a question of the candidate's is no answer: {answers:?}");
     assert!(answers[0]["text"].as_str().unwrap().starts_with(ANSWERED), "{answers:?}");
+}
+
+/// S001-23: the report is there at once. Read again it has the words that were being written down at the end, although the
+/// page has left the call by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
+    let go = Arc::new(Notify::new());
+    let house = House::open(&[("TRANSCRIPTION_URL", &slow_scribe(Arc::clone(&go)).await)]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.next("question.ready").await;
+    candidate.state("listening").await;
+    candidate.peer.play(jfk().into_iter().take(90).collect());
+    candidate.turn("turn.end", "candidate").await;
+    candidate.peer.close();
+    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
+    assert!(report["questions"][0]["answers"][0]["text"].is_null(), "{report}");
+    assert_eq!(house.calls(), 1, "its words are under way");
+    go.notify_one();
+    house.until_calls(0).await;
+    let line = candidate.line_with(ANSWERED).await;
+    assert_eq!(line["speaker"], "candidate");
+    let report = candidate.post("report", json!({})).await;
+    assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{report}");
 }

@@ -71,6 +71,19 @@ async fn a_key_starts_one_call_with_its_session() {
     call.next("output_audio_buffer.stopped").await;
 }
 
+/// A key is for a call: one that cannot be made does not use it up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_cannot_be_answered_uses_up_no_key() {
+    let house = House::open().await;
+    let minted = house.mint(&json!({ "session": { "type": "realtime" } })).await;
+    let key = minted["value"].as_str().unwrap();
+    let (_peer, offer) = Peer::offer().await;
+    for bad in ["v=0\r\n".to_owned(), offer.replace("opus/48000/2", "opus/7/2")] {
+        assert_eq!(code(house.post_sdp("/v1/realtime/calls", key, bad).await).await, (400, "invalid_offer".to_owned()));
+    }
+    assert_eq!(house.post_sdp("/v1/realtime/calls", key, offer).await.status(), 201);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_starts_one_socket_and_is_good_for_nothing_else() {
     let house = House::open().await;

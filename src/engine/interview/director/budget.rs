@@ -1,5 +1,7 @@
 //! What the session costs, and the end when that is enough: a goodbye at the next turn, never a cut.
 
+use serde_json::Value;
+
 use super::directive::Purpose;
 use super::{Director, OVERTIME, Stage};
 use crate::engine::interview::EndReason;
@@ -58,6 +60,11 @@ impl Director {
         } else if cost >= cap {
             self.out_of_budget(now);
         }
+    }
+
+    /// Counts what the words of a turn cost that arrive after the end.
+    pub(super) fn count_words(&mut self, usage: &Value) {
+        self.budget.usage.add_words(usage);
     }
 
     /// There is no more money, for this session or for this day.

@@ -5,7 +5,11 @@
 //! did not ask for. Everything that we do ourselves goes through [`Guard::sent`] first, so that its echo is known.
 //!
 //! Foreign servers leave much out (ids, metadata, whole events). What is missing is not held against the candidate; what
-//! is there has to be ours.
+//! is there has to be ours. Nor is what a server does with our session by itself: one whose first echo is not what we set
+//! has not listened to us, and cannot be led.
+//!
+//! What happened before we were attached is unseen. Settings are undone by our opening; an item in front of the first that
+//! we see is a [`Guard::stray`].
 
 use std::collections::VecDeque;
 
@@ -14,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::server::{Content, Item, Response, ServerEvent};
+use crate::engine::protocol::session::speaks;
 
 /// What was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +30,15 @@ pub enum Forgery {
     Item,
     /// A response that we did not ask for.
     Response,
+}
+
+/// What is wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// Somebody else had a hand in it.
+    Forged(Forgery),
+    /// The provider never took our session.
+    Ignored,
 }
 
 /// What of a session's echo is ours to set. The rest is the provider's (ids, dates) or of no consequence.
@@ -62,15 +76,31 @@ impl Recent {
     }
 }
 
+/// An item of ours.
+#[derive(Clone, Debug)]
+struct Sent {
+    role: String,
+    text: String,
+    /// The name under which it was reported. Not every server keeps the one that it was given.
+    id: Option<String>,
+}
+
 /// The guard of one call.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
-    /// The instructions that we set.
-    instructions: Option<String>,
+    /// What we set of the session.
+    ours: Value,
     /// The session as the provider first reported it.
     settings: Option<Value>,
-    /// Role and text of the items that we sent. They stay: each is reported twice.
-    items: VecDeque<(String, String)>,
+    /// The provider has reported its session once: from here on we see everything that happens.
+    echoed: bool,
+    /// The items that we sent. They stay: each is reported twice.
+    items: Vec<Sent>,
+    /// The first item was seen.
+    begun: bool,
+    stray: Option<String>,
+    /// Items that we take out ourselves.
+    removed: Recent,
     /// Items of the candidate's speech.
     heard: Recent,
     /// The server does not name what is spoken.
@@ -91,14 +121,11 @@ impl Guard {
     /// Notes what we do ourselves.
     pub fn sent(&mut self, event: &ClientEvent) {
         match event {
-            ClientEvent::SessionUpdate { session } => {
-                if let Some(text) = session.get("instructions").and_then(Value::as_str) {
-                    self.instructions = Some(text.to_owned());
-                }
-            }
+            ClientEvent::SessionUpdate { session } => merge(&mut self.ours, session),
             ClientEvent::ConversationItemCreate { item, .. } => {
-                self.items.push_back((item.role.clone().unwrap_or_default(), text(item)));
+                self.items.push(Sent { role: item.role.clone().unwrap_or_default(), text: text(item), id: None });
             }
+            ClientEvent::ConversationItemDelete { item_id } => self.removed.add(item_id),
             ClientEvent::ResponseCreate { response } => {
                 self.asked += 1;
                 let purpose = response.as_ref().and_then(|it| purpose(it.metadata.as_ref()));
@@ -110,14 +137,28 @@ impl Guard {
         }
     }
 
+    /// Something in the conversation that was there before we could see it. To be taken out.
+    pub const fn stray(&mut self) -> Option<String> {
+        self.stray.take()
+    }
+
     /// Judges what the provider reports.
-    pub fn see(&mut self, event: &ServerEvent) -> Option<Forgery> {
+    pub fn see(&mut self, event: &ServerEvent) -> Option<Breach> {
         let forged = match event {
-            ServerEvent::SessionUpdated { session } => (!self.is_our_session(session), Forgery::Session),
-            ServerEvent::ItemAdded { item, .. } | ServerEvent::ItemDone { item, .. } => {
+            ServerEvent::SessionUpdated { session } => {
+                let first = !std::mem::replace(&mut self.echoed, true);
+                let ours = self.is_our_session(session);
+                if first && !ours {
+                    return Some(Breach::Ignored);
+                }
+                (!ours, Forgery::Session)
+            }
+            ServerEvent::ItemAdded { item, previous_item_id } => {
+                self.look_behind(previous_item_id.as_deref().unwrap_or_default());
                 (!self.is_our_item(item), Forgery::Item)
             }
-            ServerEvent::ItemDeleted { .. } => (true, Forgery::Item),
+            ServerEvent::ItemDone { item, .. } => (!self.is_our_item(item), Forgery::Item),
+            ServerEvent::ItemDeleted { item_id } => (!self.removed.has(item_id), Forgery::Item),
             ServerEvent::ResponseCreated { response } => (!self.is_our_response(response), Forgery::Response),
             ServerEvent::OutputItemAdded { response_id, item, .. } => {
                 let ours = response_id.is_empty() || self.responses.has(response_id);
@@ -144,20 +185,33 @@ impl Guard {
             }
             _ => return None,
         };
-        forged.0.then_some(forged.1)
+        forged.0.then_some(Breach::Forged(forged.1))
+    }
+
+    /// Looks at what stands before the first item.
+    fn look_behind(&mut self, previous: &str) {
+        let first = !std::mem::replace(&mut self.begun, true);
+        if first && !previous.is_empty() && !self.heard.has(previous) && !self.said.has(previous) {
+            self.stray = Some(previous.to_owned());
+        }
     }
 
     fn is_our_session(&mut self, session: &Value) -> bool {
         let instructions = session.get("instructions").and_then(Value::as_str).map(str::trim);
-        let ours = self.instructions.as_deref().map(str::trim);
+        let ours = self.ours.get("instructions").and_then(Value::as_str).map(str::trim);
         if instructions.is_some_and(|it| !it.is_empty() && Some(it) != ours) {
             return false;
         }
         let has_tools = session.get("tools").and_then(Value::as_array).is_some_and(|tools| !tools.is_empty());
         let turns = session.pointer("/audio/input/turn_detection").or_else(|| session.get("turn_detection"));
         let speaks_alone = turns.and_then(|it| it.get("create_response")) == Some(&Value::Bool(true));
+        let is_mute = session.get("output_modalities").is_some_and(|it| !speaks(it));
+        let words = session.pointer("/audio/input/transcription").or_else(|| session.get("input_audio_transcription"));
+        let is_prompted =
+            [session.get("prompt"), words.and_then(|it| it.get("prompt"))].into_iter().any(says_something);
         let seen = settings(session);
-        !has_tools && !speaks_alone && agree(self.settings.get_or_insert_with(|| seen.clone()), &seen)
+        let before = self.settings.get_or_insert_with(|| seen.clone());
+        !has_tools && !speaks_alone && !is_mute && !is_prompted && agree(before, &seen, Some(&self.ours))
     }
 
     fn is_our_item(&mut self, item: &Item) -> bool {
@@ -170,18 +224,30 @@ impl Guard {
         }
         let parts = item.content.as_deref().unwrap_or_default();
         match item.role.as_deref() {
-            // The names of speech are known before its item is.
-            Some("user") if parts.iter().all(|it| it.kind == "input_audio") => self.nameless || self.heard.has(id),
+            // The names of speech are known before its item is, but for what was said while we were being attached.
+            Some("user") if parts.iter().all(|it| it.kind == "input_audio") => {
+                if !self.echoed {
+                    self.heard.add(id);
+                }
+                self.nameless || !self.echoed || self.heard.has(id)
+            }
             Some("assistant") | None if parts.is_empty() => true,
             _ => self.is_replayed(item),
         }
     }
 
-    /// Whether this is what we sent. By its words, because not every server keeps the id that it was given; and known for
-    /// good, because it is reported twice.
-    fn is_replayed(&self, item: &Item) -> bool {
+    /// Whether this is what we sent. By its words, because not every server keeps the id that it was given; but the same
+    /// words under another name are a copy, put somewhere else.
+    fn is_replayed(&mut self, item: &Item) -> bool {
         let (role, text) = (item.role.as_deref().unwrap_or_default(), text(item));
-        self.items.iter().any(|it| it.0 == role && it.1.trim() == text.trim())
+        let id = item.id.as_deref().unwrap_or_default();
+        let same = |it: &&mut Sent| it.role == role && it.text.trim() == text.trim();
+        let named = |it: &Sent| it.id.as_deref() == Some(id);
+        if self.items.iter_mut().filter(same).any(|it| named(it)) {
+            return true;
+        }
+        let unseen = self.items.iter_mut().filter(same).find(|it| it.id.is_none());
+        unseen.map(|it| it.id = Some(id.to_owned())).is_some()
     }
 
     fn is_our_response(&mut self, response: &Response) -> bool {
@@ -209,6 +275,11 @@ fn text(item: &Item) -> String {
     item.content.iter().flatten().filter_map(words).collect()
 }
 
+/// Whether a setting is there and holds anything.
+fn says_something(value: Option<&Value>) -> bool {
+    value.is_some_and(|it| !it.is_null() && it.as_str() != Some(""))
+}
+
 /// What is ours of a session. Whether speech interrupts changes during the interview and harms nobody.
 fn settings(session: &Value) -> Value {
     let mut seen = Map::new();
@@ -226,11 +297,27 @@ fn settings(session: &Value) -> Value {
     seen
 }
 
-/// Whether two echoes say the same wherever both say something: some servers echo only what was changed.
-fn agree(one: &Value, other: &Value) -> bool {
+/// Whether two echoes say the same wherever both say something: some servers echo only what was changed. What became as we
+/// set it is no difference: a call can be reported before it is.
+fn agree(one: &Value, other: &Value, ours: Option<&Value>) -> bool {
     match (one.as_object(), other.as_object()) {
-        (Some(one), Some(other)) => one.iter().all(|(key, it)| other.get(key).is_none_or(|that| agree(it, that))),
-        _ => one == other,
+        (Some(one), Some(other)) => one.iter().all(|(key, it)| {
+            let ours = ours.and_then(|it| it.get(key));
+            other.get(key).is_none_or(|that| agree(it, that, ours))
+        }),
+        _ => one == other || ours.is_some_and(|it| agree(it, other, None)),
+    }
+}
+
+/// Writes a sparse patch over what is there.
+fn merge(onto: &mut Value, patch: &Value) {
+    match (onto.as_object_mut(), patch.as_object()) {
+        (Some(onto), Some(patch)) => {
+            for (key, value) in patch {
+                merge(onto.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        _ => onto.clone_from(patch),
     }
 }
 

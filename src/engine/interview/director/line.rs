@@ -1,5 +1,7 @@
 //! Calls come and go, and the page says a few words: when a session begins, and when it goes on.
 
+use std::time::Duration;
+
 use super::directive::Purpose;
 use super::guard::{Forgery, Guard};
 use super::rollover::Lifetime;
@@ -7,9 +9,11 @@ use super::settings::opening;
 use super::{Command, Director, READY_LIMIT, Stage, rejoin};
 use crate::engine::interview::EndReason;
 use crate::engine::interview::record::Record;
-use crate::engine::protocol::room::{PageMessage, RoomEvent};
+use crate::engine::protocol::room::{PageMessage, RoomEvent, TAMPERED};
 use crate::engine::time::Tick;
 
+/// For a candidate who was cut off by the line to find back into the answer.
+pub(super) const GATHER: Duration = Duration::from_secs(6);
 /// Calls that the candidate's side may spoil before the interview is over.
 const SECOND_CHANCES: u32 = 2;
 
@@ -18,7 +22,8 @@ impl Director {
         self.guard = Guard::default();
         self.lifetime = Lifetime::from(now);
         self.interruptible = self.greeted;
-        self.send(opening(&self.state.plan.persona, self.interruptible));
+        let transcription = self.rules.transcription.as_ref();
+        self.send(opening(&self.state.plan.persona, transcription, self.interruptible));
         for event in rejoin(&self.state) {
             self.send(event);
         }
@@ -50,7 +55,7 @@ impl Director {
         }
         self.call_lost(now);
         let message = "The call was changed from this browser, so it was closed.".to_owned();
-        self.tell(RoomEvent::Error { code: "tampered".to_owned(), message });
+        self.tell(RoomEvent::Error { code: TAMPERED.to_owned(), message });
         self.out.push_back(Command::Hangup);
     }
 
@@ -89,6 +94,8 @@ impl Director {
             (Some(purpose), _) if renewed => self.speak(now, purpose),
             (Some(Purpose::Ask { idx, follow_up, .. }), _) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (Some(purpose), _) => self.speak(now, purpose),
+            // Nothing needs to be said to somebody who goes on already.
+            (None, Some(_)) if self.floor.is_speaking() => self.listen(now, GATHER),
             // An answer was begun: its question is known, and the candidate is in the middle of a thought.
             (None, Some((idx, follow_up))) if self.floor.is_taken() => {
                 self.speak(now, Purpose::GoOn { idx, follow_up });

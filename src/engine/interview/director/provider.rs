@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::directive::Purpose;
+use super::line::GATHER;
 use super::{Command, Director, Stage};
 use crate::engine::interview::Speaker;
 use crate::engine::protocol::room::{AiState, RoomEvent, project};
@@ -14,8 +15,6 @@ use crate::engine::time::Tick;
 const SPEECH_LIMIT: Duration = Duration::from_secs(120);
 /// And than any goodbye.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(30);
-/// For a candidate who was cut off by the line to find back into the answer.
-const GATHER: Duration = Duration::from_secs(6);
 
 impl Director {
     pub(super) fn provider(&mut self, now: Tick, event: &ServerEvent) {
@@ -131,9 +130,11 @@ impl Director {
         self.last_sign = now;
         match self.stage {
             // Nobody can talk over the opening line; what is said there is no answer.
-            Stage::Away | Stage::Entering { .. } | Stage::Ended => return,
+            Stage::Away | Stage::Ended => return,
             Stage::Speaking { purpose: Purpose::Greeting | Purpose::Closing(_), .. } => return,
-            Stage::Speaking { .. } | Stage::Listening => {}
+            // Back on the line, and in the middle of an answer. What was cut off is said first.
+            Stage::Entering { .. } if self.resume.is_some() || self.answering.is_none() => return,
+            Stage::Entering { .. } | Stage::Speaking { .. } | Stage::Listening => {}
         }
         self.give_back();
         if self.floor.speech_started(now, item_id, audio_start_ms) {

@@ -27,10 +27,10 @@ const BREAK: &str = "The connection was renewed in the middle of this interview.
                      there: do not greet again, and do not repeat what was said.";
 
 /// The events that tell a fresh provider session what was said, oldest first: one line of the system about the break, then
-/// the newest finished turns that fit. Nothing for a session in which nothing was said.
+/// the newest finished turns that fit. Nothing for a session that has not got beyond its greeting, which is said anew.
 #[must_use]
 pub fn rejoin(state: &State) -> Vec<ClientEvent> {
-    if state.lines.is_empty() {
+    if state.asked.is_none() {
         return Vec::new();
     }
     let mut left = TOKENS - tokens(BREAK);
@@ -85,7 +85,9 @@ mod tests {
 
     fn state(lines: Vec<Line>) -> State {
         let opened = Record::Opened { plan: Plan::practice(5), application_id: None, started_at: 0 };
-        let records: Vec<_> = [opened].into_iter().chain(lines.into_iter().map(|line| Record::Said { line })).collect();
+        let asked = Record::Asked { idx: 0, follow_up: false, at_ms: 0 };
+        let records: Vec<_> =
+            [opened, asked].into_iter().chain(lines.into_iter().map(|line| Record::Said { line })).collect();
         State::fold("s", &records)
     }
 
@@ -124,8 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn a_session_in_which_nothing_was_said_is_told_nothing() {
-        assert!(rejoin(&state(Vec::new())).is_empty());
+    fn a_session_that_has_not_got_beyond_its_greeting_is_told_nothing() {
+        let opened = Record::Opened { plan: Plan::practice(5), application_id: None, started_at: 0 };
+        let greeting = Line { interrupted: true, ..Line::spoken("a", Speaker::Interviewer, "Hello, I am") };
+        for records in [vec![opened.clone()], vec![opened.clone(), Record::Said { line: greeting }]] {
+            assert!(rejoin(&State::fold("s", &records)).is_empty());
+        }
     }
 
     /// S003-35: the newest turns within the budget, whatever was said.

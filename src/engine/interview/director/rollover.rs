@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Director;
 use super::directive::Purpose;
-use super::{Command, Director};
 use crate::engine::link::upstream::UpstreamFault;
-use crate::engine::protocol::room::RoomEvent;
 use crate::engine::time::Tick;
 
 /// Where a provider does not say: OpenAI's limit (Realtime guide, "Session lifecycle").
@@ -73,12 +72,5 @@ impl Director {
     /// Ends the call and has the page make a new one for the same session. The clock stands still meanwhile.
     pub(super) fn renew(&mut self, now: Tick) {
         self.give_up_call(now, UpstreamFault::Expired);
-    }
-
-    /// Ends the call for the provider's sake. The page makes another, or says what is to be done.
-    pub(super) fn give_up_call(&mut self, now: Tick, fault: UpstreamFault) {
-        self.call_lost(now);
-        self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
-        self.out.push_back(Command::Hangup);
     }
 }

@@ -86,6 +86,9 @@ impl Director {
     }
 
     pub(super) fn append(&mut self, record: Record) {
+        if Self::is_progress(&record) {
+            self.vain_calls = 0;
+        }
         self.state.apply(&record);
         self.out.push_back(Command::Append(record));
     }

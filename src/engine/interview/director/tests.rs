@@ -5,6 +5,8 @@ mod faults;
 mod limits;
 mod sim;
 
+use serde_json::json;
+
 use self::sim::{RULES, Sim};
 use super::*;
 use crate::engine::interview::plan::Plan;
@@ -194,6 +196,25 @@ fn a_new_call_goes_on_where_the_old_one_broke() {
     assert!(sim.last_said().contains(&question(1)));
 }
 
+/// The greeting says that this is an AI: one that broke off is said again, to a provider that knows of none.
+#[test]
+fn a_greeting_that_broke_off_is_said_again() {
+    for restored in [false, true] {
+        let mut sim = Sim::entered(5);
+        sim.begin();
+        sim.wait(2_000);
+        sim.send(Input::CallLost);
+        if restored {
+            sim.director = Director::new(RULES, State::fold("s", &sim.log), sim.now);
+        }
+        sim.send(Input::CallOpen);
+        assert!(sim.replayed.is_empty(), "{:?}", sim.replayed);
+        assert!(!sim.interruptible, "it is heard to its end");
+        sim.send(Input::Page(&PageMessage::Ready));
+        assert_eq!((sim.said.len(), &sim.said[0]), (2, &sim.said[1]), "restored: {restored}");
+    }
+}
+
 #[test]
 fn a_provider_that_stays_silent_is_asked_again_then_called_anew_and_then_given_up() {
     let mut sim = Sim::entered(5);
@@ -275,13 +296,61 @@ fn words_of_the_candidate_reach_their_turn_early_or_late() {
     assert_eq!(sim.director.state().report().questions[0].answers[0].words(), "I built a bridge.");
 }
 
+/// S001-23: the report is given at once, and read later it has the words that were under way.
+#[test]
+fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
+    let ended = || {
+        let mut sim = asks::asked();
+        sim.answer(9_000);
+        sim.speak_out(3_000);
+        sim.start_talking();
+        sim.wait(4_000);
+        sim.stop_talking();
+        sim.transcribe_item(1, "I built a bridge.");
+        sim.send(Input::Page(&PageMessage::Finish));
+        assert_eq!(sim.told.last(), Some(&RoomEvent::Ended { reason: EndReason::Finished }), "nobody waits");
+        assert!(!sim.hung_up);
+        sim
+    };
+    let words = |sim: &Sim| sim.director.state().report().questions[1].answers[0].text.clone();
+    let mut sim = ended();
+    assert_eq!(words(&sim), None);
+    sim.wait(2_000);
+    // Only words count any more.
+    sim.start_talking();
+    sim.provider(&faults::forged());
+    sim.send(Input::Page(&PageMessage::Repeat));
+    assert!(!sim.hung_up && sim.said.len() == 3);
+    sim.transcribe_item(2, "And a road.");
+    assert_eq!(words(&sim).as_deref(), Some("And a road."));
+    assert!(sim.hung_up, "there is nothing more to wait for");
+    assert_eq!(sim.director.poll_timeout(), None);
+    assert_eq!(State::fold("s", &sim.log), *sim.director.state());
+
+    let mut sim = ended();
+    sim.wait(2_999);
+    assert!(!sim.hung_up);
+    sim.wait(1);
+    assert!(sim.hung_up, "not for ever");
+    sim.transcribe_item(2, "Too late.");
+    assert_eq!(words(&sim), None);
+
+    let mut sim = ended();
+    sim.provider(&ServerEvent::InputTranscriptFailed {
+        item_id: "u2".to_owned(),
+        content_index: 0,
+        error: ErrorBody::default(),
+    });
+    assert!(sim.hung_up, "not in vain");
+}
+
 /// Whatever happens in whatever order, a session that is not over has a deadline armed, and nothing panics.
 #[test]
 fn no_reachable_state_waits_for_ever() {
     let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
     for walk in 0..1_000 {
         let mut sim = Sim::new(5);
-        let rules = Rules { transcribes: walk % 2 == 0, ..RULES };
+        let rules = Rules { transcription: (walk % 2 == 0).then(|| json!({ "model": "any" })), ..RULES };
         sim.director = Director::new(rules, sim.director.state().clone(), Tick::ZERO);
         for _ in 0..60 {
             seed ^= seed << 13;
@@ -304,11 +373,16 @@ fn no_reachable_state_waits_for_ever() {
                 }
                 11 if walk % 5 == 0 => sim.send(Input::OutOfBudget),
                 12 if walk % 7 == 0 => sim.provider(&faults::expired()),
+                12 => sim.send(Input::CallBroken(UpstreamFault::Lost)),
                 13 if walk % 11 == 0 => sim.provider(&faults::forged()),
                 _ => sim.wait(seed % 9_000),
             }
             let over = sim.director.state().ended.is_some();
-            assert_eq!(sim.director.poll_timeout().is_none(), over, "{:?}", sim.director);
+            assert!(over || sim.director.poll_timeout().is_some(), "{:?}", sim.director);
+        }
+        if sim.director.state().ended.is_some() {
+            sim.wait(3_000);
+            assert_eq!((sim.hung_up, sim.director.poll_timeout()), (true, None), "{:?}", sim.director);
         }
         assert_eq!(State::fold("s", &sim.log), *sim.director.state());
     }
@@ -333,6 +407,41 @@ fn a_candidate_who_had_begun_to_answer_is_asked_to_go_on() {
     sim.answer(4_000);
     assert!(sim.last_said().contains(&question(1)));
     assert_eq!(sim.answers(), [1, 0, 0], "one answer in two parts");
+}
+
+/// Somebody who goes on by themselves is not talked over, and what they say before the page is ready is not lost.
+#[test]
+fn a_candidate_who_goes_on_before_the_page_is_ready_is_listened_to() {
+    for begun in [true, false] {
+        let mut sim = Sim::asked(5);
+        if begun {
+            sim.start_talking();
+            sim.wait(5_000);
+        }
+        sim.send(Input::CallLost);
+        sim.wait(2_000);
+        sim.send(Input::CallOpen);
+        sim.start_talking();
+        sim.wait(1_000);
+        sim.send(Input::Page(&PageMessage::Ready));
+        sim.wait(3_000);
+        assert_eq!(sim.said.len(), 2, "{begun}: there is nothing to say");
+        sim.stop_talking();
+        sim.wait(1_200);
+        assert!(sim.last_said().contains(&question(1)), "{begun}: {}", sim.last_said());
+        assert_eq!(sim.answers(), [1, 0, 0]);
+        assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, 4_000, "{begun}");
+    }
+    // A question that was cut off is said first.
+    let mut sim = Sim::asked(5);
+    sim.answer(5_000);
+    sim.begin();
+    sim.send(Input::CallLost);
+    sim.send(Input::CallOpen);
+    sim.answer(2_000);
+    sim.send(Input::Page(&PageMessage::Ready));
+    assert!(sim.last_said().ends_with(&question(1)), "{}", sim.last_said());
+    assert_eq!(sim.answers(), [1, 0, 0]);
 }
 
 /// A director that is made from the log alone, as after a restart of the server.

@@ -20,7 +20,7 @@ const WORDS_LIMIT: Duration = Duration::from_millis(1_500);
 impl Director {
     /// The candidate's turn is over. A short one may have been a question to us: its words are waited for, a moment.
     pub(super) fn turn_ended(&mut self, now: Tick, turn: Turn) {
-        let may_ask = self.rules.transcribes && turn.spoken_ms <= ASK_MS && self.words_of(&turn).is_none();
+        let may_ask = self.rules.transcription.is_some() && turn.spoken_ms <= ASK_MS && self.words_of(&turn).is_none();
         if may_ask {
             self.weighing = Some((turn, now.after(WORDS_LIMIT)));
             self.tell(RoomEvent::AiState { state: AiState::Thinking });

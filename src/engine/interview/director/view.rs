@@ -22,7 +22,7 @@ impl Director {
             ai: self.ai(),
             elapsed_ms,
             left_ms: self.limit_ms().saturating_sub(elapsed_ms),
-            transcribes: self.rules.transcribes,
+            transcribes: self.rules.transcription.is_some(),
             ended: self.state.ended,
             // The shell numbers the events, and so names the numbering.
             epoch: Epoch::default(),

@@ -9,7 +9,6 @@ use super::{Call, FromTask, Reply, Session};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::interview::director::Input;
 use crate::engine::link::upstream::UpstreamFault;
-use crate::engine::protocol::room::RoomEvent;
 use crate::engine::sdp::Offer;
 use crate::server::provider::{ProviderError, Sideband};
 
@@ -110,8 +109,7 @@ impl Session {
     pub(super) fn unnoticed(&mut self, then: PageId) {
         let same = self.page.as_ref().is_some_and(|(page, _)| *page == then);
         if same && self.call.is_none() && self.director.state().ended.is_none() {
-            let fault = UpstreamFault::Lost;
-            self.tell(RoomEvent::Error { code: fault.code(), message: fault.notice() });
+            self.direct(Input::CallBroken(UpstreamFault::Lost));
         }
     }
 

@@ -39,7 +39,6 @@ impl Credential {
 
     /// The session that may be started: as `start` says, or as the key says, which is used up by it.
     pub(super) fn session(&self, provider: &Provider, start: &Value) -> Result<SessionConfig, CallError> {
-        provider.has_room()?;
         match self {
             Self::Standard => provider.configure(start),
             Self::Ephemeral(key) => provider.redeem(key.expose_secret()),

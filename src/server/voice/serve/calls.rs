@@ -64,7 +64,7 @@ pub(super) async fn preview(
 }
 
 fn answer(provider: &Provider, credential: &Credential, offer: &str, session: &Value) -> Result<Response, ServeError> {
-    let (id, answer) = provider.create(offer, credential.session(provider, session)?)?;
+    let (id, answer) = provider.create(offer, || credential.session(provider, session))?;
     let location = format!("/v1/realtime/calls/{id}");
     Ok((StatusCode::CREATED, [(LOCATION, location.as_str()), (CONTENT_TYPE, ANSWER_TYPE)], answer).into_response())
 }

@@ -47,6 +47,7 @@ pub(super) async fn connect(
         Target { .. } => return Err(ServeError::Invalid("model")),
     };
     let upgrade = upgrade?;
+    provider.has_room()?;
     let serve = provider.open(credential.session(&provider, &start)?)?;
     Ok(socket::with_sound(upgrade).on_upgrade(serve))
 }

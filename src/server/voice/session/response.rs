@@ -164,18 +164,26 @@ impl Session {
     /// Stops the sound at once and forgets what was not heard. Answers whether there was any. On a socket the client
     /// knows what was heard, and tells with `conversation.item.truncate`.
     pub(super) fn interrupt(&mut self, reason: &'static str) -> bool {
-        let Some(active) = self.active.take() else { return false };
+        let Some((item, audio_end_ms)) = self.stop(reason) else { return false };
+        if let Some(item_id) = item {
+            self.emit(ServerEvent::ItemTruncated { item_id, content_index: 0, audio_end_ms });
+        }
+        true
+    }
+
+    /// Stops what is being said. None if nothing of it sounds; else its item in the conversation and how much of it was
+    /// heard.
+    pub(super) fn stop(&mut self, reason: &'static str) -> Option<(Option<String>, u64)> {
+        let active = self.active.take()?;
         let (response_id, item_id) = (active.response_id().to_owned(), active.item_id().to_owned());
         let (played_ms, in_conversation) = (active.utterance.played_ms(), active.in_conversation);
         let cut = active.is_sounding() && self.transport == Transport::Call;
         self.settle(active, Outcome::Cancelled { reason });
-        if cut {
-            self.emit(ServerEvent::OutputCleared { response_id });
-            if in_conversation {
-                self.emit(ServerEvent::ItemTruncated { item_id, content_index: 0, audio_end_ms: played_ms });
-            }
+        if !cut {
+            return None;
         }
-        cut
+        self.emit(ServerEvent::OutputCleared { response_id });
+        Some((in_conversation.then_some(item_id), played_ms))
     }
 
     /// The end of a response that was spoken to its last word.

@@ -156,6 +156,24 @@ fn barge_in_goes_silent_at_once_and_keeps_what_was_heard() {
     assert!(said.starts_with(kept.trim_end()) && kept.starts_with("One"), "{kept}");
 }
 
+/// A client that says itself how much it has heard is answered once.
+#[test]
+fn an_item_that_is_being_said_is_truncated_once() {
+    let mut it = session();
+    say(&mut it, "One two three four five six seven eight nine ten.");
+    let item_id = events(&mut it)[1]["item"]["id"].clone();
+    for _ in 0..60 {
+        it.frame();
+    }
+    events(&mut it);
+    let truncate = |ms: u64| json!({ "type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": ms });
+    it.client(&truncate(500).to_string());
+    assert_eq!(it.frame(), silence());
+    let all = events(&mut it);
+    assert_eq!(types(&all)[7..], ["output_audio_buffer.cleared", "conversation.item.truncated"]);
+    assert_eq!((&all[8]["item_id"], &all[8]["audio_end_ms"]), (&item_id, &json!(500)));
+}
+
 #[test]
 fn a_response_that_may_not_be_interrupted_is_not() {
     let mut it = session();

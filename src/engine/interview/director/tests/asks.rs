@@ -4,9 +4,9 @@ use super::*;
 use crate::engine::protocol::room::AiState;
 
 /// The first question was asked by an interviewer who hears words.
-fn asked() -> Sim {
+pub(super) fn asked() -> Sim {
     let mut sim = Sim::new(5);
-    let rules = Rules { transcribes: true, ..RULES };
+    let rules = Rules { transcription: Some(json!({ "model": "any" })), ..RULES };
     sim.director = Director::new(rules, sim.director.state().clone(), Tick::ZERO);
     sim.send(Input::CallOpen);
     sim.send(Input::Page(&PageMessage::Ready));

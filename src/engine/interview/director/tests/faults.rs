@@ -53,6 +53,56 @@ fn a_candidate_who_changed_a_call_may_come_back_twice() {
     }
 }
 
+/// S002-35: a server that does not take our session is the provider's fault, not the candidate's.
+#[test]
+fn a_server_that_ignores_our_session_is_not_taken_for_a_candidate_who_changed_it() {
+    let mut sim = Sim::new(5);
+    sim.director.handle(sim.now, Input::CallOpen);
+    sim.provider(&ServerEvent::SessionUpdated { session: json!({ "instructions": "You are a helpful assistant." }) });
+    assert!(sim.hung_up);
+    let code = UpstreamFault::Uncontrolled.code();
+    assert!(sim.told.iter().any(|it| matches!(it, RoomEvent::Error { code: told, .. } if *told == code)));
+    assert!(!sim.log.iter().any(|it| matches!(it, Record::Tampered { .. })), "{:?}", sim.log);
+}
+
+/// A line that breaks every few seconds stops the clock each time, so only its own count can end it.
+#[test]
+fn calls_that_break_one_after_another_come_to_an_end() {
+    let lost = UpstreamFault::Lost;
+    let last = |sim: &Sim| match sim.told.iter().rev().find(|it| matches!(it, RoomEvent::Error { .. })) {
+        Some(RoomEvent::Error { code, .. }) => UpstreamFault::of_code(code),
+        _ => None,
+    };
+    // A few seconds are enough for the first words of a line, which is no progress.
+    let breaks = |sim: &mut Sim| {
+        sim.begin();
+        sim.wait(3_000);
+        sim.send(Input::CallBroken(lost));
+        let told = last(sim);
+        sim.wait(500);
+        sim.send(Input::CallOpen);
+        sim.send(Input::Page(&PageMessage::Ready));
+        told
+    };
+    let mut sim = Sim::asked(5);
+    sim.answer(5_000);
+    for round in 0..2 {
+        for _ in 0..4 {
+            assert_eq!(breaks(&mut sim), Some(lost), "round {round}");
+        }
+        assert_eq!(breaks(&mut sim), Some(UpstreamFault::Unsteady), "round {round}: who tries again has as many again");
+    }
+    for _ in 0..4 {
+        assert_eq!(breaks(&mut sim), Some(lost));
+    }
+    sim.speak_out(4_000);
+    sim.answer(5_000);
+    assert_eq!(breaks(&mut sim), Some(lost), "something had come of the call before");
+    sim.send(Input::CallBroken(UpstreamFault::Quota));
+    assert_eq!(last(&sim), Some(UpstreamFault::Quota), "what is known better is said");
+    assert!(sim.director.state().ended.is_none());
+}
+
 /// A server without `output_audio_buffer` events: its sound is taken to last as long as its words do.
 #[test]
 fn a_server_that_tells_nothing_of_its_sound_is_waited_for() {

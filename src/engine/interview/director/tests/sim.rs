@@ -1,5 +1,7 @@
 //! A session on a virtual clock, with a provider that does what it is told.
 
+use serde_json::json;
+
 use super::*;
 use crate::engine::protocol::server::{ContentAt, Response};
 
@@ -10,7 +12,7 @@ pub(super) const RULES: Rules = Rules {
         padding: Duration::from_millis(300),
     },
     exact: true,
-    transcribes: false,
+    transcription: None,
     idle: Duration::from_secs(600),
     began_at: 1_000_000_000_000,
     prices: Prices::FREE,
@@ -72,10 +74,20 @@ impl Sim {
     }
 
     pub(super) fn send(&mut self, input: Input<'_>) {
-        if matches!(input, Input::CallOpen) {
+        let opens = matches!(input, Input::CallOpen);
+        if opens {
             self.owed = 0;
         }
         self.director.handle(self.now, input);
+        self.carry_out();
+        if opens {
+            // The least that a server says to our opening.
+            self.director.handle(self.now, Input::Provider(&ServerEvent::SessionUpdated { session: json!({}) }));
+            self.carry_out();
+        }
+    }
+
+    fn carry_out(&mut self) {
         while let Some(command) = self.director.poll_command() {
             match command {
                 Command::Append(record) => self.log.push(record),
