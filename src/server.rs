@@ -7,6 +7,7 @@ pub mod headers;
 pub mod ice;
 pub mod limit;
 pub mod listen;
+pub mod media;
 pub mod provider;
 pub mod room;
 pub mod router;
@@ -27,6 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::config::{Config, ProviderKind};
 use self::provider::{Provider, ProviderError};
 use self::room::Rooms;
+use self::rtc::{Port, PortError, PortSettings};
 use self::voice::persona::Persona;
 use crate::engine::interview::plan::{Plan, lengths};
 
@@ -45,6 +47,8 @@ pub struct App {
     pub rooms: Rooms,
     /// The embedded interviewer, where it conducts the interviews.
     pub voice: Option<voice::Provider>,
+    /// Where the media of every call is received.
+    pub port: Option<Port>,
 }
 
 impl App {
@@ -55,7 +59,7 @@ impl App {
         let config = Arc::new(config);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let rooms = Rooms::new(Arc::clone(&config), provider, shutdown.clone(), tasks.clone());
-        Self { config, leptos, shutdown, tasks, rooms, voice: None }
+        Self { config, leptos, shutdown, tasks, rooms, voice: None, port: None }
     }
 }
 
@@ -64,6 +68,8 @@ impl App {
 pub enum AppError {
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Port(#[from] PortError),
     #[error("the embedded interviewer does not start: {0}")]
     Voice(#[from] voice::StartError),
     #[error("cannot listen on {0}: {1} (VIVAVOCE_PROVIDER_ADDR sets another address)")]
@@ -76,13 +82,15 @@ impl App {
     /// # Errors
     /// [`AppError`] when a port is taken or the voice is damaged.
     pub async fn start(config: Config) -> Result<Self, AppError> {
+        let port = Port::open(&PortSettings { port: config.rtc_port, public_ips: config.public_ip.clone() }).await?;
         let embedded = match config.provider_kind() {
-            ProviderKind::Embedded => Some(embed(&config).await?),
+            ProviderKind::Embedded => Some(embed(&config, port.clone()).await?),
             ProviderKind::Hosted { .. } => None,
         };
         let address = embedded.as_ref().map_or(config.provider_addr, |it| it.address);
         let provider = Provider::of(&config, address)?;
         let mut app = Self::new(config, provider);
+        app.port = Some(port);
         if let Some(Embedded { voice, listener, .. }) = embedded {
             warm(&voice, u32::from(app.config.session_minutes));
             app.voice = Some(voice.clone());
@@ -103,9 +111,9 @@ struct Embedded {
     address: SocketAddr,
 }
 
-async fn embed(config: &Config) -> Result<Embedded, AppError> {
+async fn embed(config: &Config, port: Port) -> Result<Embedded, AppError> {
     let wanted = config.provider_addr;
-    let voice = voice::Provider::start(voice::Settings::try_from(config)?).await?;
+    let voice = voice::Provider::start(voice::Settings::try_from(config)?, port)?;
     let listener = TcpListener::bind(wanted).await.map_err(|error| AppError::Listen(wanted, error))?;
     let address = listener.local_addr().map_err(|error| AppError::Listen(wanted, error))?;
     Ok(Embedded { voice, listener, address })

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use serde_json::{Value, json};
-use vivavoce::server::voice::codec::{Decoder, Encoder, FRAME_SAMPLES};
+use vivavoce::server::media::codec::{Decoder, Encoder, FRAME_SAMPLES};
 use vivavoce::server::voice::persona::Persona;
 use vivavoce::server::voice::speech::Speaker;
 

@@ -1,8 +1,10 @@
-//! How good the line is: figures from the browser's statistics, and a verdict in words.
+//! How good the line is: figures from the browser's statistics, a verdict in words, and what our own sound may cost on it.
 
 mod figures;
+mod ladder;
 
 pub use figures::{Figures, LineStats};
+pub use ladder::{OpusLadder, OpusRate};
 
 /// What the page shows of the line.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,11 +5,13 @@
 //! what the calls are about; whoever owns the peer runs its loop.
 
 pub mod demux;
+mod lane;
 pub mod offer;
 pub mod pace;
 pub mod peer;
 pub mod port;
 
+pub use lane::Overflow;
 pub use offer::OfferError;
 pub use peer::{Peer, PeerEvent};
 pub use port::{Datagram, Port, PortError, PortSettings};

@@ -1,15 +1,13 @@
 //! The embedded provider: a Realtime server with a voice and ears of its own, and no language model.
 //!
-//! [`Provider`] owns the UDP port and the sessions; [`serve::router`] is its face over HTTP. A call is one task that owns
+//! [`Provider`] owns the sessions; [`serve::router`] is its face over HTTP. A call is one task that owns
 //! the peer connection and the session; everybody else writes into its mailbox. A session over a WebSocket is one task
 //! that owns the socket.
 
 pub mod call;
-pub mod codec;
 pub mod ears;
 pub mod flood;
 pub mod g711;
-pub mod jitter;
 pub mod keys;
 pub mod lexicon;
 pub mod persona;
@@ -21,7 +19,6 @@ pub mod speech;
 pub mod transcribe;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,17 +39,13 @@ use self::transcribe::{Desk, TranscribeError, Transcriber};
 use crate::engine::protocol::session::{Refusal, SessionConfig};
 use crate::server::clock;
 use crate::server::config::Config;
-use crate::server::rtc::{OfferError, Peer, Port, PortError, PortSettings};
+use crate::server::rtc::{OfferError, Peer, Port};
 
 /// How the embedded provider is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What clients carry as bearer key.
     pub key: SecretString,
-    /// UDP port of all calls. Zero takes any free one.
-    pub port: u16,
-    /// Addresses to advertise besides this machine's own.
-    pub public_ips: Vec<IpAddr>,
     /// Sessions at the same time, over WebRTC and WebSocket together; one more is refused with 429.
     pub max_calls: usize,
     /// A peer that was not heard for so long is gone.
@@ -71,8 +64,6 @@ impl Settings {
     pub fn new(key: SecretString) -> Self {
         Self {
             key,
-            port: 0,
-            public_ips: Vec::new(),
             max_calls: 100,
             gone_after: Duration::from_secs(10),
             connect_within: Duration::from_secs(20),
@@ -88,8 +79,6 @@ impl TryFrom<&Config> for Settings {
     fn try_from(config: &Config) -> Result<Self, StartError> {
         Ok(Self {
             transcriber: Transcriber::of(config)?,
-            port: config.rtc_port,
-            public_ips: config.public_ip.clone(),
             // A session that comes back after a cut has two calls until the lost one is noticed.
             max_calls: usize::try_from(config.max_sessions).unwrap_or(usize::MAX).saturating_mul(2),
             ..Self::new(config.provider_key.clone())
@@ -100,8 +89,6 @@ impl TryFrom<&Config> for Settings {
 /// Why the provider could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error(transparent)]
-    Port(#[from] PortError),
     #[error(transparent)]
     Voice(#[from] SpeechError),
     #[error(transparent)]
@@ -154,12 +141,11 @@ struct Inner {
 }
 
 impl Provider {
-    /// Opens the UDP port and loads the voice.
+    /// Loads the voice. Calls receive on `port`.
     ///
     /// # Errors
-    /// [`StartError`] if the port is taken or the voice is damaged.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let port = Port::open(&PortSettings { port: settings.port, public_ips: settings.public_ips.clone() }).await?;
+    /// [`StartError`] if the voice is damaged.
+    pub fn start(settings: Settings, port: Port) -> Result<Self, StartError> {
         let speaker = Speaker::new()?;
         let (tasks, closed) = (TaskTracker::new(), CancellationToken::new());
         Ok(Self(Arc::new(Inner {
@@ -173,12 +159,11 @@ impl Provider {
         })))
     }
 
-    /// Ends all calls with a good-bye and frees the port.
+    /// Ends all calls with a good-bye.
     pub async fn close(&self) {
         self.0.closed.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        self.0.port.close();
     }
 
     /// How many sessions there are.

@@ -25,7 +25,7 @@ use str0m::ice::{StunMessage, TransId};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::call::{House, KEY, jfk};
-use crate::peer::Peer;
+use crate::peer::{Packet, Peer};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -115,6 +115,30 @@ async fn media_is_continuous_and_evenly_paced() {
     let (wall, told) = ((last.at - first.at).as_millis(), u128::from(last.time.wrapping_sub(first.time) / 48));
     assert!(wall.abs_diff(told) < 150, "the timestamps say {told} ms, the clock {wall} ms");
     assert!(packets.len() as u128 * 20 > told * 8 / 10, "{} packets in {told} ms", packets.len());
+}
+
+/// S000-32: a far end that reports loss is sent less.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bitrate_follows_what_the_far_end_reports() {
+    let house = House::open().await;
+    let mut call = house.call(patient()).await;
+    call.say(&"Whatever is sent on a line that is full gets lost, and so less of it is sent. ".repeat(6));
+    call.next("output_audio_buffer.started").await;
+    let before = call.packets.len();
+    call.listen(2_000 * MS).await;
+    let bytes = |packets: &[Packet]| packets.iter().map(|it| it.payload.len()).sum::<usize>() / packets.len();
+    let full = bytes(&call.packets[before..]);
+    call.peer.lose(3);
+    let began = Instant::now();
+    loop {
+        call.listen(1_000 * MS).await;
+        let now = bytes(&call.packets[call.packets.len() - 50..]);
+        if now * 4 < full * 3 {
+            break;
+        }
+        assert!(began.elapsed() < 20_000 * MS, "{now} bytes a packet, {full} without loss");
+    }
+    assert!(!call.types().contains(&"output_audio_buffer.stopped"), "it is still speaking");
 }
 
 #[tokio::test(flavor = "multi_thread")]

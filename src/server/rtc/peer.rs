@@ -9,18 +9,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use str0m::change::SdpOffer;
-use str0m::channel::ChannelId;
 use str0m::media::{Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
 use super::demux::Registration;
+use super::lane::{Lane, Overflow};
 use super::offer::{self, OfferError};
 use super::port::{Datagram, Port};
-
-/// Messages that may wait for the data channel, in bytes. A far end that reads nothing is gone.
-const MAX_OUTBOX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Ticks of the RTP clock in one frame of 20 ms; Opus always counts 48 kHz (RFC 7587, section 4.1).
 const FRAME_TICKS: u32 = 960;
@@ -28,8 +25,14 @@ const FRAME_TICKS: u32 = 960;
 /// The label of the channel that carries events.
 pub const EVENTS_LABEL: &str = "oai-events";
 
+/// Candidates that a far end may name after its offer, until it offers anew.
+const MAX_TRICKLED: usize = 40;
+
+/// How often we look at what the far end reports.
+const REPORTS: Duration = Duration::from_secs(1);
+
 /// What happened at the far end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PeerEvent {
     /// Media and data can flow. Comes again after an ICE restart.
     Connected,
@@ -39,14 +42,11 @@ pub enum PeerEvent {
     Text(String),
     /// An audio packet, by its extended sequence number. The payload is Opus.
     Audio { seq: u64, payload: Bytes },
+    /// The share of our audio packets that the far end says it lost lately (RFC 3550, section 6.4.1).
+    Report { loss: f64 },
     /// The far end said good-bye, or the connection broke beyond repair.
     Closed,
 }
-
-/// The messages waiting for the data channel are more than a call may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the far end reads too slowly")]
-pub struct Overflow;
 
 /// One peer connection. Dropping it frees its place on the port without a good-bye; see [`Peer::close`].
 #[derive(Debug)]
@@ -55,12 +55,14 @@ pub struct Peer {
     port: Port,
     registration: Registration,
     audio: Option<AudioOut>,
-    channel: Option<ChannelId>,
-    /// Whether the offer asked for a data channel at all.
-    has_events: bool,
-    outbox: VecDeque<String>,
-    outbox_bytes: usize,
+    /// The channel for events, where the offer asked for a data channel at all.
+    lane: Option<Lane>,
+    /// A channel that we opened.
+    own: Option<Lane>,
+    /// Remote candidates since the last offer.
+    trickled: usize,
     events: VecDeque<PeerEvent>,
+    rtt: Option<Duration>,
     deadline: Instant,
     last_heard: Instant,
     closed: bool,
@@ -100,7 +102,8 @@ impl Peer {
         now: Instant,
     ) -> Result<(Self, String), OfferError> {
         let offer = parse(offer)?;
-        let mut rtc = Rtc::builder().clear_codecs().enable_opus(true, false).set_rtp_mode(true).build(now);
+        let builder = Rtc::builder().clear_codecs().enable_opus(true, false).set_rtp_mode(true);
+        let mut rtc = builder.set_stats_interval(Some(REPORTS)).build(now);
         for address in port.advertised() {
             if let Ok(candidate) = Candidate::host(*address, "udp") {
                 rtc.add_local_candidate(candidate);
@@ -112,11 +115,11 @@ impl Peer {
             port: port.clone(),
             registration,
             audio: None,
-            channel: None,
-            has_events: answer.contains("m=application"),
-            outbox: VecDeque::new(),
-            outbox_bytes: 0,
+            lane: answer.contains("m=application").then(Lane::default),
+            own: None,
+            trickled: 0,
             events: VecDeque::new(),
+            rtt: None,
             deadline: now,
             last_heard: now,
             closed: false,
@@ -144,9 +147,29 @@ impl Peer {
         }
         let answer = self.rtc.sdp_api().accept_offer(offer_sdp).map_err(|_| OfferError::OtherCall)?.to_sdp_string();
         self.last_heard = now;
+        self.trickled = 0;
         self.register();
         self.drain();
         Ok(answer)
+    }
+
+    /// Takes a candidate that the far end found after its offer, as `candidate:...` (RFC 8840). One that says nothing to us is
+    /// passed over: a name of mDNS, or a TCP candidate, which calls us by itself.
+    pub fn add_remote_candidate(&mut self, candidate: &str, now: Instant) {
+        let Ok(candidate) = Candidate::from_sdp_string(candidate) else { return };
+        if candidate.proto() == Protocol::Udp && self.trickled < MAX_TRICKLED {
+            self.trickled += 1;
+            self.rtc.add_remote_candidate(candidate);
+            self.timeout(now);
+        }
+    }
+
+    /// Opens a second channel as soon as there is a connection, where the offer asked for data channels.
+    pub fn open_channel(&mut self, label: &str) {
+        if self.lane.is_some() && self.own.is_none() {
+            self.own = Some(Lane::open(&mut self.rtc, label));
+            self.drain();
+        }
     }
 
     fn register(&mut self) {
@@ -198,14 +221,20 @@ impl Peer {
     /// # Errors
     /// [`Overflow`] if the far end takes nothing; the message is dropped.
     pub fn send_text(&mut self, text: String) -> Result<(), Overflow> {
-        if !self.has_events {
-            return Ok(());
-        }
-        if self.outbox_bytes + text.len() > MAX_OUTBOX_BYTES {
-            return Err(Overflow);
-        }
-        self.outbox_bytes += text.len();
-        self.outbox.push_back(text);
+        let Some(lane) = self.lane.as_mut() else { return Ok(()) };
+        lane.push(text)?;
+        self.flush();
+        self.drain();
+        Ok(())
+    }
+
+    /// Sends a message on the channel that we opened; without one it goes nowhere.
+    ///
+    /// # Errors
+    /// [`Overflow`] as in [`Peer::send_text`].
+    pub fn send_own(&mut self, text: String) -> Result<(), Overflow> {
+        let Some(own) = self.own.as_mut() else { return Ok(()) };
+        own.push(text)?;
         self.flush();
         self.drain();
         Ok(())
@@ -213,8 +242,13 @@ impl Peer {
 
     /// Whether every message has arrived at the far end.
     pub fn is_flushed(&mut self) -> bool {
-        let in_flight = self.channel.and_then(|id| self.rtc.channel(id)).map_or(0, |mut it| it.buffered_amount());
-        self.outbox.is_empty() && in_flight == 0
+        [&self.lane, &self.own].into_iter().flatten().all(|lane| lane.is_flushed(&mut self.rtc))
+    }
+
+    /// The latest round trip on the path in use.
+    #[must_use]
+    pub const fn rtt(&self) -> Option<Duration> {
+        self.rtt
     }
 
     /// Sends one frame of audio; `marker` on the first after silence (RFC 3551, section 4.1).
@@ -253,23 +287,13 @@ impl Peer {
         self.drain();
     }
 
-    /// Hands messages to the channel as long as it takes them.
+    /// Hands messages to the channels as long as they take them.
     fn flush(&mut self) {
-        let Some(id) = self.channel else { return };
-        while let Some(text) = self.outbox.front() {
-            let Some(mut channel) = self.rtc.channel(id) else { return };
-            match channel.write(false, text.as_bytes()) {
-                Ok(true) => {
-                    self.outbox_bytes -= text.len();
-                    self.outbox.pop_front();
-                }
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::debug!(%error, "data channel broke");
-                    self.end();
-                    return;
-                }
-            }
+        let rtc = &mut self.rtc;
+        let flushed = [&mut self.lane, &mut self.own].into_iter().flatten().try_for_each(|lane| lane.flush(rtc));
+        if let Err(error) = flushed {
+            tracing::debug!(%error, "data channel broke");
+            self.end();
         }
     }
 
@@ -298,18 +322,26 @@ impl Peer {
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 tracing::debug!("no path to the peer for now");
             }
-            // A retransmitted message of the peer's is no second channel: the first with our label stays.
-            Event::ChannelOpen(id, label) if label == EVENTS_LABEL && self.channel.is_none() => {
-                self.channel = Some(id);
-                self.events.push_back(PeerEvent::ChannelOpen);
+            Event::ChannelOpen(id, label) => {
+                if label == EVENTS_LABEL && self.lane.as_mut().is_some_and(|lane| lane.opened(id)) {
+                    self.events.push_back(PeerEvent::ChannelOpen);
+                }
                 self.flush();
             }
-            Event::ChannelData(data) if Some(data.id) == self.channel => {
+            Event::ChannelData(data) if self.lane.as_ref().is_some_and(|lane| lane.is(data.id)) => {
                 // Text by its meaning: some clients send their JSON as binary.
                 let text = String::from_utf8_lossy(&data.data).into_owned();
                 self.events.push_back(PeerEvent::Text(text));
             }
-            Event::ChannelClose(id) if Some(id) == self.channel => self.end(),
+            Event::ChannelClose(id) if self.lane.as_ref().is_some_and(|lane| lane.is(id)) => self.end(),
+            Event::ChannelClose(id) => _ = self.own.take_if(|own| own.is(id)),
+            Event::MediaEgressStats(stats) => {
+                self.events.extend(stats.loss.map(|loss| PeerEvent::Report { loss: f64::from(loss) }));
+            }
+            Event::PeerStats(stats) => {
+                let pair = stats.selected_candidate_pair;
+                self.rtt = pair.and_then(|pair| pair.current_round_trip_time).or(self.rtt);
+            }
             Event::RtpPacket(packet) => {
                 let payload = Bytes::copy_from_slice(&packet.payload);
                 self.events.push_back(PeerEvent::Audio { seq: *packet.seq_no, payload });

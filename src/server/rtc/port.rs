@@ -52,7 +52,7 @@ pub struct Datagram {
     pub bytes: Bytes,
 }
 
-/// The open port. Cheap to clone; closed by [`Port::close`].
+/// The open port. Cheap to clone; closed by [`Port::close`], or with its last clone.
 #[derive(Clone, Debug)]
 pub struct Port(Arc<Inner>);
 
@@ -62,6 +62,12 @@ struct Inner {
     advertised: Vec<SocketAddr>,
     demux: Demux,
     closed: CancellationToken,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
 }
 
 impl Port {

@@ -1,6 +1,5 @@
 //! One call: a task that owns the peer, the ears and the session, and beats the clock of its media.
 
-mod hearing;
 mod sidebands;
 
 use std::time::{Duration, Instant};
@@ -10,14 +9,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use self::hearing::Hearing;
 use self::sidebands::Sidebands;
 pub use self::sidebands::{Farewell, Sideband, SidebandFeed};
 use super::Settings;
 use super::flood::Flood;
 use super::session::Session;
 use super::transcribe::Desk;
+use crate::engine::audio::RATE_HZ;
 use crate::engine::protocol::server::ServerMessage;
+use crate::engine::quality::OpusLadder;
+use crate::engine::time::Tick;
+use crate::server::media::hearing::{Heard, Hearing};
 use crate::server::rtc::pace::{FRAME, Pace};
 use crate::server::rtc::{Datagram, OfferError, Peer, PeerEvent};
 
@@ -69,6 +71,7 @@ pub struct Call {
     session: Session,
     desk: Desk,
     hearing: Hearing,
+    ladder: OpusLadder,
     sidebands: Sidebands,
     flood: Flood,
     began: Instant,
@@ -97,7 +100,8 @@ impl Call {
             peer,
             datagrams,
             inbox,
-            hearing: Hearing::new(),
+            hearing: Hearing::new(RATE_HZ),
+            ladder: OpusLadder::default(),
             session,
             desk,
             sidebands: Sidebands::default(),
@@ -250,7 +254,19 @@ impl Call {
                 }
                 self.session.client(&text);
             }
-            PeerEvent::Audio { seq, payload } => self.hearing.packet(seq, payload, &mut self.session),
+            PeerEvent::Audio { seq, payload } => {
+                let session = &mut self.session;
+                self.hearing.packet(seq, payload, |heard| match heard {
+                    Heard::Sound(pcm) => session.listen(pcm),
+                    Heard::MadeUp(pcm) => session.lost(u32::try_from(pcm.len()).unwrap_or(u32::MAX)),
+                });
+            }
+            PeerEvent::Report { loss } => {
+                if let Some(rate) = self.ladder.report(Tick(self.began.elapsed()), loss) {
+                    tracing::debug!(call = %self.id, loss, ?rate, "another bitrate");
+                    self.session.set_rate(rate);
+                }
+            }
             PeerEvent::Closed => return Err(End::PeerClosed),
         }
         Ok(())

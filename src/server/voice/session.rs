@@ -38,6 +38,7 @@ use super::speech::Speaker;
 use crate::engine::protocol::client::{ClientEvent, ClientMessage};
 use crate::engine::protocol::server::{Item, ServerEvent, ServerMessage};
 use crate::engine::protocol::session::{Refusal, SessionConfig};
+use crate::engine::quality::OpusRate;
 
 /// The largest event of a client. Only sound may be larger.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
@@ -93,6 +94,8 @@ pub struct Session {
     conversation: Conversation,
     input: Input,
     active: Option<Active>,
+    /// What a second of our sound may cost.
+    rate: OpusRate,
     /// The response whose last frame is on its way.
     ending: Option<String>,
     /// The response that was heard last.
@@ -117,6 +120,7 @@ impl Session {
             ids: Ids::new(seed),
             conversation: Conversation::default(),
             active: None,
+            rate: OpusRate::FULL,
             ending: None,
             last_response: String::new(),
             has_spoken: false,
@@ -130,6 +134,11 @@ impl Session {
     pub fn created(&mut self) -> ServerMessage {
         let session = self.config.echo();
         ServerMessage { event_id: self.ids.next("event"), event: ServerEvent::SessionCreated { session } }
+    }
+
+    /// What a second of our sound may cost from here on.
+    pub const fn set_rate(&mut self, rate: OpusRate) {
+        self.rate = rate;
     }
 
     /// The next event for the clients.

@@ -17,7 +17,8 @@ use self::{
     cache::{Cache, Key},
     synth::Synth,
 };
-use super::{codec, persona::Persona};
+use super::persona::Persona;
+use crate::server::media::codec;
 
 /// How many bytes of encoded speech are kept: about two hours of it.
 const CACHE_BYTES: usize = 32 << 20;

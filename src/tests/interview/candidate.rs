@@ -14,8 +14,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use vivavoce::server::App;
 use vivavoce::server::config::Config;
 use vivavoce::server::listen::{self, Limits};
+use vivavoce::server::media::codec::Decoder;
 use vivavoce::server::router::router;
-use vivavoce::server::voice::codec::Decoder;
 
 use crate::peer::{Peer, Seen};
 

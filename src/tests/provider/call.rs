@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout_at;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use vivavoce::server::voice::codec::{Decoder, Encoder, FRAME_SAMPLES};
+use vivavoce::server::media::codec::{Decoder, Encoder, FRAME_SAMPLES};
+use vivavoce::server::rtc::{Port, PortSettings};
 use vivavoce::server::voice::{Provider, Settings, serve};
 
 use crate::peer::{Packet, Peer, Seen};
@@ -32,7 +33,8 @@ impl House {
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(SecretString::from(KEY));
         change(&mut settings);
-        let provider = Provider::start(settings).await.unwrap();
+        let port = Port::open(&PortSettings::default()).await.unwrap();
+        let provider = Provider::start(settings, port).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let app = serve::router(provider.clone());
@@ -201,5 +203,5 @@ pub(crate) fn jfk() -> Vec<Bytes> {
         })
         .collect();
     let mut encoder = Encoder::new().unwrap();
-    at_16k.chunks_exact(FRAME_SAMPLES).map(|pcm| encoder.encode(pcm.try_into().unwrap()).unwrap()).collect()
+    at_16k.chunks_exact(FRAME_SAMPLES).map(|pcm| encoder.encode(pcm).unwrap()).collect()
 }

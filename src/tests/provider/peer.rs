@@ -15,7 +15,7 @@ use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
-use vivavoce::server::voice::codec;
+use vivavoce::server::media::codec;
 
 /// What the peer is asked to do.
 enum Do {
@@ -25,6 +25,8 @@ enum Do {
     /// A new offer from a new socket.
     Restart(oneshot::Sender<String>),
     Answer(String),
+    /// Every so many-th audio packet does not arrive.
+    Lose(u64),
     Close,
 }
 
@@ -82,6 +84,11 @@ impl Peer {
         self.commands.send(Do::Play(frames)).ok();
     }
 
+    /// From here on every `nth` audio packet is lost on its way to us. Zero: none.
+    pub(crate) fn lose(&self, nth: u64) {
+        self.commands.send(Do::Lose(nth)).ok();
+    }
+
     pub(crate) fn close(&self) {
         self.commands.send(Do::Close).ok();
     }
@@ -104,6 +111,8 @@ struct End {
     outbox: VecDeque<String>,
     playing: VecDeque<Bytes>,
     sent: u64,
+    lose: u64,
+    arrived: u64,
     connected: bool,
 }
 
@@ -123,6 +132,8 @@ impl End {
             outbox: VecDeque::new(),
             playing: VecDeque::new(),
             sent: 0,
+            lose: 0,
+            arrived: 0,
             connected: false,
         }
     }
@@ -140,6 +151,9 @@ impl End {
                 _ = beat.tick() => self.frame(),
                 received = self.socket.recv_from(&mut buffer) => {
                     let (len, source) = received.unwrap();
+                    if self.is_lost(&buffer[..len]) {
+                        continue;
+                    }
                     let receive = Receive::new(Protocol::Udp, source, self.local, &buffer[..len]).unwrap();
                     let input = Input::Receive(Instant::now(), receive);
                     if self.rtc.accepts(&input) {
@@ -153,8 +167,16 @@ impl End {
         }
     }
 
+    /// RFC 5761, section 4: what tells RTP from RTCP and everything else.
+    fn is_lost(&mut self, bytes: &[u8]) -> bool {
+        let is_audio = bytes[0] >> 6 == 2 && !(192..224).contains(&bytes[1]);
+        self.arrived += u64::from(is_audio);
+        is_audio && self.lose > 0 && self.arrived.is_multiple_of(self.lose)
+    }
+
     async fn command(&mut self, command: Do) {
         match command {
+            Do::Lose(nth) => self.lose = nth,
             Do::Send(text) => self.outbox.push_back(text),
             Do::Play(frames) => self.playing.extend(frames),
             Do::Answer(answer) => {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::parse::Fault;
 use super::{Session, Transport};
 use crate::engine::protocol::server::ServerEvent;
-use crate::server::voice::codec;
+use crate::server::media::codec;
 
 /// 20 ms for the far end of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Session {
             self.input.wait();
         }
         let Some(mut active) = self.active.take() else { return silence() };
-        let Some(packet) = active.utterance.next_packet() else {
+        let Some(packet) = active.utterance.next_packet_at(self.rate) else {
             if active.is_sounding() {
                 self.ending = Some(active.response_id().to_owned());
             }

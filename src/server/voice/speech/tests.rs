@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     engine::audio::{dbfs, rms},
-    server::voice::codec::{Decoder, FRAME_SAMPLES},
+    engine::quality::OpusRate,
+    server::media::codec::{Decoder, FRAME_SAMPLES},
 };
 
 const TEXT: &str = "Hello, I am Mariam.  Tell me how you would scale a PostgreSQL database \u{2014} with CI/CD, p95 of \
@@ -126,6 +127,23 @@ fn known_text_costs_no_synthesis_and_sounds_the_same() {
     let mut warmed = other.utterance(TEXT, &Persona::mariam());
     assert_eq!(std::iter::from_fn(|| warmed.next_packet()).collect::<Vec<_>>(), fresh);
     assert_eq!(warmed.sentences_made(), 0);
+}
+
+/// S000-32: on a bad line a known text is encoded anew, smaller, with the same words; the cache keeps it in full.
+#[test]
+fn a_lower_rate_says_the_same_and_is_not_kept() {
+    let speaker = speaker();
+    let full = packets(speaker.utterance(TEXT, &Persona::mariam()));
+    let mut low = speaker.utterance(TEXT, &Persona::mariam());
+    let half = full.len() / 2;
+    let rate = |n: usize| OpusRate::LADDER[if n < half { 0 } else { 2 }];
+    let low: Vec<Packet> = (0..).map_while(|n| low.next_packet_at(rate(n))).collect();
+    assert_eq!(low[..half], full[..half]);
+    assert_eq!(low.len(), full.len());
+    assert!(low.iter().zip(&full).all(|(low, full)| low.words == full.words));
+    let bytes = |packets: &[Packet]| packets[half..].iter().map(|it| it.opus.len()).sum::<usize>();
+    assert!(bytes(&low) < bytes(&full) * 3 / 4, "{} of {} bytes", bytes(&low), bytes(&full));
+    assert_eq!(packets(speaker.utterance(TEXT, &Persona::mariam())), full);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     engine::audio::{ms_to_samples, samples_to_ms},
-    server::voice::codec::{self, Encoder, FRAME_MS, FRAME_SAMPLES, Pcm},
+    engine::quality::OpusRate,
+    server::media::codec::{self, Encoder, FRAME_MS, FRAME_SAMPLES, Pcm},
 };
 
 /// A word that begins to sound with the frame it comes with.
@@ -74,7 +75,14 @@ impl Utterance {
     ///
     /// Costs one encoded frame, plus the synthesis of a sentence where one begins; nothing if the text is known.
     pub fn next_packet(&mut self) -> Option<Packet> {
-        if let Some(known) = &self.known {
+        self.next_packet_at(OpusRate::FULL)
+    }
+
+    /// The next 20 ms as a packet that costs no more than `rate`; `None` at the end. What is known is known in full, so a
+    /// lower rate is encoded anew, and is not kept.
+    pub fn next_packet_at(&mut self, rate: OpusRate) -> Option<Packet> {
+        let full = rate == OpusRate::FULL;
+        if let Some(known) = self.known.as_ref().filter(|_| full) {
             let opus = known.packet(usize::try_from(self.frames).ok()?)?;
             return Some(Packet { opus, words: self.advance() });
         }
@@ -82,8 +90,10 @@ impl Utterance {
             self.remember();
             return None;
         };
-        let opus = self.encode(&pcm);
-        self.packets.push(opus.clone());
+        let opus = self.encode(&pcm, rate);
+        if full {
+            self.packets.push(opus.clone());
+        }
         Some(Packet { opus, words: self.advance() })
     }
 
@@ -158,11 +168,14 @@ impl Utterance {
         begun
     }
 
-    fn encode(&mut self, pcm: &Pcm) -> Bytes {
+    fn encode(&mut self, pcm: &Pcm, rate: OpusRate) -> Bytes {
         if self.encoder.is_none() {
             self.encoder = Encoder::new().ok();
         }
-        let encoded = self.encoder.as_mut().and_then(|it| it.encode(pcm).ok());
+        let encoded = self.encoder.as_mut().and_then(|it| {
+            it.set_rate(rate);
+            it.encode(pcm).ok()
+        });
         encoded.unwrap_or_else(|| {
             // Speaker::new has tried the settings, so this does not happen; a call lives through it all the same.
             tracing::error!("a frame of speech could not be encoded");

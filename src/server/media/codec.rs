@@ -1,4 +1,4 @@
-//! Opus (RFC 6716) as the voice session uses it: 20 ms frames, mono, 16 kHz inside.
+//! Opus (RFC 6716) as calls use it: 20 ms frames, mono, at the 16 kHz of ears and voice or at another rate of the codec.
 //!
 //! RTP counts Opus at 48 kHz whatever the encoder works at (RFC 7587, section 4.1): one frame is 960 ticks.
 
@@ -8,9 +8,13 @@ use bytes::Bytes;
 use ropus::{Application, Bitrate, Channels, DecodeMode, InbandFec};
 
 use crate::engine::audio::RATE_HZ;
+use crate::engine::quality::OpusRate;
 
 /// Samples of one frame: 20 ms at 16 kHz.
 pub const FRAME_SAMPLES: usize = 320;
+
+/// Frames in a second.
+const FRAMES_PER_S: u32 = 50;
 
 /// Length of one frame.
 pub const FRAME_MS: u64 = 20;
@@ -22,7 +26,7 @@ pub const FRAME_RTP_TICKS: u32 = 960;
 pub type Pcm = [i16; FRAME_SAMPLES];
 
 /// The most that one packet can hold: 120 ms (RFC 6716, section 3.2.5).
-const MAX_SAMPLES: usize = 6 * FRAME_SAMPLES;
+const MAX_FRAMES: usize = 6;
 
 /// The most that an encoder may need for one frame (RFC 6716, section 3.4).
 const MAX_PACKET_BYTES: usize = 1_275;
@@ -47,34 +51,56 @@ pub fn silence() -> Bytes {
     Bytes::from_static(SILENCE)
 }
 
-/// Speech to packets: 32 kbit/s with in-band FEC (LBRR), never discontinuous.
+/// Speech to packets: 32 kbit/s with in-band FEC (LBRR) unless told otherwise, never discontinuous.
 pub struct Encoder {
     inner: ropus::Encoder,
+    rate: OpusRate,
     out: [u8; MAX_PACKET_BYTES],
 }
 
 impl Encoder {
-    /// An encoder in its first state.
+    /// An encoder for the 16 kHz of the voice, in its first state.
     ///
     /// # Errors
     /// [`CodecError::Settings`] if the codec refuses what we ask for.
     pub fn new() -> Result<Self, CodecError> {
-        let inner = ropus::Encoder::builder(RATE_HZ, Channels::Mono, Application::Voip)
-            .bitrate(Bitrate::Bits(32_000))
+        Self::at(RATE_HZ)
+    }
+
+    /// An encoder for sound at `rate_hz`, in its first state.
+    ///
+    /// # Errors
+    /// [`CodecError::Settings`] if the codec does not take this rate.
+    pub fn at(rate_hz: u32) -> Result<Self, CodecError> {
+        let rate = OpusRate::FULL;
+        let inner = ropus::Encoder::builder(rate_hz, Channels::Mono, Application::Voip)
+            .bitrate(Bitrate::Bits(rate.bits_per_s))
             .complexity(5)
             .inband_fec(InbandFec::Enabled)
-            .packet_loss_perc(10)
+            .packet_loss_perc(rate.expected_loss_pct)
             .dtx(false)
             .build()
             .map_err(|_| CodecError::Settings)?;
-        Ok(Self { inner, out: [0; MAX_PACKET_BYTES] })
+        Ok(Self { inner, rate, out: [0; MAX_PACKET_BYTES] })
+    }
+
+    /// Spends so much from the next frame on. What the codec refuses changes nothing.
+    pub fn set_rate(&mut self, rate: OpusRate) {
+        if rate != self.rate {
+            let spent = self.inner.set_bitrate(Bitrate::Bits(rate.bits_per_s)).is_ok();
+            let expected = self.inner.set_packet_loss_perc(rate.expected_loss_pct).is_ok();
+            if !(spent && expected) {
+                tracing::warn!(?rate, "the Opus codec keeps its rate");
+            }
+            self.rate = rate;
+        }
     }
 
     /// Encodes the next 20 ms.
     ///
     /// # Errors
     /// [`CodecError::Encode`]; the stream can go on with the next frame.
-    pub fn encode(&mut self, pcm: &Pcm) -> Result<Bytes, CodecError> {
+    pub fn encode(&mut self, pcm: &[i16]) -> Result<Bytes, CodecError> {
         let len = self.inner.encode(pcm, &mut self.out).map_err(|_| CodecError::Encode)?;
         self.out.get(..len).map(Bytes::copy_from_slice).ok_or(CodecError::Encode)
     }
@@ -86,24 +112,34 @@ impl fmt::Debug for Encoder {
     }
 }
 
-/// Packets to sound at 16 kHz, and something to hear where a packet is missing.
+/// Packets to sound, and something to hear where a packet is missing.
 ///
 /// Each call answers with the new samples, which stay valid until the next call.
 pub struct Decoder {
     inner: ropus::Decoder,
-    out: [i16; MAX_SAMPLES],
+    /// Holds the longest packet.
+    out: Vec<i16>,
     /// Length of the last packet: what a lost one is taken to have been.
     frame: usize,
 }
 
 impl Decoder {
-    /// A decoder in its first state.
+    /// A decoder to the 16 kHz of the ears, in its first state.
     ///
     /// # Errors
     /// [`CodecError::Settings`] if the codec refuses rate or channels.
     pub fn new() -> Result<Self, CodecError> {
-        let inner = ropus::Decoder::new(RATE_HZ, Channels::Mono).map_err(|_| CodecError::Settings)?;
-        Ok(Self { inner, out: [0; MAX_SAMPLES], frame: FRAME_SAMPLES })
+        Self::at(RATE_HZ)
+    }
+
+    /// A decoder to `rate_hz`, in its first state.
+    ///
+    /// # Errors
+    /// [`CodecError::Settings`] if the codec does not take this rate.
+    pub fn at(rate_hz: u32) -> Result<Self, CodecError> {
+        let inner = ropus::Decoder::new(rate_hz, Channels::Mono).map_err(|_| CodecError::Settings)?;
+        let frame = (rate_hz / FRAMES_PER_S) as usize;
+        Ok(Self { inner, out: vec![0; MAX_FRAMES * frame], frame })
     }
 
     /// Decodes a packet of any legal length (2.5 to 120 ms).
@@ -114,7 +150,7 @@ impl Decoder {
         if packet.is_empty() {
             return Err(CodecError::BadPacket); // The codec would take it for a lost one.
         }
-        let len = self.run(packet, MAX_SAMPLES, DecodeMode::Normal)?;
+        let len = self.run(packet, self.out.len(), DecodeMode::Normal)?;
         self.frame = len;
         Ok(&self.out[..len])
     }
@@ -136,6 +172,12 @@ impl Decoder {
     pub fn recover(&mut self, next: &[u8]) -> Result<&[i16], CodecError> {
         let len = self.run(next, self.frame, DecodeMode::Fec)?;
         Ok(&self.out[..len])
+    }
+
+    /// As much silence as the last packet was long.
+    pub fn silence(&mut self) -> &[i16] {
+        self.out[..self.frame].fill(0);
+        &self.out[..self.frame]
     }
 
     fn run(&mut self, packet: &[u8], room: usize, mode: DecodeMode) -> Result<usize, CodecError> {
@@ -239,6 +281,45 @@ mod tests {
         }
         let levels: Vec<f32> = (0..20).map(|_| level(decoder.conceal().unwrap())).collect();
         assert!(levels[0] > -30.0 && levels[19] < -40.0, "{levels:?}");
+    }
+
+    /// S000-32: less is spent where the line is bad, and what is spent on redundancy is enough to recover a packet.
+    #[test]
+    fn each_rate_is_kept_and_carries_its_redundancy() {
+        let sound = vowel(150);
+        let spent: Vec<usize> = OpusRate::LADDER
+            .iter()
+            .map(|rate| {
+                let mut encoder = Encoder::new().unwrap();
+                encoder.set_rate(*rate);
+                let packets: Vec<Bytes> = sound.iter().map(|frame| encoder.encode(frame).unwrap()).collect();
+                let bits = packets[50..].iter().map(|it| it.len() * 8).sum::<usize>() / 2;
+                assert!(bits < rate.bits_per_s as usize * 11 / 10, "{bits} bit/s of {rate:?}");
+                let mut decoder = Decoder::new().unwrap();
+                for packet in &packets[..60] {
+                    decoder.decode(packet).unwrap();
+                }
+                let recovered = level(decoder.recover(&packets[61]).unwrap());
+                assert!((recovered - level(&sound[60])).abs() < 3.0, "{recovered} dBFS at {rate:?}");
+                bits
+            })
+            .collect();
+        assert!(spent.windows(2).all(|it| it[1] < it[0]), "{spent:?}");
+    }
+
+    #[test]
+    fn another_rate_of_the_codec_is_another_length() {
+        let sound: Vec<i16> = (0..480 * 50).map(|n| ((n as f32 * 0.05).sin() * 8_000.0) as i16).collect();
+        let mut encoder = Encoder::at(24_000).unwrap();
+        let mut decoder = Decoder::at(24_000).unwrap();
+        let heard: Vec<i16> = sound
+            .chunks_exact(480)
+            .flat_map(|frame| decoder.decode(&encoder.encode(frame).unwrap()).unwrap().to_vec())
+            .collect();
+        assert_eq!(heard.len(), sound.len());
+        assert!((level(&heard[4_800..]) - level(&sound[4_800..])).abs() < 1.5);
+        assert_eq!(decoder.silence(), [0; 480]);
+        assert!(Encoder::at(44_100).is_err() && Decoder::at(44_100).is_err());
     }
 
     #[test]
