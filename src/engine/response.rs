@@ -26,8 +26,8 @@ pub enum Stage {
 pub struct InFlight {
     stage: Option<Stage>,
     id: Option<String>,
-    item_id: Option<String>,
-    text: String,
+    /// Its items and their words, in the order in which they were first heard of.
+    items: Vec<(String, String)>,
 }
 
 impl InFlight {
@@ -69,36 +69,42 @@ impl InFlight {
     /// A piece of its words.
     pub fn delta(&mut self, response_id: &str, item_id: &str, delta: &str) {
         if self.is(response_id) {
-            self.item_id.get_or_insert_with(|| item_id.to_owned());
-            self.text.push_str(delta);
+            self.item(item_id).push_str(delta);
         }
     }
 
-    /// All of its words.
+    /// All words of one of its items.
     pub fn words(&mut self, response_id: &str, item_id: &str, text: &str) {
         if self.is(response_id) {
-            self.item_id = Some(item_id.to_owned());
-            text.clone_into(&mut self.text);
+            text.clone_into(self.item(item_id));
         }
+    }
+
+    fn item(&mut self, id: &str) -> &mut String {
+        let at = self.items.iter().position(|(known, _)| known == id).unwrap_or_else(|| {
+            self.items.push((id.to_owned(), String::new()));
+            self.items.len() - 1
+        });
+        &mut self.items[at].1
     }
 
     /// Whether it has any words.
     #[must_use]
     pub fn has_words(&self) -> bool {
-        !self.text.trim().is_empty()
+        self.items.iter().any(|(_, text)| !text.trim().is_empty())
     }
 
     /// How long its words take to be said, at an easy pace.
     #[must_use]
     pub fn takes(&self) -> Duration {
-        let letters = u32::try_from(self.text.chars().count()).unwrap_or(u32::MAX);
-        BREATH + LETTER.saturating_mul(letters)
+        let letters: usize = self.items.iter().map(|(_, text)| text.chars().count()).sum();
+        BREATH + LETTER.saturating_mul(u32::try_from(letters).unwrap_or(u32::MAX))
     }
 
-    /// It is over: its item and its words as far as they were said. None if nothing was said.
-    pub fn take(&mut self) -> Option<(String, String)> {
-        let it = std::mem::take(self);
-        it.item_id.filter(|_| !it.text.trim().is_empty()).map(|item_id| (item_id, it.text.trim().to_owned()))
+    /// It is over: its items and their words as far as they were said.
+    pub fn take(&mut self) -> Vec<(String, String)> {
+        let items = std::mem::take(self).items.into_iter();
+        items.map(|(id, text)| (id, text.trim().to_owned())).filter(|(_, text)| !text.is_empty()).collect()
     }
 }
 
@@ -118,8 +124,23 @@ mod tests {
         flight.delta("r1", "i1", "me");
         flight.delta("r2", "i2", "Well");
         assert!(flight.sounding("r2"));
-        assert_eq!(flight.take(), Some(("i2".to_owned(), "Well".to_owned())));
+        assert_eq!(flight.take(), [("i2".to_owned(), "Well".to_owned())]);
         assert_eq!(flight.stage(), None);
+    }
+
+    /// Newer models say something first, and what they mean in an item of its own.
+    #[test]
+    fn a_response_of_two_items_keeps_the_words_of_both() {
+        let mut flight = InFlight::default();
+        flight.ask();
+        flight.created("r");
+        for (item, delta) in [("a", "One "), ("b", "What "), ("a", "moment."), ("b", "are you")] {
+            flight.delta("r", item, delta);
+        }
+        flight.words("r", "b", "What are you proud of?");
+        let words = |id: &str, text: &str| (id.to_owned(), text.to_owned());
+        assert_eq!(flight.take(), [words("a", "One moment."), words("b", "What are you proud of?")]);
+        assert!(flight.take().is_empty());
     }
 
     #[test]

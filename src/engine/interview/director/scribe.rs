@@ -14,13 +14,20 @@ const EARLY_WORDS: usize = 64;
 impl Director {
     /// Puts what was heard of the response in flight on record.
     pub(super) fn record_said(&mut self, now: Tick, interrupted: bool) {
-        let Some((item_id, text)) = self.flight.take() else { return };
-        let spoken_ms = self.clock.elapsed_ms(now).saturating_sub(self.sounding_from_ms);
-        let at_ms = self.sounding_from_ms;
-        let line =
-            Line { at_ms, spoken_ms, interrupted, solid: true, ..Line::spoken(&item_id, Speaker::Interviewer, &text) };
-        self.append(Record::Said { line: line.clone() });
-        self.tell(RoomEvent::CaptionDone(line));
+        let items = self.flight.take();
+        let whole_ms = self.clock.elapsed_ms(now).saturating_sub(self.sounding_from_ms);
+        let letters = |text: &str| text.chars().count() as u64;
+        let all: u64 = items.iter().map(|(_, text)| letters(text)).sum();
+        let mut at_ms = self.sounding_from_ms;
+        for (item_id, text) in items {
+            // Each took its part of the time.
+            let spoken_ms = whole_ms * letters(&text) / all;
+            let line = Line::spoken(&item_id, Speaker::Interviewer, &text);
+            let line = Line { at_ms, spoken_ms, interrupted, solid: true, ..line };
+            at_ms += spoken_ms;
+            self.append(Record::Said { line: line.clone() });
+            self.tell(RoomEvent::CaptionDone(line));
+        }
     }
 
     /// Puts an unfinished turn of the candidate on record.
