@@ -47,7 +47,7 @@ pub struct Settings {
     /// What clients carry as bearer key.
     pub key: SecretString,
     /// Sessions at the same time, over WebRTC and WebSocket together; one more is refused with 429.
-    pub max_calls: usize,
+    pub max_sessions: usize,
     /// A peer that was not heard for so long is gone.
     pub gone_after: Duration,
     /// A peer that never connected is gone after this.
@@ -64,7 +64,7 @@ impl Settings {
     pub fn new(key: SecretString) -> Self {
         Self {
             key,
-            max_calls: 100,
+            max_sessions: 100,
             gone_after: Duration::from_secs(10),
             connect_within: Duration::from_secs(20),
             session_limit: Duration::from_secs(60 * 60),
@@ -80,7 +80,7 @@ impl TryFrom<&Config> for Settings {
         Ok(Self {
             transcriber: Transcriber::of(config)?,
             // A session that comes back after a cut has two calls until the lost one is noticed.
-            max_calls: usize::try_from(config.max_sessions).unwrap_or(usize::MAX).saturating_mul(2),
+            max_sessions: usize::try_from(config.max_sessions).unwrap_or(usize::MAX).saturating_mul(2),
             ..Self::new(config.provider_key.clone())
         })
     }
@@ -102,10 +102,11 @@ pub enum CallError {
     Offer(#[from] OfferError),
     #[error(transparent)]
     Session(#[from] Refusal),
-    #[error("there are as many calls as this server takes")]
+    #[error("There are as many sessions as this server takes.")]
     Busy,
-    #[error("the server is stopping")]
+    #[error("The server is stopping.")]
     Stopping,
+    /// In the service's own words.
     #[error("No session found for the provided call_id")]
     Unknown,
     #[error(transparent)]
@@ -168,7 +169,7 @@ impl Provider {
 
     /// How many sessions there are.
     #[must_use]
-    pub fn calls(&self) -> usize {
+    pub fn sessions(&self) -> usize {
         lock(&self.0.places).len()
     }
 
@@ -294,7 +295,7 @@ impl Provider {
         if self.0.closed.is_cancelled() {
             return Err(CallError::Stopping);
         }
-        if places.len() >= self.0.settings.max_calls { Err(CallError::Busy) } else { Ok(()) }
+        if places.len() >= self.0.settings.max_sessions { Err(CallError::Busy) } else { Ok(()) }
     }
 
     /// Takes a place for a session, until the guard goes.

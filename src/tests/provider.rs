@@ -91,7 +91,7 @@ async fn a_spoken_turn_is_heard_in_step_with_its_words() {
     let gaps = deltas.windows(2).map(|pair| pair[1].0 - pair[0].0);
     assert!(gaps.max().unwrap() < 1_200 * MS);
     house.provider.close().await;
-    assert_eq!(house.provider.calls(), 0);
+    assert_eq!(house.provider.sessions(), 0);
 }
 
 /// RTP is continuous: every sequence number, 960 ticks a frame, one marker for each talk, and no burst.
@@ -227,7 +227,7 @@ async fn an_ice_restart_from_another_address_keeps_channel_and_sound() {
     let (_other, offer) = Peer::offer().await;
     let request = house.http.patch(house.url(&call.path)).bearer_auth(KEY).header("content-type", "application/sdp");
     assert_eq!(request.body(offer).send().await.unwrap().status(), 400);
-    assert_eq!(house.provider.calls(), 1);
+    assert_eq!(house.provider.sessions(), 1);
 }
 
 /// Firefox checks consent without USE-CANDIDATE (RFC 7675): such requests are answered for the whole call.
@@ -280,7 +280,7 @@ async fn calls_on_one_port_do_not_mix() {
     let house = House::open().await;
     let mut speaking = house.call(patient()).await;
     let mut silent = house.call(patient()).await;
-    assert_eq!(house.provider.calls(), 2);
+    assert_eq!(house.provider.sessions(), 2);
     speaking.say("Only the first call hears this sentence.");
     silent.peer.play(jfk());
     speaking.next("output_audio_buffer.stopped").await;
@@ -315,7 +315,7 @@ async fn a_peer_that_closes_is_freed_at_once_and_one_that_never_comes_soon() {
     println!("a closed peer is freed in {freed:?}");
     let (_peer, offer) = Peer::offer().await;
     assert_eq!(house.post_offer(offer, &json!({ "type": "realtime" })).await.status(), 201);
-    assert_eq!(house.provider.calls(), 1);
+    assert_eq!(house.provider.sessions(), 1);
     house.until_calls(0, 2_000 * MS).await;
 }
 

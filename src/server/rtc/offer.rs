@@ -6,19 +6,19 @@ pub const MAX_OFFER_BYTES: usize = 64 * 1024;
 /// Why an offer was not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OfferError {
-    #[error("the offer is larger than 64 KiB")]
+    #[error("The offer is larger than 64 KiB.")]
     TooLarge,
-    #[error("the offer is not valid SDP")]
+    #[error("The offer is not valid SDP.")]
     NotSdp,
-    #[error("the offer needs exactly one audio section and at most one for a data channel")]
+    #[error("The offer needs exactly one audio section and at most one for a data channel.")]
     Sections,
-    #[error("the offer has no sha-256 fingerprint")]
+    #[error("The offer has no sha-256 fingerprint.")]
     Fingerprint,
-    #[error("the offer has no ICE credentials")]
+    #[error("The offer has no ICE credentials.")]
     Credentials,
-    #[error("the offer has no Opus audio")]
+    #[error("The offer has no Opus audio.")]
     Codec,
-    #[error("the new offer does not belong to this call")]
+    #[error("The new offer does not belong to this call.")]
     OtherCall,
 }
 

@@ -52,7 +52,7 @@ impl House {
     }
 
     pub(crate) fn calls(&self) -> usize {
-        self.app.voice.as_ref().unwrap().calls()
+        self.app.voice.as_ref().unwrap().sessions()
     }
 
     pub(crate) async fn until_calls(&self, count: usize) {

@@ -90,8 +90,8 @@ impl House {
     /// Waits until there are `count` calls, and answers how long that took.
     pub(crate) async fn until_calls(&self, count: usize, within: Duration) -> Duration {
         let start = Instant::now();
-        while self.provider.calls() != count {
-            assert!(start.elapsed() < within, "{} calls after {within:?}", self.provider.calls());
+        while self.provider.sessions() != count {
+            assert!(start.elapsed() < within, "{} calls after {within:?}", self.provider.sessions());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         start.elapsed()

@@ -79,7 +79,7 @@ async fn an_event_flood_on_the_channel_is_told_and_ends_the_call() {
 /// Nothing that a client sends is our fault, and nothing of it leaves a call behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_requests_are_refused_with_their_reason() {
-    let house = House::with(|settings| settings.max_calls = 1).await;
+    let house = House::with(|settings| settings.max_sessions = 1).await;
     let (_peer, offer) = Peer::offer().await;
     let calls = house.url("/v1/realtime/calls");
     let post = || house.http.post(&calls).bearer_auth(KEY);
@@ -147,7 +147,7 @@ async fn bad_requests_are_refused_with_their_reason() {
         let body: Value = response.json().await.unwrap();
         assert_eq!(body["error"]["code"], code, "{case}: {body}");
         assert!(body["error"]["message"].is_string() && body["error"]["type"].is_string(), "{case}");
-        assert_eq!(house.provider.calls(), 0, "{case}");
+        assert_eq!(house.provider.sessions(), 0, "{case}");
     }
     assert_eq!(form(&[("sdp", &offer), ("session", realtime)]).send().await.unwrap().status(), 201);
     let (_second, offer) = Peer::offer().await;

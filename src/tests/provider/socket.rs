@@ -176,7 +176,7 @@ async fn a_session_that_is_too_long_is_closed_as_going_away() {
 /// What is wrong with a request is told before the upgrade; who has no key learns nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_upgrade_has_a_status_and_a_reason() {
-    let house = House::with(|settings| settings.max_calls = 1).await;
+    let house = House::with(|settings| settings.max_sessions = 1).await;
     let bearer = format!("Bearer {KEY}");
     let ours = [("authorization", bearer.as_str())];
     let table: [(&str, Headers, u16, &str); 9] = [
