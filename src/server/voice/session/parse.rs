@@ -67,24 +67,27 @@ const REQUIRED: &[(&str, &[(&str, Kind)])] = &[
 /// Reads one message. On failure the event id comes along, for the answer to carry.
 pub(super) fn message(text: &str) -> Result<ClientMessage, (Fault, Option<String>)> {
     let invalid = || (Fault::new("invalid_event", None, "The message is not a JSON object."), None);
-    let value: Value = serde_json::from_str(text).map_err(|_| invalid())?;
+    let mut value: Value = serde_json::from_str(text).map_err(|_| invalid())?;
     let fields = value.as_object().ok_or_else(invalid)?;
     let event_id = fields.get("event_id").and_then(Value::as_str).filter(|id| id.len() <= MAX_EVENT_ID_BYTES);
     let event_id = event_id.map(str::to_owned);
-    let event = event(&value).map_err(|fault| (fault, event_id.clone()))?;
+    let event = event(&mut value).map_err(|fault| (fault, event_id.clone()))?;
     Ok(ClientMessage { event_id, event })
 }
 
-fn event(value: &Value) -> Result<ClientEvent, Fault> {
+fn event(value: &mut Value) -> Result<ClientEvent, Fault> {
     let missing = |name: &str| Fault::new("missing_required_parameter", Some(name), "A required parameter is missing.");
     let kind = match value.get("type") {
-        Some(Value::String(kind)) => kind.as_str(),
+        Some(Value::String(kind)) => kind.clone(),
         Some(_) => return Err(Fault::invalid("type", "The type of an event is a string.")),
         None => return Err(missing("type")),
     };
-    let required = REQUIRED.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, fields)| fields);
+    let required = REQUIRED.iter().find(|(name, _)| *name == kind.as_str()).map_or(&[][..], |(_, fields)| fields);
     for (name, shape) in required {
-        let field = value.get(name).filter(|field| !field.is_null()).ok_or_else(|| missing(name))?;
+        let field = value.get_mut(name).filter(|field| !field.is_null()).ok_or_else(|| missing(name))?;
+        if let Kind::Count = shape {
+            whole(field);
+        }
         let fits = match shape {
             Kind::Text => field.is_string(),
             Kind::Count => field.is_u64(),
@@ -95,12 +98,20 @@ fn event(value: &Value) -> Result<ClientEvent, Fault> {
         }
     }
     // What is left to be wrong is inside the one object that the event carries.
-    let param = match kind {
+    let param = match kind.as_str() {
         "conversation.item.create" => "item",
         "response.create" => "response",
         _ => "type",
     };
-    serde_json::from_value(value.clone()).map_err(|_| Fault::invalid(param, "The parameter has the wrong shape."))
+    serde_json::from_value(value.take()).map_err(|_| Fault::invalid(param, "The parameter has the wrong shape."))
+}
+
+/// Clocks of clients count in fractions: only what is whole of it counts.
+fn whole(field: &mut Value) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is not below zero")]
+    if let Some(count) = field.as_f64().filter(|it| field.is_f64() && *it >= 0.0) {
+        *field = Value::from(count as u64);
+    }
 }
 
 /// Checks an item of a client and completes it: id, status.
@@ -180,6 +191,11 @@ mod tests {
                 "invalid_value",
                 Some("audio_end_ms"),
             ),
+            (
+                r#"{"type":"conversation.item.truncate","item_id":"a","content_index":0,"audio_end_ms":-0.5}"#,
+                "invalid_value",
+                Some("audio_end_ms"),
+            ),
             (r#"{"type":"response.create","response":[7]}"#, "invalid_value", Some("response")),
             (
                 r#"{"type":"conversation.item.create","item":{"type":"message","content":7}}"#,
@@ -191,6 +207,10 @@ mod tests {
             let (fault, _) = message(text).unwrap_err();
             assert_eq!((fault.code, fault.param.as_deref()), (code, param), "{text}");
         }
+        let fraction = r#"{"type":"conversation.item.truncate","item_id":"a","content_index":0.0,"audio_end_ms":12.5}"#;
+        let whole =
+            ClientEvent::ConversationItemTruncate { item_id: "a".to_owned(), content_index: 0, audio_end_ms: 12 };
+        assert_eq!(message(fraction).unwrap().event, whole);
         let (_, event_id) = message(r#"{"type":"session.update","event_id":"mine"}"#).unwrap_err();
         assert_eq!(event_id.as_deref(), Some("mine"));
     }
