@@ -130,6 +130,12 @@ impl Session {
         }
     }
 
+    /// Its name, for the log.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.config.id()
+    }
+
     /// The event that greets a client. A sideband does not get one, so it is not among those of [`Session::poll`].
     pub fn created(&mut self) -> ServerMessage {
         let session = self.config.echo();

@@ -139,9 +139,10 @@ pub async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
 pub async fn serve(mut socket: WebSocket, session: Session, desk: Desk, limit: Duration, stop: CancellationToken) {
     let began = Instant::now();
     let mut line = Line { session, desk, flood: Flood::new(began), throttle: Throttle::new(began), read_from: began };
-    tracing::info!("socket session begins");
+    let id = line.session.id().to_owned();
+    tracing::info!(session = %id, "socket session begins");
     let Err(end) = line.run(&mut socket, began + limit, &stop).await;
-    tracing::info!(?end, seconds = began.elapsed().as_secs(), "socket session ends");
+    tracing::info!(session = %id, ?end, seconds = began.elapsed().as_secs(), "socket session ends");
     close(socket, end).await;
 }
 
