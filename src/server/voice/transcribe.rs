@@ -238,7 +238,13 @@ mod tests {
     use axum::response::IntoResponse as _;
     use axum::routing::post;
 
+    use serde_json::json;
+
+    use super::super::session::Transport;
+    use super::super::speech::Speaker;
     use super::*;
+    use crate::engine::protocol::server::ServerEvent;
+    use crate::engine::protocol::session::SessionConfig;
 
     /// A transcription server that says what it got, or fails as the model's name tells it to.
     async fn server() -> SocketAddr {
@@ -258,10 +264,11 @@ mod tests {
             }
             let key = headers.get(header::AUTHORIZATION).map_or("nobody", |it| it.to_str().unwrap());
             match model.as_str() {
+                "never" => std::future::pending().await,
                 "refuses" => StatusCode::SERVICE_UNAVAILABLE.into_response(),
                 "talks" => "x".repeat(MAX_ANSWER_BYTES + 1).into_response(),
                 "mumbles" => r#"{"words":1}"#.into_response(),
-                _ => axum::Json(serde_json::json!({ "text": format!(" {got}{key} ") })).into_response(),
+                _ => axum::Json(json!({ "text": format!(" {got}{key} ") })).into_response(),
             }
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -296,5 +303,39 @@ mod tests {
             let error = it.transcribe(&[0; 10], &Hints::default()).await.unwrap_err();
             assert_eq!(error.code(), code, "{model}");
         }
+    }
+
+    /// A turn too many fails at once: of one session, and of all together.
+    #[tokio::test]
+    async fn turns_that_would_wait_too_long_are_refused() {
+        let base = format!("http://{}/v1", server().await);
+        let transcriber = Transcriber::new(&base, None, "never").unwrap();
+        let config =
+            SessionConfig::new("sess_test", 0).updated(&json!({ "audio": { "input": { "transcription": {} } } }));
+        let mut session = Session::new(config.unwrap(), Transport::Call, Speaker::new().unwrap(), 7);
+        let mut desk = Desk::new(Some(transcriber.clone()));
+        for _ in 0..=MAX_TURNS_OF_ONE {
+            session.listen(&[0; 16 * 200]);
+            session.client(r#"{"type":"input_audio_buffer.commit"}"#);
+        }
+        desk.take(&mut session);
+        let failed = || {
+            session.poll().and_then(|it| match it.event {
+                ServerEvent::InputTranscriptFailed { error, .. } => Some(error.code),
+                _ => None,
+            })
+        };
+        let told: Vec<_> = std::iter::repeat_with(failed).take(5 * MAX_TURNS_OF_ONE).flatten().collect();
+        assert_eq!(told, [Some("transcription_busy".to_owned())]);
+
+        let hints = Hints::default();
+        let mut others: Vec<_> = (0..MAX_TURNS).map(|_| Box::pin(transcriber.transcribe(&[], &hints))).collect();
+        for it in &mut others {
+            assert!(futures::poll!(it).is_pending());
+        }
+        let error = transcriber.transcribe(&[], &hints).await.unwrap_err();
+        assert!(matches!(error, TranscribeError::Busy), "{error}");
+        others.pop();
+        assert!(futures::poll!(Box::pin(transcriber.transcribe(&[], &hints))).is_pending(), "there is a place again");
     }
 }
