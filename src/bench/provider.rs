@@ -12,6 +12,8 @@ mod call;
 #[path = "../tests/provider/peer.rs"]
 #[expect(dead_code, reason = "made for the tests, which need more of it")]
 mod peer;
+#[path = "../server/voice/session/strict.rs"]
+mod strict;
 
 use std::time::{Duration, Instant};
 

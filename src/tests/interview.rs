@@ -12,6 +12,8 @@ mod limits;
 #[path = "provider/peer.rs"]
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod peer;
+#[path = "../server/voice/session/strict.rs"]
+mod strict;
 #[path = "interview/words.rs"]
 mod words;
 

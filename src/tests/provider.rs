@@ -14,6 +14,8 @@ mod peer;
 mod secrets;
 #[path = "provider/socket.rs"]
 mod socket;
+#[path = "../server/voice/session/strict.rs"]
+mod strict;
 #[path = "provider/words.rs"]
 mod words;
 
@@ -37,7 +39,7 @@ fn turns(detection: &Value) -> Value {
     json!({ "type": "realtime", "model": "gpt-realtime-2.1", "audio": { "input": { "turn_detection": detection } } })
 }
 
-/// S001-02, S001-03, S002-30, S002-32: a spoken turn over `oai-events` and media, its sound in step with its words.
+/// S001-02, S001-03, S002-17, S002-30, S002-32: a spoken turn over `oai-events` and media, its sound in step with its words.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spoken_turn_is_heard_in_step_with_its_words() {
     let house = House::open().await;

@@ -20,3 +20,5 @@ mod orders;
 mod peer;
 #[path = "upstream/script.rs"]
 mod script;
+#[path = "../server/voice/session/strict.rs"]
+mod strict;

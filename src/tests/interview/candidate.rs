@@ -18,6 +18,7 @@ use vivavoce::server::media::codec::Decoder;
 use vivavoce::server::router::router;
 
 use crate::peer::{Peer, Seen};
+use crate::strict::decoded;
 
 /// Longer than anything here may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -264,6 +265,7 @@ impl Candidate {
                 }
                 continue;
             }
+            self.look();
             let event = self.channel.as_mut().unwrap().next().await;
             let event =
                 event.unwrap_or_else(|| panic!("the room channel closed before {what}: {:?}", self.told.last()));
@@ -291,12 +293,23 @@ impl Candidate {
 
     /// How many received frames of 20 ms held sound so far.
     pub(crate) fn loud_frames(&mut self) -> usize {
+        self.look();
+        self.loud
+    }
+
+    /// Takes in what arrived on the call. A strict client could read each event.
+    fn look(&mut self) {
         while let Ok(seen) = self.peer.seen.try_recv() {
-            let Seen::Packet(packet) = seen else { continue };
+            let packet = match seen {
+                Seen::Packet(packet) => packet,
+                Seen::Event(_, event) => {
+                    decoded(event);
+                    continue;
+                }
+            };
             let pcm = self.decoder.decode(&packet.payload).unwrap();
             let power = pcm.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / pcm.len() as f64;
             self.loud += usize::from(power.sqrt() > 300.0);
         }
-        self.loud
     }
 }

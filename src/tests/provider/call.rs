@@ -14,6 +14,7 @@ use vivavoce::server::rtc::{Port, PortSettings};
 use vivavoce::server::voice::{Provider, Settings, serve};
 
 use crate::peer::{Packet, Peer, Seen};
+use crate::strict::decoded;
 
 pub(crate) const KEY: &str = "sk-test";
 
@@ -152,7 +153,7 @@ impl Call {
 
     fn take(&mut self, seen: Seen) {
         match seen {
-            Seen::Event(at, event) => self.events.push((at, event)),
+            Seen::Event(at, event) => self.events.push((at, decoded(event))),
             Seen::Packet(packet) => self.packets.push(packet),
         }
     }

@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::call::{House, KEY, Socket};
 use crate::peer::Peer;
+use crate::strict::decoded;
 use crate::{MS, patient};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +20,7 @@ async fn a_control_socket_sees_and_steers_the_call() {
     let mut types = Vec::new();
     while types.last().is_none_or(|it| it != "output_audio_buffer.stopped") {
         let text = sideband.next().await.unwrap().unwrap().into_text().unwrap();
-        let event: Value = serde_json::from_str(&text).unwrap();
+        let event = decoded(serde_json::from_str(&text).unwrap());
         types.push(event["type"].as_str().unwrap().to_owned());
     }
     assert_eq!(types, call.types()[1..], "all but session.created");
@@ -39,13 +40,15 @@ async fn a_control_socket_sees_and_steers_the_call() {
         rude.send(message).await.unwrap();
         assert!(closed(&mut rude).await);
     }
-    let mut flooding = house.sideband(&call).await;
-    for _ in 0..1_000 {
-        if flooding.send(Message::text(r#"{"type":"nonsense"}"#)).await.is_err() {
-            break;
+    for message in [Message::text(r#"{"type":"nonsense"}"#), Message::Ping(Vec::new().into())] {
+        let mut flooding = house.sideband(&call).await;
+        for _ in 0..1_000 {
+            if flooding.send(message.clone()).await.is_err() {
+                break;
+            }
         }
+        assert!(closed(&mut flooding).await, "{message:?}");
     }
-    assert!(closed(&mut flooding).await);
     call.say("Still here.");
     call.next("response.done").await;
 }

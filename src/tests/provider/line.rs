@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::call::{House, KEY, Socket};
+use crate::strict::decoded;
 
 /// Patience for anything that should happen.
 const SOON: Duration = Duration::from_secs(20);
@@ -82,7 +83,7 @@ impl Line {
                 }
             }
             match timeout_at(limit, self.socket.next()).await {
-                Ok(Some(Ok(Message::Text(text)))) => self.events.push(serde_json::from_str(&text).unwrap()),
+                Ok(Some(Ok(Message::Text(text)))) => self.events.push(decoded(serde_json::from_str(&text).unwrap())),
                 Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
                 other => panic!("{other:?} instead of {kind} after {:?}", self.types(0)),
             }
@@ -94,7 +95,7 @@ impl Line {
         let limit = Instant::now() + SOON;
         loop {
             match timeout_at(limit, self.socket.next()).await.expect("the socket stays open") {
-                Some(Ok(Message::Text(text))) => self.events.push(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Text(text))) => self.events.push(decoded(serde_json::from_str(&text).unwrap())),
                 Some(Ok(Message::Close(frame))) => return frame.map(|it| it.code.into()),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,

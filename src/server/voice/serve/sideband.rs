@@ -42,7 +42,10 @@ async fn relay(socket: &mut WebSocket, feed: &mut SidebandFeed, call: &mpsc::Sen
                 }
             }
             message = socket.recv() => match message {
-                Some(Ok(Message::Text(_))) if !flood.allows(Instant::now()) => return End::Flooded,
+                // A ping costs as much to read as an event.
+                Some(Ok(Message::Text(_) | Message::Ping(_) | Message::Pong(_))) if !flood.allows(Instant::now()) => {
+                    return End::Flooded;
+                }
                 Some(Ok(Message::Text(text))) => {
                     if call.send(Command::Client(text)).await.is_err() {
                         return End::Over;

@@ -38,9 +38,10 @@ fn allowed_session(session: &mut Value) {
     }
 }
 
-/// Decodes an event of ours. Every test of the session that looks at its events does so through this.
+/// Decodes an event of ours. Every test that looks at what the provider says does so through this, be it the session's own or
+/// at the far end of a socket.
 #[track_caller]
-pub(super) fn decoded(event: Value) -> Value {
+pub(crate) fn decoded(event: Value) -> Value {
     let mut strict = event.clone();
     if let Some(item) = strict.get_mut("item") {
         allowed_item(item);
