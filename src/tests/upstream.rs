@@ -13,6 +13,8 @@ mod candidate;
 mod house;
 #[path = "upstream/lines.rs"]
 mod lines;
+#[path = "upstream/odd.rs"]
+mod odd;
 #[path = "upstream/orders.rs"]
 mod orders;
 #[path = "provider/peer.rs"]
@@ -22,3 +24,5 @@ mod peer;
 mod script;
 #[path = "../server/voice/session/strict.rs"]
 mod strict;
+#[path = "upstream/watch.rs"]
+mod watch;

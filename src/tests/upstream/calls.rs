@@ -84,7 +84,7 @@ fn faults() -> Vec<Case> {
     ]
 }
 
-/// Every fault of an exchange is a state of its own, says when to come back where that is known, and leaves a session that
+/// S000-06, S001-06: every fault of an exchange is a state of its own, says when to come back where that is known, and leaves a session that
 /// goes on with a fresh ticket.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_an_exchange_is_told_apart_and_survived() {
@@ -116,7 +116,7 @@ async fn a_provider_that_is_down_is_found_again_when_it_is_up() {
     stage.resume(1).await;
 }
 
-/// The step "API connection" finds a key that is none; a server that lists no models is as good as one that does.
+/// S002-39: the step "API connection" finds a key that is none; a server that lists no models is as good as one that does.
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_finds_a_bad_key_and_asks_for_no_more() {
     let stage = Stage::set().await;

@@ -8,7 +8,7 @@ use crate::house::Stage;
 use crate::orders::{DIALECTS, Dialect};
 use crate::script::{Do, HUSH, Line};
 
-const HELLO: &str = "Hello, I am Mariam, an AI interviewer.";
+pub(crate) const HELLO: &str = "Hello, I am Mariam, an AI interviewer.";
 
 /// S001-33, S002-32, S002-33, S002-34: one interview in every order that servers are known to tell it
 /// in: greeting, question, an answer with its words, the next question, the report.
@@ -44,7 +44,7 @@ async fn interview(dialect: Dialect) {
 }
 
 /// The next line of `speaker` that is on record.
-async fn solid(candidate: &mut Candidate, speaker: &str) -> String {
+pub(crate) async fn solid(candidate: &mut Candidate, speaker: &str) -> String {
     loop {
         let line = candidate.next("caption.done").await["payload"].clone();
         if line["speaker"] == speaker && line["solid"] == true {
