@@ -73,6 +73,25 @@ for (const rate of [24_000, 44_100, 48_000, 96_000]) {
   });
 }
 
+test("a level stays what it is, between any two samples", () => {
+  const node = new Node("capture", 44_100);
+  node.run(new Float32Array(44_100).fill(0.5));
+  assert.ok(node.sent.slice(2).every((frame) => frame.every((it) => Math.abs(it - 16_384) <= 1)));
+});
+
+test("a pure tone stays pure where the rates do not divide", () => {
+  const node = new Node("capture", 44_100);
+  node.run(sine(7_000, 44_100, 1));
+  const heard = joined(node.sent.slice(2));
+  const parts = [Math.sin, Math.cos].map((wave) => heard.map((_, i) => wave((2 * Math.PI * 7_000 * i) / 24_000)));
+  const rest = parts.reduce((rest, part) => {
+    const share = (2 / part.length) * heard.reduce((sum, it, i) => sum + it * part[i], 0);
+    return rest.map((it, i) => it - share * part[i]);
+  }, heard);
+  const noise_db = 20 * Math.log10(rms(rest) / rms(heard));
+  assert.ok(noise_db < -65, `${noise_db} dB`);
+});
+
 test("what 24 kHz cannot carry is not heard as something else", () => {
   const node = new Node("capture", 48_000);
   node.run(sine(15_000, 48_000, 1));
@@ -105,7 +124,7 @@ test("S003-05: what was played is told ten times a second, to the sample at the 
   play(node, new Float32Array(24_000).fill(0.5));
   node.run(undefined, 96_000);
   assert.ok(node.sent.length >= 9 && node.sent.length <= 12, `told ${node.sent.length} times`);
-  assert.deepEqual([...node.sent.at(-1)], [1, 24_000, 0, 60]);
+  assert.deepEqual([...node.sent.at(-1)], [1, 24_000, 1, 0, 60]);
 });
 
 for (const by of ["the number of a playout", "a frame of a newer one"]) {
@@ -115,7 +134,7 @@ for (const by of ["the number of a playout", "a frame of a newer one"]) {
     node.run(undefined, 24_000);
     const { heardSamples } = node.processor.buffer;
     node.say(by.startsWith("the") ? 2 : frame(2, 0, new Float32Array(480)));
-    assert.deepEqual([...node.sent.at(-1)].slice(0, 2), [1, heardSamples + 120]);
+    assert.deepEqual([...node.sent.at(-1)].slice(0, 3), [1, heardSamples + 120, 2]);
     const after = node.run(undefined, 4_800);
     assert.ok(rms(after.subarray(480)) < 0.0001, "silent after 10 ms");
   });

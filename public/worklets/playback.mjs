@@ -1,6 +1,6 @@
 // Frames as sound. What comes in: a frame as it came over the socket (`engine/audio/frame.rs`), the number of a playout
-// that begins, or null for the end. What goes out: which playout is heard, how many samples of it, gaps so far, and what
-// is kept in ms.
+// that begins, or null for the end. What goes out: which playout was heard last, how many samples of it, which one is to be
+// heard now, gaps so far, and what is kept in ms.
 import { JitterBuffer, RATE, samples } from "./jitter.mjs";
 import { Resampler } from "./resampler.mjs";
 
@@ -37,10 +37,10 @@ class Playback extends AudioWorkletProcessor {
   }
 
   tell() {
-    const { heardEpoch, heardSamples, gaps, delay, clock } = this.buffer;
+    const { heardEpoch, heardSamples, epoch, gaps, delay, clock } = this.buffer;
     this.toldAt = clock;
     this.toldSamples = heardSamples;
-    this.port.postMessage(Uint32Array.of(heardEpoch, heardSamples, gaps, delay));
+    this.port.postMessage(Uint32Array.of(heardEpoch, heardSamples, epoch, gaps, delay));
   }
 
   process(_, [channels]) {

@@ -33,9 +33,7 @@ export class Resampler {
         const x = tap - (half - 1) - phase / PHASES;
         filter[tap] = band * sinc(band * x) * window(Math.max(-1, Math.min(1, x / half)));
       }
-      // A level stays what it is, to the last bit.
-      const sum = filter.reduce((sum, it) => sum + it, 0);
-      this.filters.push(filter.map((it) => it / sum));
+      this.filters.push(filter);
     }
   }
 

@@ -121,7 +121,7 @@ async fn s003_21_a_tone_in_frames_is_heard_and_counted() -> Result<(), BrowserEr
     let expected = VOLUME * FRAC_1_SQRT_2;
     let level = || meter.rms(Voice::Interviewer).unwrap_or_default();
     until("the tone, as loud as it was sent", || (level() - expected).abs() < 0.02).await;
-    let played = Played { epoch: 1, samples: 75 * FRAME_SAMPLES as u32, gaps: 0, delay_ms: 60 };
+    let played = Played { epoch: 1, samples: 75 * FRAME_SAMPLES as u32, current: 1, gaps: 0, delay_ms: 60 };
     until("the count", || call.played() == played).await;
     until("silence", || level() < 0.001).await;
     Ok(())
@@ -142,14 +142,17 @@ async fn s003_21_a_cut_is_silent_in_less_than_50_ms() -> Result<(), BrowserError
         until("the tone", || peak(&ear) > 0.4).await;
         let cut_at = now();
         call.cut(epoch + 1);
+        assert!(!call.is_settled());
         // Frames that were on their way.
         call.push(&frames[89]);
         while peak(&ear) > 0.01 {
             gloo_timers::future::sleep(Duration::from_millis(1)).await;
         }
         quickest = quickest.min(now().since(cut_at));
-        until("the count", || call.played().epoch == epoch).await;
+        until("the count", || call.is_settled()).await;
+        let told = call.played();
         settle().await;
+        assert_eq!(call.played(), told, "it stays until the next one sounds");
         let played = call.played();
         assert!(played.epoch == epoch && (1..90 * FRAME_SAMPLES as u32).contains(&played.samples), "{played:?}");
         assert!(peak(&ear) < 0.01, "what is older is not heard any more");
