@@ -1,12 +1,16 @@
 // What a test page lacks: our server's worklets, and a socket that is as slow as we want.
 
-// Serves the worklets under the addresses at which the page asks for them. `resampler` and `jitter` are imported by the others.
+// Serves the worklets under the addresses at which the page asks for them, each as one module with all that it imports.
 export function serve_worklets(resampler, jitter, capture, playback) {
   const real = AudioWorklet.prototype.addModule;
-  const module = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  const imported = { "./resampler.mjs": module(resampler), "./jitter.mjs": module(jitter) };
-  const resolved = (text) => Object.entries(imported).reduce((text, [name, url]) => text.replaceAll(name, url), text);
-  const served = { "/worklets/capture.mjs": module(resolved(capture)), "/worklets/playback.mjs": module(resolved(playback)) };
+  const module = (...texts) => {
+    const text = texts.join("\n").replace(/^import .*$/gm, "").replace(/^export /gm, "");
+    return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  };
+  const served = {
+    "/worklets/capture.mjs": module(resampler, capture),
+    "/worklets/playback.mjs": module(resampler, jitter, playback),
+  };
   AudioWorklet.prototype.addModule = function (url, options) {
     return real.call(this, served[url] ?? url, options);
   };
