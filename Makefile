@@ -49,7 +49,7 @@ watch: toolchain ## Develop: rebuild and reload on every change (installs cargo-
 	@PATH="$$(dirname "$$(.ci/tool wasm-bindgen)"):$$(dirname "$$(.ci/tool cargo-leptos)"):$$PATH"; cargo leptos watch
 
 .PHONY: test
-test: fmt lint unit wasm size e2e ## Install what the tests need and run all of them
+test: fmt lint unit worklets wasm size e2e ## Install what the tests need and run all of them
 	@printf '\n== all checks passed\n'
 
 .PHONY: fmt
@@ -70,6 +70,11 @@ lint: toolchain ## Check server, browser part and bundle with clippy
 unit: toolchain ## Run the unit and HTTP tests
 	$(call step,unit and HTTP tests)
 	@cargo test --features ssr
+
+.PHONY: worklets
+worklets: ## Run the audio worklets' own tests
+	$(call step,audio worklets)
+	@"$$(.ci/tool node)" --test end2end/worklets/*.test.mjs
 
 .PHONY: wasm
 wasm: toolchain ## Run the browser part's own tests in a browser

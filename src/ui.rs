@@ -6,6 +6,7 @@ pub mod derived;
 pub mod hydrate;
 pub mod pages;
 pub mod parts;
+pub mod press;
 #[cfg(feature = "ssr")]
 pub mod shell;
 pub mod use_room;

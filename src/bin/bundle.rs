@@ -111,7 +111,7 @@ fn hashed(name: &str, content: &[u8]) -> String {
 fn companions_of((path, content): (&String, &Vec<u8>)) -> Outcome<Files> {
     let mut companions = Files::new();
     let extension = path.rsplit('.').next().unwrap_or_default();
-    if ["js", "wasm", "css", "svg", "html", "txt", "json", "webmanifest"].contains(&extension) {
+    if ["js", "mjs", "wasm", "css", "svg", "html", "txt", "json", "webmanifest"].contains(&extension) {
         companions.insert(format!("{path}.br"), brotli(content)?);
         companions.insert(format!("{path}.gz"), gzip(content)?);
         companions.retain(|_, small| small.len() < content.len());

@@ -17,9 +17,8 @@ use super::{BrowserError, Listener};
 use crate::engine::audio::frame::Header;
 use crate::engine::time::Epoch;
 
-/// The modules, each with the one processor that it registers.
-const CAPTURE: (&str, &str) = ("/worklets/capture.mjs", "capture");
-const PLAYBACK: (&str, &str) = ("/worklets/playback.mjs", "playback");
+/// The modules. Each registers the one processor that it is named after.
+const MODULES: [&str; 2] = ["/worklets/capture.mjs", "/worklets/playback.mjs"];
 
 /// How far the interviewer's sound has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +27,8 @@ pub struct Played {
     pub epoch: u32,
     /// How many of its samples were heard.
     pub samples: u32,
+    /// The playout that is heard from now on.
+    pub current: u32,
     /// How often the sound stopped because nothing had come in time, since the call began.
     pub gaps: u32,
     /// What is kept to bridge the jitter, in milliseconds.
@@ -44,6 +45,8 @@ pub struct SocketAudio {
     playback: Node,
     out: MediaStreamAudioDestinationNode,
     played: Rc<Cell<Played>>,
+    /// The playout that began with the last cut.
+    begun: Cell<u32>,
 }
 
 impl SocketAudio {
@@ -57,8 +60,9 @@ impl SocketAudio {
         epoch: Epoch,
         on_frame: impl Fn(Vec<u8>) + 'static,
     ) -> Result<Self, BrowserError> {
+        fetch(context).await?;
         let next = Cell::new(Header { epoch: epoch.0, ..Header::default() });
-        let capture = Node::new(context, CAPTURE, move |data| {
+        let capture = Node::new(context, "capture", move |data| {
             let pcm = Int16Array::new(data).to_vec();
             let header = next.get();
             next.set(Header {
@@ -67,23 +71,21 @@ impl SocketAudio {
                 ..header
             });
             on_frame(header.frame(&pcm));
-        })
-        .await?;
+        })?;
         let played = Rc::new(Cell::new(Played::default()));
         let told = Rc::clone(&played);
-        let playback = Node::new(context, PLAYBACK, move |data| {
-            if let [epoch, samples, gaps, delay_ms] = Uint32Array::new(data).to_vec()[..] {
-                told.set(Played { epoch, samples, gaps, delay_ms });
+        let playback = Node::new(context, "playback", move |data| {
+            if let [epoch, samples, current, gaps, delay_ms] = Uint32Array::new(data).to_vec()[..] {
+                told.set(Played { epoch, samples, current, gaps, delay_ms });
             }
-        })
-        .await?;
+        })?;
         let refused = |error| BrowserError::from_js("audio graph", &error);
         let out = context.create_media_stream_destination().map_err(refused)?;
         playback.node.connect_with_audio_node(&out).map_err(refused)?;
         // Silent. A node that leads nowhere is not run everywhere.
         capture.node.connect_with_audio_node(&context.destination()).map_err(refused)?;
         let source = RefCell::new(listen(context, mic, &capture)?);
-        Ok(Self { context: context.clone(), source, capture, playback, out, played })
+        Ok(Self { context: context.clone(), source, capture, playback, out, played, begun: Cell::new(0) })
     }
 
     /// Plays a frame of the room channel after those before it. What is no frame, or older than the last cut, is not heard.
@@ -95,8 +97,9 @@ impl SocketAudio {
     }
 
     /// The playout `epoch` begins: what is older goes silent within a few milliseconds. How much of it was heard is in
-    /// [`SocketAudio::played`] a moment later, and stays there until the new one sounds.
+    /// [`SocketAudio::played`] once the cut [is settled](SocketAudio::is_settled), and stays there until the new one sounds.
     pub fn cut(&self, epoch: u32) {
+        self.begun.set(epoch);
         _ = self.playback.port.post_message(&f64::from(epoch).into());
     }
 
@@ -104,6 +107,13 @@ impl SocketAudio {
     #[must_use]
     pub fn played(&self) -> Played {
         self.played.get()
+    }
+
+    /// Whether it is known how much was heard before the last cut.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        // Epochs wrap; a frame of a newer playout may have come before the word of it.
+        self.played.get().current.wrapping_sub(self.begun.get()).cast_signed() >= 0
     }
 
     /// The interviewer's voice, for a speaker and for a meter.
@@ -129,6 +139,16 @@ impl Drop for SocketAudio {
     }
 }
 
+/// Fetches both modules at once. A context that has them does not fetch them again.
+async fn fetch(context: &AudioContext) -> Result<(), BrowserError> {
+    let refused = |error| BrowserError::from_js("addModule", &error);
+    let worklet = context.audio_worklet().map_err(refused)?;
+    for asked in MODULES.map(|module| worklet.add_module(module)) {
+        JsFuture::from(asked.map_err(refused)?).await.map_err(refused)?;
+    }
+    Ok(())
+}
+
 fn listen(
     context: &AudioContext,
     mic: &MediaStream,
@@ -149,15 +169,8 @@ struct Node {
 }
 
 impl Node {
-    async fn new(
-        context: &AudioContext,
-        (module, name): (&str, &'static str),
-        on_data: impl Fn(&JsValue) + 'static,
-    ) -> Result<Self, BrowserError> {
-        let refused = |error| BrowserError::from_js("AudioWorklet", &error);
-        // A module that is there already is not fetched again.
-        let asked = context.audio_worklet().and_then(|it| it.add_module(module)).map_err(refused)?;
-        JsFuture::from(asked).await.map_err(refused)?;
+    fn new(context: &AudioContext, name: &str, on_data: impl Fn(&JsValue) + 'static) -> Result<Self, BrowserError> {
+        let refused = |error| BrowserError::from_js("AudioWorkletNode", &error);
         let node = AudioWorkletNode::new(context, name).map_err(refused)?;
         let port = node.port().map_err(refused)?;
         let told = Listener::new(&port, "message", move |event: MessageEvent| on_data(&event.data()))?;

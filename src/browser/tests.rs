@@ -3,6 +3,7 @@
 mod driver;
 mod owners;
 mod peers;
+mod sound;
 mod words;
 
 use std::time::Duration;

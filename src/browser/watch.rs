@@ -18,15 +18,17 @@ pub struct Watch<T> {
 #[derive(Clone)]
 struct Cell {
     news: ArcTrigger,
-    /// A `RwLock<T>`.
-    value: Arc<dyn Any + Send + Sync>,
+    shown: Arc<RwLock<Shown>>,
 }
+
+/// A `T`. Replaced as a whole, so that whoever reads it holds no lock.
+type Shown = Arc<dyn Any + Send + Sync>;
 
 impl<T: Clone + Default + Send + Sync + 'static> Watch<T> {
     /// A watch that shows `value`.
     #[must_use]
     pub fn new(value: T) -> Self {
-        Self { cell: stored(Arc::new(RwLock::new(value))), of: PhantomData }
+        Self { cell: stored(Arc::new(value)), of: PhantomData }
     }
 
     /// What is shown. Whoever reads it reactively is told of news.
@@ -38,12 +40,12 @@ impl<T: Clone + Default + Send + Sync + 'static> Watch<T> {
     /// What is shown, for once.
     #[must_use]
     pub fn get_untracked(self) -> T {
-        look(self.cell.try_get_value().as_ref(), T::clone)
+        look(shown(self.cell, false).as_ref(), T::clone)
     }
 
     /// Reads what is shown without a copy. Whoever does so reactively is told of news.
     pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> R {
-        look(tracked(self.cell).as_ref(), read)
+        look(shown(self.cell, true).as_ref(), read)
     }
 
     /// Shows `value` if it is news. Nothing happens once the page is gone.
@@ -51,31 +53,35 @@ impl<T: Clone + Default + Send + Sync + 'static> Watch<T> {
     where
         T: PartialEq,
     {
-        let Some(cell) = self.cell.try_get_value() else { return };
-        let Some(lock) = cell.value.downcast_ref::<RwLock<T>>() else { return };
-        let mut shown = lock.write().unwrap_or_else(PoisonError::into_inner);
-        if *shown != value {
-            *shown = value;
-            // Whoever is told reads at once.
-            drop(shown);
-            cell.news.notify();
+        if shown(self.cell, false).is_some_and(|it| it.downcast_ref() != Some(&value)) {
+            replace(self.cell, Arc::new(value));
         }
     }
 }
 
-fn stored(value: Arc<dyn Any + Send + Sync>) -> StoredValue<Cell> {
-    StoredValue::new(Cell { news: ArcTrigger::new(), value })
+fn stored(value: Shown) -> StoredValue<Cell> {
+    StoredValue::new(Cell { news: ArcTrigger::new(), shown: Arc::new(RwLock::new(value)) })
 }
 
-fn tracked(cell: StoredValue<Cell>) -> Option<Cell> {
+fn shown(cell: StoredValue<Cell>, track: bool) -> Option<Shown> {
     let cell = cell.try_get_value()?;
-    cell.news.track();
-    Some(cell)
+    if track {
+        cell.news.track();
+    }
+    Some(Arc::clone(&cell.shown.read().unwrap_or_else(PoisonError::into_inner)))
 }
 
-fn look<T: Default + 'static, R>(cell: Option<&Cell>, read: impl FnOnce(&T) -> R) -> R {
-    match cell.and_then(|it| it.value.downcast_ref::<RwLock<T>>()) {
-        Some(lock) => read(&lock.read().unwrap_or_else(PoisonError::into_inner)),
+fn replace(cell: StoredValue<Cell>, value: Shown) {
+    if let Some(cell) = cell.try_get_value() {
+        *cell.shown.write().unwrap_or_else(PoisonError::into_inner) = value;
+        // Whoever is told reads at once.
+        cell.news.notify();
+    }
+}
+
+fn look<T: Default + 'static, R>(shown: Option<&Shown>, read: impl FnOnce(&T) -> R) -> R {
+    match shown.and_then(|it| it.downcast_ref()) {
+        Some(value) => read(value),
         None => read(&T::default()),
     }
 }

@@ -116,7 +116,9 @@ impl Shape {
         self.interviewer.follow(scene.interviewer, dt_s);
         self.candidate.follow(if scene.muted { 0.0 } else { scene.candidate }, dt_s);
         self.breath += (f32::from(u8::from(scene.thinking)) - self.breath) * share(dt_s, 0.6);
-        self.drawn += (scene.drawn.clamp(0.0, 1.0) - self.drawn).clamp(-dt_s / DRAW_S, dt_s / DRAW_S);
+        // Not `clamp`: its panic message would bring the formatting of all such numbers.
+        let most = dt_s / DRAW_S;
+        self.drawn += (scene.drawn.clamp(0.0, 1.0) - self.drawn).max(-most).min(most);
         let way = self.rest + dt_s * (NODES - 1) as f32 / CROSSING_S;
         self.rest = way.fract();
         // A frame is at most a tenth of a second: never more than a few nodes.
@@ -206,7 +208,7 @@ fn sine(turns: f32) -> f32 {
 /// `colour`, as the browser computed it, with an opacity: `oklch(0.5 0.1 200)` becomes `oklch(0.5 0.1 200 / 0.4)`.
 #[must_use]
 pub fn faded(colour: &str, alpha: f32) -> String {
-    let alpha = alpha.clamp(0.0, 1.0);
+    let alpha = f64::from(alpha.clamp(0.0, 1.0));
     match colour.trim().strip_suffix(')').and_then(|it| it.split_once('(')) {
         Some((_, inside)) if inside.contains('/') => colour.to_owned(),
         Some((function, inside)) if inside.contains(',') => {

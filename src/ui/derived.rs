@@ -87,7 +87,11 @@ impl<T> fmt::Debug for Derived<T> {
 
 /// Runs `act` in the browser once the page is drawn, and again whenever a signal that it reads changes.
 pub fn effect(act: impl FnMut() + 'static) {
-    let mut act: Box<dyn FnMut()> = Box::new(act);
+    run(Box::new(act));
+}
+
+// Not inside of `effect`: each closure there is of a type of its own, whatever it holds.
+fn run(mut act: Box<dyn FnMut()>) {
     Effect::new(move |_: Option<()>| act());
 }
 

@@ -33,7 +33,7 @@ pub fn ReportPage(room: Room) -> impl IntoView {
                 <h1 data-heading tabindex="-1">
                     "Your interview"
                 </h1>
-                <p class="lead">{why}</p>
+                <p class="lead">{move || why()}</p>
             </header>
             {move || match room.report.get() {
                 Some(report) => ready(room, &report, copied),

@@ -8,6 +8,7 @@ use crate::engine::transcript::Line;
 use crate::engine::wording;
 use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::{change, press};
 use crate::ui::use_room::page::{scroll_to_start, scrolled_px};
 use crate::ui::use_room::{Room, Watch};
 
@@ -40,7 +41,7 @@ pub fn Captions(room: Room, persona: Derived<String>) -> impl IntoView {
                 aria-relevant="additions"
                 tabindex="0"
                 data-testid="captions"
-                on:scroll=move |_| reading_back.show(scrolled_px(SCROLLER) < -READING_BACK_PX)
+                on:scroll=change(move |_| reading_back.show(scrolled_px(SCROLLER) < -READING_BACK_PX))
             >
                 // The growing words are for the eyes alone.
                 <ol class="lines" aria-hidden="true">
@@ -62,7 +63,7 @@ pub fn Captions(room: Room, persona: Derived<String>) -> impl IntoView {
                     .get()
                     .then(|| {
                         view! {
-                            <button type="button" class="newest" on:click=move |_| scroll_to_start(SCROLLER)>
+                            <button type="button" class="newest" on:click=press(|| scroll_to_start(SCROLLER))>
                                 <Icon sign=Sign::ArrowDown />
                                 "Newest line"
                             </button>
@@ -104,7 +105,7 @@ fn CaptionLine(room: Room, persona: Derived<String>, id: String) -> impl IntoVie
         >
             <p class="who">
                 <span class="name">{move || name(speaker(), &persona.get())}</span>
-                <span class="figures soft">{at}</span>
+                <span class="figures soft">{move || at()}</span>
                 {move || state().map(|it| view! { <span class="state">{it}</span> })}
             </p>
             <p class="words">{move || line.with(|it| it.as_ref().map(wording::line))}</p>

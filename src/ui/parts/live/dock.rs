@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::press;
 use crate::ui::use_room::Room;
 
 /// Mute, repeat, end.
@@ -15,12 +16,12 @@ pub fn Dock(room: Room) -> impl IntoView {
                 type="button"
                 class="mute"
                 aria-pressed=move || muted.get().to_string()
-                on:click=move |_| room.mute.run(!muted.get_untracked())
+                on:click=press(move || room.mute.run(!muted.get_untracked()))
             >
                 {move || view! { <Icon sign=if muted.get() { Sign::MicrophoneOff } else { Sign::Microphone } /> }}
                 <span>{move || if muted.get() { "Unmute" } else { "Mute" }}</span>
             </button>
-            <button type="button" on:click=move |_| room.repeat.run(())>
+            <button type="button" on:click=press(move || room.repeat.run(()))>
                 <Icon sign=Sign::Repeat />
                 <span>"Repeat question"</span>
             </button>
@@ -28,7 +29,7 @@ pub fn Dock(room: Room) -> impl IntoView {
                 <kbd>"Esc"</kbd>
                 " silences everything"
             </span>
-            <button type="button" class="end" on:click=move |_| room.end.run(())>
+            <button type="button" class="end" on:click=press(move || room.end.run(()))>
                 <Icon sign=Sign::Leave />
                 <span>"End interview"</span>
             </button>

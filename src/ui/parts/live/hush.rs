@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::ui::derived::effect;
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::{change, press};
 use crate::ui::use_room::Room;
 use crate::ui::use_room::page::show_dialog;
 
@@ -32,22 +33,22 @@ pub fn HushDialog(room: Room) -> impl IntoView {
             class="hush"
             aria-labelledby="hush-title"
             aria-describedby="hush-text"
-            on:cancel=move |event: ev::Event| {
+            on:cancel=change(move |event| {
                 event.prevent_default();
                 go_back();
-            }
-            on:close=move |_| go_back()
+            })
+            on:close=change(move |_| go_back())
         >
             <h2 id="hush-title">"Everything is silent"</h2>
             <p id="hush-text">
                 "Your microphone and the interviewer are off. What you said so far is kept. Do you want to end the interview?"
             </p>
             <div class="actions">
-                <button type="button" class="end" on:click=move |_| room.end.run(())>
+                <button type="button" class="end" on:click=press(move || room.end.run(()))>
                     <Icon sign=Sign::Leave />
                     "End interview"
                 </button>
-                <button type="button" on:click=move |_| go_back()>
+                <button type="button" on:click=press(go_back)>
                     "Go back"
                 </button>
             </div>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::engine::link::Phase;
 use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::press;
 use crate::ui::use_room::Room;
 
 /// Said while the line is mended and nobody has said it better.
@@ -48,7 +49,7 @@ pub fn Notices(room: Room) -> impl IntoView {
                                 <div>
                                     <p>"Your browser holds the sound back until you press something."</p>
                                     <p class="actions">
-                                        <button type="button" class="primary" on:click=move |_| room.start_sound.run(())>
+                                        <button type="button" class="primary" on:click=press(move || room.start_sound.run(()))>
                                             "Turn sound on"
                                         </button>
                                     </p>

@@ -6,6 +6,7 @@ use super::{CheckHeading, Choices};
 use crate::engine::interview::plan::lengths;
 use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::change;
 
 /// Everything that one should know before agreeing.
 #[component]
@@ -30,7 +31,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                                         value=length.to_string()
                                         prop:checked=move || minutes.get() == length
                                         checked=length == minutes.get_untracked()
-                                        on:change=move |_| minutes.show(length)
+                                        on:change=change(move |_| minutes.show(length))
                                     />
                                     <span>{word}</span>
                                     <small>{format!("{length} min, {count} questions")}</small>
@@ -51,7 +52,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                         <Icon sign=Sign::Clock />
                         <p>
                             <strong>
-                                {questions} " questions in at most " {move || minutes.get()} " minutes."
+                                {move || questions()} " questions in at most " {move || minutes.get()} " minutes."
                             </strong>
                             " Pauses are fine. The clock waits while the line is down."
                         </p>
@@ -70,7 +71,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                     <input
                         type="checkbox"
                         prop:checked=move || consent.get()
-                        on:change=move |event| consent.show(event_target_checked(&event))
+                        on:change=change(move |event| consent.show(event_target_checked(&event)))
                     />
                     <span>"I understand and agree"</span>
                 </label>

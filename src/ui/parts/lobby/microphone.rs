@@ -7,6 +7,7 @@ use crate::engine::device::{Device, Mic, MicFault, MicGiven};
 use crate::ui::derived::{Derived, effect};
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::parts::notice;
+use crate::ui::press::{change, press};
 use crate::ui::use_room::page::{every, reduced_motion};
 use crate::ui::use_room::{Room, Watch};
 
@@ -72,7 +73,7 @@ impl Kind {
 
 #[component]
 fn Ask(room: Room, choices: Choices) -> impl IntoView {
-    let ask = move |_| {
+    let ask = move || {
         if choices.consent.get_untracked() {
             room.ask_microphone.run(());
         }
@@ -83,7 +84,7 @@ fn Ask(room: Room, choices: Choices) -> impl IntoView {
                 type="button"
                 aria-disabled=move || (!choices.consent.get()).to_string()
                 aria-describedby="microphone-reason"
-                on:click=ask
+                on:click=press(ask)
             >
                 <Icon sign=Sign::Microphone />
                 "Turn on the microphone"
@@ -105,7 +106,7 @@ fn Ask(room: Room, choices: Choices) -> impl IntoView {
 #[component]
 fn Fault(room: Room, fault: MicFault) -> impl IntoView {
     let actions = view! {
-        <button type="button" on:click=move |_| room.ask_microphone.run(())>
+        <button type="button" on:click=press(move || room.ask_microphone.run(()))>
             <Icon sign=Sign::Repeat />
             "Try again"
         </button>
@@ -198,8 +199,8 @@ pub fn Picker(
     view! {
         <label class="picker" for=id>
             <span>{label}</span>
-            <select id=id on:change=move |event| choose.run(event_target_value(&event))>
-                {options}
+            <select id=id on:change=change(move |event| choose.run(event_target_value(&event)))>
+                {move || options()}
             </select>
         </label>
     }

@@ -6,6 +6,7 @@ use super::CheckHeading;
 use super::microphone::Picker;
 use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::press;
 use crate::ui::use_room::{Room, Watch};
 
 /// The loudspeaker's section. Passed once the test sound was played.
@@ -20,10 +21,10 @@ pub fn SpeakerCheck(room: Room) -> impl IntoView {
                 <div class="row">
                     <button
                         type="button"
-                        on:click=move |_| {
+                        on:click=press(move || {
                             tested.show(true);
                             room.test_speaker.run(());
-                        }
+                        })
                     >
                         <Icon sign=Sign::Speaker />
                         {move || if room.testing_speaker.get() { "Playing" } else { "Play a test sound" }}

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::engine::export::{Export, file_name};
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::press;
 use crate::ui::use_room::page::{copy, save};
 use crate::ui::use_room::{Room, Watch};
 
@@ -19,7 +20,7 @@ enum Act {
 pub(super) fn tools(room: Room, copied: Watch<Option<bool>>) -> AnyView {
     let button = |(sign, words, it): (Sign, &'static str, Act)| {
         view! {
-            <button type="button" on:click=move |_| act(room, copied, it)>
+            <button type="button" on:click=press(move || act(room, copied, it))>
                 <Icon sign />
                 {words}
             </button>
