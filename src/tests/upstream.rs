@@ -20,3 +20,8 @@ mod orders;
 mod peer;
 #[path = "upstream/script.rs"]
 mod script;
+#[path = "upstream/socket.rs"]
+mod socket;
+#[path = "interview/sound.rs"]
+#[expect(dead_code, reason = "shared with the tests of the interview")]
+mod sound;
