@@ -1,6 +1,7 @@
 //! The server: router, sessions, the director that conducts an interview, WebRTC, and the embedded provider.
 
 pub mod auth;
+pub mod carry;
 pub mod clock;
 pub mod config;
 pub mod headers;

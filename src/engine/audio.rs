@@ -5,11 +5,15 @@
 mod backlog;
 pub mod frame;
 mod gate;
+mod intake;
+mod lead;
 mod wav;
 
 pub use backlog::Backlog;
 pub use frame::{FRAME_RATE_HZ, FRAME_SAMPLES};
 pub use gate::{GateConfig, GateInput, Heard, SpeechGate};
+pub use intake::Intake;
+pub use lead::Lead;
 pub use wav::wav;
 
 /// The sample rate of ears and voice, in Hz: what the detector and the built-in voice work at.

@@ -47,6 +47,8 @@ pub struct Floor {
     /// Audio position at which the running speech began.
     speaking_from_ms: Option<u64>,
     deadline: Option<Tick>,
+    /// From here on the candidate's sound does not arrive.
+    deaf_since: Option<Tick>,
 }
 
 impl Floor {
@@ -74,18 +76,18 @@ impl Floor {
             let around = Tick(self.patience.silence + self.patience.padding).as_ms();
             turn.spoken_ms += audio_end_ms.saturating_sub(from_ms).saturating_sub(around);
         }
-        self.deadline = Some(now.after(self.patience.wait.saturating_sub(self.patience.silence)));
+        self.be_patient(now, self.patience.wait.saturating_sub(self.patience.silence));
     }
 
     /// When the turn ends unless something is said before.
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Tick> {
-        self.deadline
+        if self.deaf_since.is_some() { None } else { self.deadline }
     }
 
     /// The turn that ended by `now`, once.
     pub fn take_ended(&mut self, now: Tick) -> Option<Turn> {
-        if self.deadline.is_none_or(|at| now < at) {
+        if self.poll_timeout().is_none_or(|at| now < at) {
             return None;
         }
         self.take()
@@ -124,7 +126,26 @@ impl Floor {
     /// The line is back: a candidate in mid-turn has `pause` to go on.
     pub fn thaw(&mut self, now: Tick, pause: Duration) {
         if self.turn.is_some() && self.speaking_from_ms.is_none() {
-            self.deadline = Some(now.after(pause));
+            self.be_patient(now, pause);
+        }
+    }
+
+    /// The candidate's sound does not arrive: who cannot be heard is not silent, and patience stands still.
+    pub fn deaf(&mut self, now: Tick) {
+        self.deaf_since.get_or_insert(now);
+    }
+
+    /// The candidate's sound arrives again. Patience goes on where it stood.
+    pub fn hears(&mut self, now: Tick) {
+        if let (Some(since), Some(deadline)) = (self.deaf_since.take(), &mut self.deadline) {
+            *deadline = deadline.after(now.since(since));
+        }
+    }
+
+    fn be_patient(&mut self, now: Tick, wait: Duration) {
+        self.deadline = Some(now.after(wait));
+        if let Some(since) = &mut self.deaf_since {
+            *since = now;
         }
     }
 }
@@ -159,6 +180,28 @@ mod tests {
         floor.speech_stopped(at(4_700), 4_700);
         let turn = floor.take_ended(at(5_900)).unwrap();
         assert_eq!((turn.spoken_ms, turn.items.len()), (2_600, 2));
+    }
+
+    /// A line that hangs is neither speech nor silence.
+    #[test]
+    fn who_cannot_be_heard_is_not_silent() {
+        for stopped_ms in [900, 1_100] {
+            let mut floor = Floor::default();
+            floor.speech_started(at(0), "a", 0);
+            if stopped_ms < 1_000 {
+                floor.speech_stopped(at(stopped_ms), 600);
+                floor.deaf(at(1_000));
+            } else {
+                floor.deaf(at(1_000));
+                floor.speech_stopped(at(stopped_ms), 600);
+            }
+            assert_eq!((floor.poll_timeout(), floor.take_ended(at(30_000))), (None, None));
+            floor.hears(at(30_000));
+            let left_ms = if stopped_ms < 1_000 { 1_100 } else { 1_200 };
+            assert_eq!(floor.poll_timeout(), Some(at(30_000 + left_ms)), "what was left of patience");
+            floor.hears(at(30_500));
+            assert_eq!(floor.poll_timeout(), Some(at(30_000 + left_ms)), "once");
+        }
     }
 
     #[test]

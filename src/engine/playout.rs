@@ -100,6 +100,18 @@ impl Playout {
         self.given
     }
 
+    /// Where in this epoch the sound ends that has come so far.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.given + self.talks.iter().map(|it| it.waiting.len() as u64).sum::<u64>()
+    }
+
+    /// Whether what still comes of this response is not to be heard, because it was cut off.
+    #[must_use]
+    pub fn drops(&self, response_id: &str) -> bool {
+        self.dropped.as_deref() == Some(response_id)
+    }
+
     /// Whether anything is being heard, or about to be.
     #[must_use]
     pub fn is_sounding(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The rooms: every session that this server conducts, found by id, owned by a cookie, counted by address.
 
+mod lane;
 pub mod log;
 mod session;
 mod spend;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::lane::{Lane, Sound};
 use self::log::MemoryLog;
 use self::session::{Limits, Session};
 use self::spend::Spend;
@@ -31,6 +33,7 @@ use crate::engine::interview::report::Report;
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::room::{PageMessage, RoomMessage};
 use crate::engine::sdp::Offer;
+use crate::engine::time::Epoch;
 
 /// How long the first answer to a `request_id` is given again.
 const REPLAY: Duration = Duration::from_secs(120);
@@ -53,6 +56,8 @@ pub(in crate::server) enum ToSession {
     Join {
         page: PageId,
         lane: mpsc::Sender<RoomMessage>,
+        sound: Sound,
+        seen: Option<Seen>,
     },
     Page {
         page: PageId,
@@ -73,6 +78,15 @@ pub(in crate::server) enum ToSession {
 /// Names one connection of a page, counted over the whole server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageId(u64);
+
+/// How far a page that comes back has seen the session's events.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// The numbering, as the welcome named it.
+    pub epoch: Epoch,
+    /// The last number in it.
+    pub after: u64,
+}
 
 /// One session as the API sees it.
 #[derive(Clone, Debug)]
@@ -131,6 +145,8 @@ pub struct PageLane {
     mailbox: mpsc::Sender<ToSession>,
     /// Ends when the session does not want this page any more.
     pub events: mpsc::Receiver<RoomMessage>,
+    /// Sound both ways, for as long as the page has a call on the Socket route.
+    pub sound: Sound,
 }
 
 impl PageLane {
@@ -261,11 +277,11 @@ impl Rooms {
         settled.clone().unwrap_or(Err(ApiError::Internal))
     }
 
-    /// Opens the room channel of a session that the cookie owns.
+    /// Opens the room channel of a session that the cookie owns. `seen`: what a page that comes back need not be told again.
     ///
     /// # Errors
     /// [`ApiError::Session`] if it does not.
-    pub async fn join(&self, session_id: &str, cookie: Option<&str>) -> Result<PageLane, ApiError> {
+    pub async fn join(&self, session_id: &str, cookie: Option<&str>, seen: Option<Seen>) -> Result<PageLane, ApiError> {
         let entry = self.owned(session_id, cookie)?;
         let page = {
             let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
@@ -273,8 +289,10 @@ impl Rooms {
             PageId(inner.pages)
         };
         let (lane, events) = mpsc::channel(PAGE_QUEUE);
-        entry.mailbox.send(ToSession::Join { page, lane }).await.map_err(|_| ApiError::Over)?;
-        Ok(PageLane { page, mailbox: entry.mailbox, events })
+        let sound = Sound::new();
+        let join = ToSession::Join { page, lane, sound: sound.clone(), seen };
+        entry.mailbox.send(join).await.map_err(|_| ApiError::Over)?;
+        Ok(PageLane { page, mailbox: entry.mailbox, events, sound })
     }
 
     /// The report of a session that the cookie owns, as far as it has come.

@@ -22,6 +22,11 @@ mod orders;
 mod peer;
 #[path = "upstream/script.rs"]
 mod script;
+#[path = "upstream/socket.rs"]
+mod socket;
+#[path = "interview/sound.rs"]
+#[expect(dead_code, reason = "shared with the tests of the interview")]
+mod sound;
 #[path = "../server/voice/session/strict.rs"]
 mod strict;
 #[path = "upstream/watch.rs"]

@@ -69,6 +69,8 @@ pub enum Input<'a> {
     CallBroken(UpstreamFault),
     Provider(&'a ServerEvent),
     Page(&'a PageMessage),
+    /// Whether the candidate's sound arrives, on a call whose sound we carry.
+    Hearing(bool),
     /// The house has spent what it may in a day.
     OutOfBudget,
     /// End it for this reason.
@@ -239,6 +241,8 @@ impl Director {
             Input::CallLost => self.call_lost(now),
             Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),
+            Input::Hearing(true) => self.floor.hears(now),
+            Input::Hearing(false) => self.floor.deaf(now),
             // A call that we gave up may still have something to say.
             Input::Provider(_) if self.stage == Stage::Away => {}
             Input::Provider(event) => match self.guard.see(event) {

@@ -1,48 +1,35 @@
 //! One session: a task that owns the director, the calls, and the page's lane. Everything reaches it as a message.
 
+mod backlog;
 mod calls;
 mod figures;
+mod page;
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::backlog::Backlog;
+use self::calls::{Call, FromTask};
+use self::figures::Figures;
+use self::page::Page;
+use super::ToSession;
 use super::log::MemoryLog;
 use super::spend::Spend;
-use super::{PageId, ToSession};
-use crate::api::{ApiError, Exchanged};
 use crate::engine::floor::Patience;
 use crate::engine::interview::cost::MicroUsd;
 use crate::engine::interview::director::{Command, Director, Input, Rules};
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::record::{Record, State};
-use crate::engine::protocol::room::{PageMessage, PageStats, RoomEvent, RoomMessage};
 use crate::engine::time::{Epoch, Tick};
 use crate::server::clock::unix_ms;
-use crate::server::provider::{End, FromSideband, Provider, Sideband};
+use crate::server::provider::Provider;
 
 /// How often the delay of the room channel is measured.
 const PING: Duration = Duration::from_secs(10);
-
-/// What the session's own tasks report. Each carries the epoch of its attempt; older ones are ignored.
-#[derive(Debug)]
-enum FromTask {
-    Made {
-        answer: Result<(Exchanged, String), ApiError>,
-        restart: bool,
-        reply: Reply,
-    },
-    Sideband(FromSideband),
-    /// A call was over some time ago, and this page was there then.
-    Over {
-        page: PageId,
-    },
-}
-
-type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
 
 /// What a session may use up.
 #[derive(Clone, Debug)]
@@ -51,16 +38,6 @@ pub(super) struct Limits {
     pub(super) idle: Duration,
     pub(super) cost_cap: Option<MicroUsd>,
     pub(super) spend: Spend,
-}
-
-/// The call that is open.
-#[derive(Debug)]
-struct Call {
-    /// The provider's name for it.
-    id: String,
-    /// Counts the calls of this session, from 1.
-    number: u32,
-    sideband: Sideband,
 }
 
 /// One session.
@@ -78,10 +55,13 @@ pub(super) struct Session {
     epoch: Epoch,
     call: Option<Call>,
     calls: u32,
-    page: Option<(PageId, mpsc::Sender<RoomMessage>)>,
+    page: Option<Page>,
+    /// Names the numbering of the events. A server that starts again begins another one.
+    numbering: Epoch,
     events: u64,
+    backlog: Backlog,
     pings: u64,
-    stats: PageStats,
+    figures: Figures,
     spend: Spend,
     /// What the house was told of the cost.
     billed: MicroUsd,
@@ -125,9 +105,11 @@ impl Session {
             call: None,
             calls: 0,
             page: None,
+            numbering: Epoch(rand::random()),
             events: 0,
+            backlog: Backlog::default(),
             pings: 0,
-            stats: PageStats::default(),
+            figures: Figures::default(),
             spend: limits.spend,
             billed: 0,
             tasks,
@@ -160,6 +142,7 @@ impl Session {
                 _ = pings.tick() => self.ping(),
                 () = shutdown.cancelled() => break,
             }
+            self.end_orphan();
             if self.director.state().ended.is_some() && forget_at.is_none() {
                 forget_at = Some(Instant::now() + afterlife);
                 over();
@@ -176,17 +159,14 @@ impl Session {
     fn outside(&mut self, message: ToSession) {
         match message {
             ToSession::Exchange { offer, restart, reply } => self.exchange(offer, restart, reply),
-            ToSession::Join { page, lane } => self.join(page, lane),
-            ToSession::Page { page, message } if self.page.as_ref().is_some_and(|(it, _)| *it == page) => {
-                if let PageMessage::Stats(stats) = &message {
-                    self.stats = stats.clone();
-                }
-                self.direct(Input::Page(&message));
+            ToSession::Join { page, lane, sound, seen } => self.join(Page::new(page, lane, sound), seen),
+            ToSession::Page { page, message } if self.page.as_ref().is_some_and(|it| it.id == page) => {
+                self.page_says(&message);
             }
             // The word of a page that was replaced.
             ToSession::Page { .. } => {}
             ToSession::Left { page } => {
-                self.page.take_if(|(it, _)| *it == page);
+                self.page.take_if(|it| it.id == page);
             }
             ToSession::Report { reply } => _ = reply.send(self.director.state().report()),
             ToSession::End { reason, reply } => {
@@ -194,51 +174,6 @@ impl Session {
                 _ = reply.send(self.director.state().report());
             }
         }
-    }
-
-    fn inside(&mut self, epoch: Epoch, report: FromTask) {
-        let stale = epoch != self.epoch;
-        match report {
-            FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale),
-            // A call that is gone, or that we gave up, has no more say.
-            FromTask::Sideband(_) if stale || self.call.is_none() => {}
-            FromTask::Sideband(FromSideband::Opened) => {
-                // A sideband is given no `session.created`, and some providers give the page none either.
-                self.tell(RoomEvent::ProviderReady);
-                self.direct(Input::CallOpen);
-            }
-            FromTask::Sideband(FromSideband::Event(message)) => {
-                self.direct(Input::Provider(&message.event));
-                self.bill();
-            }
-            FromTask::Sideband(FromSideband::Closed(end)) => {
-                // Nobody shall talk to a call that nobody leads; most are gone already, which is no error.
-                self.hang_up();
-                match end {
-                    End::Fault(fault) => self.direct(Input::CallBroken(fault)),
-                    End::Over => {
-                        self.look_again();
-                        self.direct(Input::CallLost);
-                    }
-                }
-            }
-            FromTask::Over { page } => {
-                if !stale {
-                    self.unnoticed(page);
-                }
-            }
-        }
-    }
-
-    fn join(&mut self, page: PageId, lane: mpsc::Sender<RoomMessage>) {
-        if self.page.is_some() {
-            let message = "The interview goes on in another tab.".to_owned();
-            self.tell(RoomEvent::Error { code: "replaced".to_owned(), message });
-        }
-        self.page = Some((page, lane));
-        let snapshot = self.director.snapshot(self.now());
-        self.tell(RoomEvent::Welcome(Box::new(snapshot)));
-        self.tell(self.director.clock(self.now()));
     }
 
     fn direct(&mut self, input: Input<'_>) {
@@ -258,7 +193,7 @@ impl Session {
                 Command::Tell(event) => self.tell(event),
                 Command::Send(event) => {
                     if let Some(call) = &self.call {
-                        call.sideband.send(event);
+                        call.send(event);
                     }
                 }
                 Command::Hangup => self.hang_up(),
@@ -280,20 +215,5 @@ impl Session {
             Ok(()) => self.records += 1,
             Err(error) => tracing::error!(%error, session = self.id, "a record was not kept"),
         }
-    }
-
-    fn tell(&mut self, event: RoomEvent) {
-        self.events += 1;
-        let Some((_, lane)) = &self.page else { return };
-        let message = RoomMessage { n: self.events, ts: unix_ms(), event };
-        // A page that does not read is let go: it comes back and gets everything with its welcome.
-        if lane.try_send(message).is_err() {
-            self.page = None;
-        }
-    }
-
-    fn ping(&mut self) {
-        self.pings += 1;
-        self.tell(RoomEvent::LatencyPing { id: self.pings });
     }
 }

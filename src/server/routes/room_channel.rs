@@ -1,4 +1,5 @@
-//! The room channel, `WS /ws/interview`: numbered room events out, words of the page in.
+//! The room channel, `WS /ws/interview`: numbered room events out, words of the page in, and sound both ways where the call
+//! is on the Socket route.
 
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::api::ApiError;
 use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage};
+use crate::engine::time::Epoch;
 use crate::server::App;
 use crate::server::auth::{self, From};
-use crate::server::room::PageLane;
+use crate::server::room::{PageLane, Seen};
 
 /// The largest message of a page.
 const MAX_MESSAGE_BYTES: usize = 32 * 1024;
@@ -21,6 +23,9 @@ const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 const MAX_WRITE_BYTES: usize = 256 * 1024;
 /// Messages that a page may send in a second, and in a burst of ten.
 const MESSAGES_PER_SECOND: u32 = 50;
+/// Frames of sound that are read in a second, and in a burst of ten. Ten times as many as anybody speaks: what is beyond
+/// real time is dropped later, and this is beyond every excuse.
+const FRAMES_PER_SECOND: u32 = 500;
 /// A page that says nothing for so long is gone: it answers a ping every ten seconds.
 const SILENCE: Duration = Duration::from_secs(35);
 /// For one message to be taken by the network.
@@ -28,7 +33,6 @@ const SEND: Duration = Duration::from_secs(10);
 
 /// Close codes: RFC 6455 section 7.4.1.
 mod code {
-    pub(super) const UNSUPPORTED: u16 = 1_003;
     pub(super) const POLICY: u16 = 1_008;
     pub(super) const RESTART: u16 = 1_012;
     // Our own: a page sees a close code, but not the status of an upgrade that was refused.
@@ -37,10 +41,18 @@ mod code {
     pub(super) const OVER: u16 = 4_410;
 }
 
-/// Which session the page means.
+/// Which session the page means, and how far it has seen the events.
 #[derive(Debug, Deserialize)]
 pub struct Which {
     session_id: String,
+    epoch: Option<u32>,
+    after: Option<u64>,
+}
+
+impl Which {
+    fn seen(&self) -> Option<Seen> {
+        Some(Seen { epoch: Epoch(self.epoch?), after: self.after? })
+    }
 }
 
 /// Opens the channel of a session that the cookie owns. A newer page replaces an older one.
@@ -54,7 +66,7 @@ pub async fn join(
         return ApiError::Origin.into_response();
     }
     let cookie = auth::cookie(&headers);
-    let lane = app.rooms.join(&which.session_id, cookie.as_deref()).await;
+    let lane = app.rooms.join(&which.session_id, cookie.as_deref(), which.seen()).await;
     upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
@@ -78,7 +90,8 @@ async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
 }
 
 async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
-    let mut flood = Flood::new(Instant::now());
+    let mut flood = Flood::new(Instant::now(), MESSAGES_PER_SECOND);
+    let mut frames = Flood::new(Instant::now(), FRAMES_PER_SECOND);
     let mut heard = Instant::now();
     let farewell = loop {
         tokio::select! {
@@ -87,10 +100,17 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
                 Some(_) => break None,
                 None => break Some((code::REPLACED, "the interview goes on in another tab")),
             },
+            frame = lane.sound.to_page.pop() => if !deliver(&mut socket, Message::Binary(frame)).await {
+                break None;
+            },
             message = socket.recv() => {
                 let Some(Ok(message)) = message else { break None };
                 heard = Instant::now();
-                if !flood.admit(heard) {
+                let admitted = match &message {
+                    Message::Binary(_) => frames.admit(heard),
+                    _ => flood.admit(heard),
+                };
+                if !admitted {
                     _ = send(&mut socket, &complaint("flood", "Too many messages.")).await;
                     break Some((code::POLICY, "too many messages"));
                 }
@@ -107,7 +127,7 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
                             }
                         }
                     },
-                    Message::Binary(_) => break Some((code::UNSUPPORTED, "text only")),
+                    Message::Binary(frame) => lane.sound.from_page.push(frame),
                     Message::Close(_) => break None,
                     Message::Ping(_) | Message::Pong(_) => {}
                 }
@@ -124,7 +144,11 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
 
 async fn send(socket: &mut WebSocket, event: &RoomMessage) -> bool {
     let Ok(text) = serde_json::to_string(event) else { return true };
-    matches!(timeout(SEND, socket.send(Message::Text(text.into()))).await, Ok(Ok(())))
+    deliver(socket, Message::Text(text.into())).await
+}
+
+async fn deliver(socket: &mut WebSocket, message: Message) -> bool {
+    matches!(timeout(SEND, socket.send(message)).await, Ok(Ok(())))
 }
 
 fn complaint(code: &str, message: &str) -> RoomMessage {
@@ -132,20 +156,22 @@ fn complaint(code: &str, message: &str) -> RoomMessage {
     RoomMessage { n: 0, ts: crate::server::clock::unix_ms(), event }
 }
 
-/// A bucket that fills by [`MESSAGES_PER_SECOND`] and holds ten seconds' worth.
+/// A bucket that fills by so many in a second and holds ten seconds' worth.
 struct Flood {
+    rate: f64,
     left: f64,
     at: Instant,
 }
 
 impl Flood {
-    fn new(now: Instant) -> Self {
-        Self { left: f64::from(MESSAGES_PER_SECOND * 10), at: now }
+    fn new(now: Instant, per_second: u32) -> Self {
+        let rate = f64::from(per_second);
+        Self { rate, left: rate * 10.0, at: now }
     }
 
     fn admit(&mut self, now: Instant) -> bool {
-        let rate = f64::from(MESSAGES_PER_SECOND);
-        self.left = (self.left + now.duration_since(self.at).as_secs_f64() * rate).min(rate * 10.0) - 1.0;
+        let earned = now.duration_since(self.at).as_secs_f64() * self.rate;
+        self.left = (self.left + earned).min(self.rate * 10.0) - 1.0;
         self.at = now;
         self.left >= 0.0
     }

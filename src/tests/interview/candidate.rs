@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::{SinkExt as _, StreamExt as _};
+use futures::StreamExt as _;
+use futures::stream::SplitStream;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -18,6 +19,7 @@ use vivavoce::server::media::codec::Decoder;
 use vivavoce::server::router::router;
 
 use crate::peer::{Peer, Seen};
+use crate::sound::{Frame, Mic, Mouth};
 use crate::strict::decoded;
 
 /// Longer than anything here may take on a busy machine.
@@ -66,14 +68,25 @@ impl House {
 }
 
 /// The page's end of the room channel.
-pub(crate) struct Channel(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Channel {
+    ears: SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
+    mouth: Mouth,
+    /// The sound that came.
+    frames: Vec<Frame>,
+}
 
 impl Channel {
+    fn new(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
+        let (mouth, ears) = socket.split();
+        Self { ears, mouth: Mouth::new(mouth), frames: Vec::new() }
+    }
+
     async fn next(&mut self) -> Option<Value> {
         loop {
-            match timeout(LIMIT, self.0.next()).await.unwrap() {
+            match timeout(LIMIT, self.ears.next()).await.unwrap() {
                 Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Binary(bytes))) => self.frames.push(Frame::read(&bytes)),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
             }
         }
@@ -98,6 +111,13 @@ pub(crate) struct Candidate {
     origin: String,
     http: reqwest::Client,
     channel: Option<Channel>,
+    mic: Option<Mic>,
+    /// The numbering of the events, as the welcome named it.
+    numbering: u64,
+    /// What it told of a playout that was cut off, in samples.
+    pub(crate) played: Option<u64>,
+    /// It tells what it has played.
+    pub(crate) tells: bool,
     /// Everything that the room channel told.
     pub(crate) told: Vec<Value>,
     waiting: VecDeque<Value>,
@@ -117,6 +137,10 @@ impl Candidate {
             origin: house.origin.clone(),
             http: house.http.clone(),
             channel: None,
+            mic: None,
+            numbering: 0,
+            played: None,
+            tells: true,
             told: Vec::new(),
             waiting: VecDeque::new(),
             decoder: Box::new(Decoder::new().unwrap()),
@@ -159,13 +183,76 @@ impl Candidate {
 
     /// Opens the room channel anew and answers the one before.
     pub(crate) async fn join(&mut self, house: &House) -> Option<Channel> {
-        let address = format!("{}/ws/interview?session_id={}", house.origin.replacen("http", "ws", 1), self.session_id);
+        self.open(house, "").await
+    }
+
+    /// Opens the room channel anew, and wants to be told only what it missed.
+    pub(crate) async fn resume(&mut self, house: &House) -> Option<Channel> {
+        let query = format!("&epoch={}&after={}", self.numbering, self.last_number());
+        self.open(house, &query).await
+    }
+
+    /// The number of the latest event.
+    pub(crate) fn last_number(&self) -> u64 {
+        self.told.iter().filter_map(|it| it["n"].as_u64()).max().unwrap_or_default()
+    }
+
+    async fn open(&mut self, house: &House, query: &str) -> Option<Channel> {
+        let origin = house.origin.replacen("http", "ws", 1);
+        let address = format!("{origin}/ws/interview?session_id={}{query}", self.session_id);
         let mut request = address.into_client_request().unwrap();
         request.headers_mut().insert("origin", self.origin.parse().unwrap());
         request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
         let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
         self.waiting.clear();
-        self.channel.replace(Channel(socket))
+        self.mic = None;
+        self.channel.replace(Channel::new(socket))
+    }
+
+    /// The room channel breaks without a word.
+    pub(crate) fn hang(&mut self) {
+        self.mic = None;
+        self.channel = None;
+    }
+
+    /// The microphone sends nothing for a while, as when the network hangs.
+    pub(crate) fn stall(&self, stalled: bool) {
+        self.mic.as_ref().unwrap().stall(stalled);
+    }
+
+    /// A call on the Socket route, and a microphone that is on.
+    pub(crate) async fn carry(&mut self, epoch: u32) {
+        self.say(&json!({ "type": "call", "epoch": epoch })).await;
+        assert_eq!(self.next("call.open").await["payload"]["epoch"], epoch);
+        self.mic = Some(Mic::open(self.mouth(), epoch));
+    }
+
+    pub(crate) fn mouth(&self) -> Mouth {
+        self.channel.as_ref().unwrap().mouth.clone()
+    }
+
+    /// Says this on the Socket route.
+    pub(crate) fn speak(&self, pcm: &[i16]) {
+        self.mic.as_ref().unwrap().play(pcm);
+    }
+
+    /// The sound that came on the Socket route.
+    pub(crate) fn frames(&self) -> &[Frame] {
+        &self.channel.as_ref().unwrap().frames
+    }
+
+    /// Listens until so many more loud frames are there.
+    pub(crate) async fn hear(&mut self, frames: usize) {
+        let from = self.frames().len();
+        while self.frames()[from..].iter().filter(|it| it.is_loud()).count() < frames {
+            self.read("sound").await;
+        }
+    }
+
+    /// Reads on for a while.
+    pub(crate) async fn linger(&mut self, time: Duration) {
+        let until = tokio::time::Instant::now() + time;
+        while tokio::time::timeout_at(until, self.read("time")).await.is_ok() {}
     }
 
     /// A request of the API, with what every request of this session carries.
@@ -208,12 +295,26 @@ impl Candidate {
 
     pub(crate) async fn say_raw(&mut self, text: &str) {
         // A socket that was closed in the middle of a flood is what some tests wait for.
-        _ = self.channel.as_mut().unwrap().0.send(Message::text(text)).await;
+        _ = self.mouth().say(Message::text(text)).await;
     }
 
     /// Tries somebody else's session with its own cookie.
     pub(crate) fn trespass(&mut self, on: &Self) {
         self.session_id.clone_from(&on.session_id);
+    }
+
+    /// Comes back with another server's numbers.
+    pub(crate) fn forget_numbering(&mut self) {
+        self.numbering ^= 1;
+    }
+
+    /// Waits until the first question was asked, without the room channel.
+    pub(crate) async fn until_asked(&self) {
+        let start = Instant::now();
+        while self.post("report", json!({})).await["questions"][0]["asked"] != true {
+            assert!(start.elapsed() < LIMIT, "no question");
+            sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub(crate) fn forget_cookie(&mut self) {
@@ -223,7 +324,7 @@ impl Candidate {
     /// How the server closes the room channel.
     pub(crate) async fn close_code(&mut self) -> u16 {
         loop {
-            match timeout(LIMIT, self.channel.as_mut().unwrap().0.next()).await.unwrap() {
+            match timeout(LIMIT, self.channel.as_mut().unwrap().ears.next()).await.unwrap() {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
                 Some(Ok(_)) => {}
                 other => panic!("closed without a code: {other:?}"),
@@ -266,15 +367,29 @@ impl Candidate {
                 continue;
             }
             self.look();
-            let event = self.channel.as_mut().unwrap().next().await;
-            let event =
-                event.unwrap_or_else(|| panic!("the room channel closed before {what}: {:?}", self.told.last()));
-            if event["type"] == "latency.ping" {
-                self.say(&json!({ "type": "pong", "id": event["payload"]["id"] })).await;
-            }
-            self.told.push(event.clone());
-            self.waiting.push_back(event);
+            self.read(what).await;
         }
+    }
+
+    /// Takes the next event, and does what a page does at once.
+    async fn read(&mut self, what: &str) {
+        let event = self.channel.as_mut().unwrap().next().await;
+        let event = event.unwrap_or_else(|| panic!("the room channel closed before {what}: {:?}", self.told.last()));
+        match event["type"].as_str().unwrap_or_default() {
+            "latency.ping" => self.say(&json!({ "type": "pong", "id": event["payload"]["id"] })).await,
+            "welcome" => self.numbering = event["payload"]["epoch"].as_u64().unwrap(),
+            "audio.cut" if self.tells => {
+                let epoch = event["payload"]["epoch"].as_u64().unwrap() - 1;
+                let came = self.frames().iter().filter(|it| u64::from(it.header.epoch) == epoch).count();
+                // The last three frames are in the buffer of every player.
+                let samples = came.saturating_sub(3) as u64 * 480 - 7;
+                self.played = Some(samples);
+                self.say(&json!({ "type": "played", "epoch": epoch, "samples": samples })).await;
+            }
+            _ => {}
+        }
+        self.told.push(event.clone());
+        self.waiting.push_back(event);
     }
 
     /// Finished lines of `speaker`, as the room channel told them.

@@ -196,6 +196,11 @@ impl Script {
         self.until(&format!("event {nth} of {kind}"), find).await
     }
 
+    /// The events of this type that our server has sent.
+    pub(crate) fn all(&self, kind: &str) -> Vec<Value> {
+        self.inner.told.lock().unwrap().iter().filter(|it| it["type"] == kind).cloned().collect()
+    }
+
     /// How many events of this type our server has sent.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.inner.told.lock().unwrap().iter().filter(|it| it["type"] == kind).count()

@@ -40,6 +40,7 @@ impl Director {
             self.resume = Some(purpose);
         }
         self.give_back();
+        self.floor.hears(now);
         self.floor.freeze();
         self.clock.pause(now);
         self.stage = Stage::Away;

@@ -2,18 +2,73 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::super::PageId;
-use super::{Call, FromTask, Reply, Session};
+use super::Session;
 use crate::api::{ApiError, Exchanged};
+use crate::engine::interview::Speaker;
 use crate::engine::interview::director::Input;
+use crate::engine::link::Route;
 use crate::engine::link::upstream::UpstreamFault;
+use crate::engine::protocol::client::ClientEvent;
+use crate::engine::protocol::room::{RoomEvent, project};
+use crate::engine::protocol::server::ServerEvent;
 use crate::engine::sdp::Offer;
-use crate::server::provider::{ProviderError, Sideband};
+use crate::engine::time::Epoch;
+use crate::server::carry::{Carry, FromCarry, Terms};
+use crate::server::provider::{End, FromSideband, ProviderError, Sideband};
 
 /// How long a page may take to ask for a new call after the end of the one before.
 const NOTICE: Duration = Duration::from_secs(4);
+
+pub(super) type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
+
+/// What the session's own tasks report. Each carries the epoch of its attempt; older ones are ignored.
+#[derive(Debug)]
+pub(super) enum FromTask {
+    Made {
+        answer: Result<(Exchanged, String), ApiError>,
+        restart: bool,
+        reply: Reply,
+    },
+    Line(FromSideband),
+    /// On a carried call: the page drops what it has, and playing begins anew under this number.
+    Cut(u32),
+    /// On a carried call: whether the candidate's sound arrives.
+    Hearing(bool),
+    /// A call was over some time ago, and this page was there then.
+    Over {
+        page: PageId,
+    },
+}
+
+/// The call that is open.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// Counts the calls of this session, from 1.
+    number: u32,
+    way: Way,
+}
+
+/// How we reach the provider.
+#[derive(Debug)]
+enum Way {
+    /// The browser has the call; we lead it. `id`: the provider's name for it.
+    Direct { id: String, sideband: Sideband },
+    /// The call is ours. It sounds in this page, and ends with it.
+    Socket { page: PageId, epoch: Epoch, carry: Carry },
+}
+
+impl Call {
+    pub(super) fn send(&self, event: ClientEvent) {
+        match &self.way {
+            Way::Direct { sideband, .. } => sideband.send(event),
+            Way::Socket { carry, .. } => carry.send(event),
+        }
+    }
+}
 
 impl Session {
     /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
@@ -27,7 +82,10 @@ impl Session {
             self.hang_up();
             self.direct(Input::CallLost);
         }
-        let running = self.call.as_ref().map(|call| (call.id.clone(), call.number));
+        let running = self.call.as_ref().and_then(|call| match &call.way {
+            Way::Direct { id, .. } => Some((id.clone(), call.number)),
+            Way::Socket { .. } => None,
+        });
         let (provider, persona) = (self.provider.clone(), self.director.state().plan.persona.clone());
         let session_id = self.id.clone();
         let number = self.calls + 1;
@@ -79,7 +137,122 @@ impl Session {
             return;
         }
         let sideband = self.attach(id.clone());
-        self.call = Some(Call { id, number, sideband });
+        self.figures.route = Route::Direct;
+        self.call = Some(Call { number, way: Way::Direct { id, sideband } });
+    }
+
+    /// Begins a call on the Socket route for the page that is there, in place of whatever there is.
+    pub(super) fn carry(&mut self, page_epoch: Epoch) {
+        let Some(page) = self.page.as_ref().filter(|_| self.director.state().ended.is_none()) else { return };
+        let (id, sound, muted) = (page.id, page.sound.clone(), page.muted);
+        if self.call.is_some() {
+            self.hang_up();
+            self.direct(Input::CallLost);
+        }
+        // An exchange that is under way is not wanted any more.
+        self.epoch = self.epoch.next();
+        self.calls += 1;
+        let (epoch, to_session) = (self.epoch, self.report.clone());
+        let persona = self.director.state().plan.persona.clone();
+        // Higher than any playout of a call before.
+        let terms = Terms { epoch: page_epoch, playout: self.calls << 16, sound, muted };
+        let carry = Carry::start(&self.provider, &persona, &self.id, terms, move |report| {
+            let to_session = to_session.clone();
+            Box::pin(async move {
+                let report = match report {
+                    FromCarry::Line(report) => FromTask::Line(report),
+                    FromCarry::Cut(epoch) => FromTask::Cut(epoch),
+                    FromCarry::Hearing(hearing) => FromTask::Hearing(hearing),
+                };
+                _ = to_session.send((epoch, report)).await;
+            })
+        });
+        self.figures.route = Route::Socket;
+        self.call = Some(Call { number: self.calls, way: Way::Socket { page: id, epoch: page_epoch, carry } });
+    }
+
+    /// The call on the Socket route.
+    pub(super) const fn carried(&self) -> Option<&Carry> {
+        match &self.call {
+            Some(Call { way: Way::Socket { carry, .. }, .. }) => Some(carry),
+            _ => None,
+        }
+    }
+
+    /// The page ends its call on the Socket route.
+    pub(super) fn bye(&mut self, page_epoch: Epoch) {
+        if matches!(&self.call, Some(Call { way: Way::Socket { epoch, .. }, .. }) if *epoch == page_epoch) {
+            self.hang_up();
+            self.direct(Input::CallLost);
+        }
+    }
+
+    /// A call on the Socket route sounds in one page. Without that page the clock stands still until there is another.
+    pub(super) fn end_orphan(&mut self) {
+        let here = self.page.as_ref().map(|page| page.id);
+        if matches!(&self.call, Some(Call { way: Way::Socket { page, .. }, .. }) if Some(*page) != here) {
+            self.hang_up();
+            self.direct(Input::CallLost);
+        }
+    }
+
+    pub(super) fn inside(&mut self, epoch: Epoch, report: FromTask) {
+        let stale = epoch != self.epoch;
+        match report {
+            FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale),
+            FromTask::Over { page } => {
+                if !stale {
+                    self.unnoticed(page);
+                }
+            }
+            // A call that is gone, or that we gave up, has no more say.
+            _ if stale || self.call.is_none() => {}
+            FromTask::Line(report) => self.line(report),
+            FromTask::Cut(epoch) => self.tell_page(RoomEvent::AudioCut { epoch }),
+            FromTask::Hearing(hearing) => self.direct(Input::Hearing(hearing)),
+        }
+    }
+
+    fn line(&mut self, report: FromSideband) {
+        let on_socket = match &self.call {
+            Some(Call { way: Way::Socket { epoch, .. }, .. }) => Some(*epoch),
+            _ => None,
+        };
+        match report {
+            FromSideband::Opened => {
+                match on_socket {
+                    Some(epoch) => {
+                        self.tell_page(RoomEvent::CallOpen { epoch });
+                        self.tell_page(RoomEvent::ProviderReady);
+                    }
+                    // A sideband is given no `session.created`, and some providers give the page none either.
+                    None => self.tell(RoomEvent::ProviderReady),
+                }
+                self.direct(Input::CallOpen);
+            }
+            FromSideband::Event(message) => {
+                if on_socket.is_some()
+                    && let Some(caption) = caption(&message.event)
+                {
+                    self.tell(caption);
+                }
+                self.direct(Input::Provider(&message.event));
+                self.bill();
+            }
+            FromSideband::Closed(end) => {
+                // Nobody shall talk to a call that nobody leads; most are gone already, which is no error.
+                self.hang_up();
+                match (end, on_socket) {
+                    (End::Fault(fault), _) => self.direct(Input::CallBroken(fault)),
+                    // The page cannot know: its socket is as open as it was.
+                    (End::Over, Some(_)) => self.direct(Input::CallBroken(UpstreamFault::Lost)),
+                    (End::Over, None) => {
+                        self.look_again();
+                        self.direct(Input::CallLost);
+                    }
+                }
+            }
+        }
     }
 
     pub(super) fn attach(&self, call_id: String) -> Sideband {
@@ -87,14 +260,14 @@ impl Session {
         self.provider.sideband(call_id, move |report| {
             let to_session = to_session.clone();
             Box::pin(async move {
-                _ = to_session.send((epoch, FromTask::Sideband(report))).await;
+                _ = to_session.send((epoch, FromTask::Line(report))).await;
             })
         })
     }
 
     /// A call is over, which the page mostly knows before us: it has ended it. Looks again in a while.
     pub(super) fn look_again(&self) {
-        let Some((page, _)) = self.page else { return };
+        let Some(page) = self.page.as_ref().map(|page| page.id) else { return };
         let (epoch, to_session) = (self.epoch, self.report.clone());
         self.tasks.spawn(async move {
             tokio::select! {
@@ -107,15 +280,16 @@ impl Session {
 
     /// A page that was there when its call ended and has not asked for another believes that it has one still.
     pub(super) fn unnoticed(&mut self, then: PageId) {
-        let same = self.page.as_ref().is_some_and(|(page, _)| *page == then);
+        let same = self.page.as_ref().is_some_and(|page| page.id == then);
         if same && self.call.is_none() && self.director.state().ended.is_none() {
             self.direct(Input::CallBroken(UpstreamFault::Lost));
         }
     }
 
     pub(super) fn hang_up(&mut self) {
-        if let Some(call) = self.call.take() {
-            self.free(call.id);
+        // A call that is ours ends with its socket.
+        if let Some(Call { way: Way::Direct { id, .. }, .. }) = self.call.take() {
+            self.free(id);
         }
     }
 
@@ -124,4 +298,14 @@ impl Session {
         let provider = self.provider.clone();
         self.tasks.spawn(async move { provider.hang_up(&call_id).await });
     }
+}
+
+/// What the page needs to hear of an event because it has no data channel: the interviewer's words as they are said. The
+/// rest the director tells.
+fn caption(event: &ServerEvent) -> Option<RoomEvent> {
+    project(event).filter(|told| match told {
+        RoomEvent::CaptionDelta { speaker, .. } => *speaker == Speaker::Interviewer,
+        RoomEvent::CaptionDone(line) => line.speaker == Speaker::Interviewer,
+        _ => false,
+    })
 }

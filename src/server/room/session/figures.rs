@@ -3,15 +3,47 @@
 use super::Session;
 use crate::engine::interview::EndReason;
 use crate::engine::link::Route;
+use crate::engine::link::choice::Fallback;
+use crate::engine::protocol::room::PageStats;
+
+/// A page that falls back more often than that in one session is not believed any more.
+const MOST_FALLBACKS: u32 = 100;
+
+/// What is counted in a session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Figures {
+    /// What the page measured.
+    pub(super) stats: PageStats,
+    /// Of the latest call.
+    pub(super) route: Route,
+    /// How often the page fell back to the Socket route, in the order of [`Fallback::ALL`].
+    pub(super) fallbacks: [u32; Fallback::ALL.len()],
+}
+
+impl Figures {
+    fn all_fallbacks(&self) -> u32 {
+        self.fallbacks.iter().sum()
+    }
+}
 
 impl Session {
+    /// The page gave up on WebRTC and takes the room channel (S003-22).
+    pub(super) fn fell_back(&mut self, reason: Fallback) {
+        if self.figures.all_fallbacks() >= MOST_FALLBACKS {
+            return;
+        }
+        tracing::warn!(session = self.id, reason = reason.name(), "INT_V2_WEBRTC_FALLBACK");
+        self.figures.fallbacks[reason as usize] += 1;
+    }
+
     /// What the page shows of the line, as one structured line (S003-11, S004-14..17). No word of what was said.
     pub(super) fn log_session(&self, reason: EndReason) {
-        let (stats, state, usage) = (&self.stats, self.director.state(), self.director.usage());
+        let (stats, state, usage) = (&self.figures.stats, self.director.state(), self.director.usage());
         tracing::info!(
             session = self.id,
             ended = ?reason,
-            route = Route::Direct.name(),
+            route = self.figures.route.name(),
+            fallbacks = self.figures.all_fallbacks(),
             calls = self.calls,
             questions = state.plan.total(),
             answered = state.report().answered(),

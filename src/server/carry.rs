@@ -1,0 +1,330 @@
+//! A call on the Socket route: sound between a page and a session of our own at the provider (S003-21, S003-23).
+//!
+//! A task owns the session, the playout and the page's lane of sound. What the director says goes through it, and what the
+//! provider says comes out of it as if the call were one of the browser's own: with the events of an output buffer, and
+//! with the words at the pace of their sound.
+
+mod words;
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use self::words::Words;
+use super::provider::{FromSideband, Provider, Upstream};
+use super::room::Sound;
+use crate::engine::audio::frame::{self, Header};
+use crate::engine::audio::{FRAME_RATE_HZ, FRAME_SAMPLES, Intake, Lead};
+use crate::engine::playout::{Output, Playout};
+use crate::engine::protocol::client::ClientEvent;
+use crate::engine::protocol::server::{ServerEvent, ServerMessage};
+use crate::engine::time::{Epoch, Tick};
+
+/// What may wait of what a session orders. It takes no longer than the loop takes for one round.
+const ORDERS: usize = 256;
+/// And of what the provider says. A response comes in some hundred pieces at once.
+const TOLD: usize = 256;
+/// How long a page may take to tell what it has played. Then our own count has to do.
+const SETTLE: Duration = Duration::from_millis(300);
+const FRAME: Duration = Duration::from_millis(20);
+
+/// What comes from a carried call.
+#[derive(Debug)]
+pub enum FromCarry {
+    /// Like from a sideband.
+    Line(FromSideband),
+    /// The page drops what it has: playing begins anew under this number.
+    Cut(u32),
+    /// Whether the candidate's sound arrives.
+    Hearing(bool),
+}
+
+/// What a carried call begins with.
+#[derive(Debug)]
+pub struct Terms {
+    /// The page's attempt. Its frames carry it.
+    pub epoch: Epoch,
+    /// The first playout, higher than any that the page has heard of.
+    pub playout: u32,
+    pub sound: Sound,
+    pub muted: bool,
+}
+
+/// A carried call. Dropping it ends the call.
+#[derive(Debug)]
+pub struct Carry {
+    orders: mpsc::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Send(Box<ClientEvent>),
+    Played { epoch: u32, samples: u64 },
+    Mute(bool),
+}
+
+impl Drop for Carry {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Carry {
+    /// Begins a call. `whose`: our session's id. Everything that happens arrives at `report`, which is told of the end
+    /// whatever it is.
+    pub fn start(
+        provider: &Provider,
+        persona: &str,
+        whose: &str,
+        terms: Terms,
+        report: impl Fn(FromCarry) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        let (tell, told) = mpsc::channel(TOLD);
+        let upstream = provider.converse(persona, whose, move |it| {
+            let tell = tell.clone();
+            // A call that is gone has nobody to tell.
+            Box::pin(async move { drop(tell.send(it).await) })
+        });
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        // What came before is of another call.
+        terms.sound.clear();
+        let mut intake = Intake::new(Tick::ZERO);
+        intake.mute(Tick::ZERO, terms.muted);
+        let call = Call {
+            upstream,
+            epoch: terms.epoch,
+            sound: terms.sound,
+            intake,
+            playout: Playout::new(terms.playout),
+            lead: Lead::default(),
+            words: Words::default(),
+            began: Instant::now(),
+            open: false,
+            hearing: true,
+            seq: 0,
+            settle: None,
+            report,
+        };
+        Self { orders, task: tokio::spawn(call.run(ordered, told)) }
+    }
+
+    /// Sends an event to the provider. One that finds the queue full is lost, and the call has been stuck for long then.
+    pub fn send(&self, event: ClientEvent) {
+        self.order(Order::Send(Box::new(event)));
+    }
+
+    /// The page tells how much it has played of a playout.
+    pub fn played(&self, epoch: u32, samples: u64) {
+        self.order(Order::Played { epoch, samples });
+    }
+
+    /// The candidate's microphone is switched off or on.
+    pub fn mute(&self, muted: bool) {
+        self.order(Order::Mute(muted));
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            tracing::warn!("a carried call does not take orders any more");
+        }
+    }
+}
+
+/// What is to be told of a cut, and until when the page's own word is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Settle {
+    until: Tick,
+    /// By our count.
+    played: u64,
+}
+
+struct Call<R> {
+    upstream: Upstream,
+    epoch: Epoch,
+    sound: Sound,
+    intake: Intake,
+    playout: Playout,
+    lead: Lead,
+    words: Words,
+    began: Instant,
+    /// The provider's session is set up.
+    open: bool,
+    hearing: bool,
+    /// Counts the frames to the page.
+    seq: u32,
+    settle: Option<Settle>,
+    report: R,
+}
+
+impl<R> Call<R>
+where
+    R: Fn(FromCarry) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+{
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut told: mpsc::Receiver<FromSideband>) {
+        loop {
+            let wake = self.wake().map(|at| self.began + at.0);
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(order) => self.order(order),
+                    None => return,
+                },
+                told = told.recv() => match told {
+                    Some(FromSideband::Opened) => {
+                        self.open = true;
+                        (self.report)(FromCarry::Line(FromSideband::Opened)).await;
+                    }
+                    Some(FromSideband::Event(message)) => self.event(message).await,
+                    Some(end @ FromSideband::Closed(_)) => return (self.report)(FromCarry::Line(end)).await,
+                    None => return,
+                },
+                frame = self.sound.from_page.pop() => self.frame(&frame),
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
+            }
+            self.tell().await;
+            self.settle();
+            self.listen().await;
+            self.play().await;
+        }
+    }
+
+    fn now(&self) -> Tick {
+        Tick(self.began.elapsed())
+    }
+
+    /// When something is due although nothing comes.
+    fn wake(&self) -> Option<Tick> {
+        if !self.open {
+            return None;
+        }
+        let now = self.now();
+        // Sound that is not there yet wakes us when it comes.
+        let next = Some(self.lead.next()).filter(|at| self.playout.is_sounding() && *at > now);
+        [next, self.settle.map(|it| it.until), self.intake.poll_timeout(now)].into_iter().flatten().min()
+    }
+
+    fn order(&mut self, order: Order) {
+        match order {
+            Order::Send(event) => {
+                if self.may_cut(|playout| playout.sent(&event)) {
+                    self.upstream.send(*event);
+                }
+            }
+            Order::Played { epoch, samples } => self.playout.played(epoch, samples),
+            Order::Mute(muted) => self.intake.mute(self.now(), muted),
+        }
+    }
+
+    async fn event(&mut self, message: Box<ServerMessage>) {
+        if let ServerEvent::OutputAudioDelta { at, delta } = &message.event {
+            if let Ok(bytes) = BASE64_STANDARD.decode(delta) {
+                self.playout.sound(at, &frame::samples(&bytes));
+            }
+            return self.play().await;
+        }
+        let event = message.event.clone();
+        if let Some(message) = self.words.take(message, &self.playout) {
+            self.say(message).await;
+        }
+        self.may_cut(|playout| playout.see(&event));
+    }
+
+    /// What the page says in sound.
+    fn frame(&mut self, bytes: &[u8]) {
+        let Some((header, pcm)) = Header::read(bytes) else { return };
+        if self.open && header.epoch == self.epoch.0 {
+            self.intake.take(self.now(), header, &frame::samples(pcm));
+        }
+    }
+
+    /// Hands on what the candidate says, and whether it arrives at all.
+    async fn listen(&mut self) {
+        if !self.open {
+            return;
+        }
+        while let Some(pcm) = self.intake.poll(self.now()) {
+            let bytes: Vec<u8> = pcm.into_iter().flat_map(i16::to_le_bytes).collect();
+            if !self.upstream.hear(BASE64_STANDARD.encode(bytes)) {
+                tracing::debug!("the provider does not take the candidate's sound");
+            }
+        }
+        let hearing = !self.intake.is_starved(self.now());
+        if hearing != self.hearing {
+            self.hearing = hearing;
+            (self.report)(FromCarry::Hearing(hearing)).await;
+        }
+    }
+
+    /// Gives out what is due of the interviewer's sound, with its words.
+    async fn play(&mut self) {
+        while self.lead.is_due(self.now()) {
+            let Some((at, pcm)) = self.playout.frame() else { break };
+            self.lead.sent(self.now(), FRAME);
+            let timestamp = at as u32; // Wraps, as the frame's does.
+            let header = Header { seq: self.seq, epoch: self.playout.epoch(), timestamp };
+            self.seq = self.seq.wrapping_add(1);
+            self.sound.to_page.push(header.frame(&pcm).into());
+            self.tell().await;
+        }
+        self.tell().await;
+    }
+
+    /// Does what may cut the sound off, and notes how much of it can have been heard then.
+    fn may_cut<T>(&mut self, what: impl FnOnce(&mut Playout) -> T) -> T {
+        let (now, before, given) = (self.now(), self.playout.unsettled(), self.playout.given());
+        let outcome = what(&mut self.playout);
+        let after = self.playout.unsettled();
+        if after.is_some() && after != before {
+            let ahead = self.lead.ahead(now).as_millis() as u64 * u64::from(FRAME_RATE_HZ) / 1_000;
+            self.settle = Some(Settle { until: now.after(SETTLE), played: given.saturating_sub(ahead) });
+        }
+        outcome
+    }
+
+    /// Tells the provider what was heard of what was cut off, if the page does not.
+    fn settle(&mut self) {
+        let (now, unsettled) = (self.now(), self.playout.unsettled());
+        match (unsettled, self.settle) {
+            (None, _) => self.settle = None,
+            (Some(epoch), Some(Settle { until, played })) if until <= now => self.playout.played(epoch, played),
+            (Some(_), _) => {}
+        }
+    }
+
+    /// Hands out what the playout makes of all this.
+    async fn tell(&mut self) {
+        while let Some(message) = self.words.due(&self.playout) {
+            self.say(message).await;
+        }
+        while let Some(output) = self.playout.poll() {
+            match output {
+                Output::Event(event) => {
+                    if matches!(event, ServerEvent::OutputCleared { .. }) {
+                        for message in self.words.cut() {
+                            self.say(message).await;
+                        }
+                    }
+                    self.say(Box::new(ServerMessage { event_id: String::new(), event })).await;
+                }
+                Output::Send(event) => self.upstream.send(event),
+                Output::Cut { epoch } => {
+                    self.words.forget();
+                    self.lead.cut(self.now());
+                    self.sound.to_page.clear();
+                    (self.report)(FromCarry::Cut(epoch)).await;
+                }
+            }
+        }
+    }
+
+    async fn say(&self, message: Box<ServerMessage>) {
+        (self.report)(FromCarry::Line(FromSideband::Event(message))).await;
+    }
+}
+
+const _: () = assert!(FRAME.as_millis() as usize * FRAME_RATE_HZ as usize == 1_000 * FRAME_SAMPLES);

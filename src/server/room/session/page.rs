@@ -1,0 +1,109 @@
+//! The page of a session: it comes and goes, says a few words, and is told what happens.
+
+use tokio::sync::mpsc;
+
+use super::super::lane::Sound;
+use super::super::{PageId, Seen};
+use super::Session;
+use crate::engine::interview::director::Input;
+use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage};
+use crate::server::clock::unix_ms;
+
+/// The page that has the room.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) id: PageId,
+    events: mpsc::Sender<RoomMessage>,
+    pub(super) sound: Sound,
+    /// The candidate's microphone is switched off.
+    pub(super) muted: bool,
+}
+
+impl Page {
+    pub(super) const fn new(id: PageId, events: mpsc::Sender<RoomMessage>, sound: Sound) -> Self {
+        Self { id, events, sound, muted: false }
+    }
+}
+
+impl Session {
+    /// A page comes, and replaces the one before. One that was there is told what it missed, any other everything.
+    pub(super) fn join(&mut self, page: Page, seen: Option<Seen>) {
+        if self.page.is_some() {
+            let message = "The interview goes on in another tab.".to_owned();
+            self.tell_page(RoomEvent::Error { code: "replaced".to_owned(), message });
+        }
+        // What follows from that is not news for a page that gets everything, and comes in its turn for another.
+        self.page = None;
+        self.end_orphan();
+        let seen = seen.filter(|it| it.epoch == self.numbering && it.after <= self.events);
+        let missed: Option<Vec<_>> = seen.and_then(|it| Some(self.backlog.since(it.after)?.cloned().collect()));
+        self.page = Some(page);
+        match missed {
+            Some(missed) => missed.into_iter().for_each(|message| self.send(message)),
+            None => {
+                let mut snapshot = self.director.snapshot(self.now());
+                snapshot.epoch = self.numbering;
+                self.tell_page(RoomEvent::Welcome(Box::new(snapshot)));
+            }
+        }
+        self.tell_page(self.director.clock(self.now()));
+    }
+
+    pub(super) fn page_says(&mut self, message: &PageMessage) {
+        match message {
+            PageMessage::Call { epoch } => self.carry(*epoch),
+            PageMessage::Bye { epoch } => self.bye(*epoch),
+            PageMessage::Played { epoch, samples } => {
+                if let Some(carry) = self.carried() {
+                    carry.played(*epoch, *samples);
+                }
+            }
+            PageMessage::Muted { muted } => {
+                if let Some(page) = &mut self.page {
+                    page.muted = *muted;
+                }
+                if let Some(carry) = self.carried() {
+                    carry.mute(*muted);
+                }
+            }
+            PageMessage::Fallback { reason } => self.fell_back(*reason),
+            PageMessage::Stats(stats) => self.figures.stats = stats.clone(),
+            PageMessage::Ready
+            | PageMessage::Repeat
+            | PageMessage::Finish
+            | PageMessage::Pong { .. }
+            | PageMessage::Unknown => {}
+        }
+        self.direct(Input::Page(message));
+    }
+
+    /// Tells what is part of the session: a page that comes back is told it later.
+    pub(super) fn tell(&mut self, event: RoomEvent) {
+        let message = self.number(event);
+        self.backlog.keep(message.clone());
+        self.send(message);
+    }
+
+    /// Tells what is of use to this page only, and now.
+    pub(super) fn tell_page(&mut self, event: RoomEvent) {
+        let message = self.number(event);
+        self.send(message);
+    }
+
+    fn number(&mut self, event: RoomEvent) -> RoomMessage {
+        self.events += 1;
+        RoomMessage { n: self.events, ts: unix_ms(), event }
+    }
+
+    fn send(&mut self, message: RoomMessage) {
+        // A page that does not read is let go: it comes back and gets what it missed.
+        if self.page.as_ref().is_some_and(|page| page.events.try_send(message).is_err()) {
+            self.page = None;
+        }
+    }
+
+    pub(super) fn ping(&mut self) {
+        self.pings += 1;
+        self.tell_page(RoomEvent::LatencyPing { id: self.pings });
+    }
+}

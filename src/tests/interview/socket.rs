@@ -1,0 +1,284 @@
+//! The Socket route: an interview whose sound travels on the room channel, through our server, from the first word to the
+//! report, and back after every break.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+use vivavoce::engine::audio::frame::{self, Header};
+
+use crate::Log;
+use crate::call::jfk_24k;
+use crate::candidate::{Candidate, House};
+
+/// The recording: eleven seconds with two pauses of a second each.
+fn speech() -> Vec<i16> {
+    frame::samples(&jfk_24k())
+}
+
+/// In the room, on the Socket route.
+async fn enter(house: &House) -> Candidate {
+    let mut candidate = Candidate::start(house, 5).await;
+    candidate.join(house).await;
+    candidate.next("welcome").await;
+    candidate.carry(1).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate
+}
+
+/// In the room and asked, to the end of the first question.
+async fn asked(house: &House) -> Candidate {
+    let mut candidate = enter(house).await;
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 0);
+    candidate.state("listening").await;
+    candidate
+}
+
+/// S000-23, S000-27, S003-21, S003-23, S003-53, S004-12: greeting, question, a spoken answer, the next question, the report.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interview_is_held_on_the_socket_from_the_first_word_to_the_report() {
+    let house = House::open(&[]).await;
+    let mut candidate = enter(&house).await;
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 0);
+    let greeting = candidate.frames().len();
+    let loud = candidate.frames().iter().filter(|it| it.is_loud()).count();
+    assert!(loud > 100, "the greeting was heard: {loud} loud frames of {greeting}");
+    let line = candidate.line("interviewer", 0);
+    assert!(candidate.told.iter().any(|it| it["type"] == "caption.delta"), "word by word");
+    assert!(line["text"].as_str().unwrap().contains("AI interviewer"), "{line}");
+
+    candidate.state("listening").await;
+    let frames = candidate.frames();
+    for (n, pair) in frames.windows(2).enumerate() {
+        let (one, next) = (pair[0].header, pair[1].header);
+        let expected = Header { seq: one.seq + 1, epoch: one.epoch, timestamp: one.timestamp + 480 };
+        assert_eq!((next, pair[1].pcm.len()), (expected, 480), "frame {n}");
+    }
+    // In real time: no faster than it is heard, but for what a page has in hand.
+    let took = frames[greeting - 1].at - frames[0].at;
+    let lasts = Duration::from_millis(20) * u32::try_from(greeting).unwrap();
+    assert!(took + Duration::from_millis(150) > lasts, "{took:?} for {lasts:?} of sound");
+
+    candidate.speak(&speech());
+    candidate.turn("turn.start", "candidate").await;
+    let turn = candidate.turn("turn.end", "candidate").await;
+    let spoken_ms = turn["payload"]["spoken_ms"].as_u64().unwrap();
+    assert!((6_000..11_000).contains(&spoken_ms), "{spoken_ms} ms");
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
+    candidate.hear(50).await;
+
+    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
+    assert_eq!((&report["ended"], &report["questions"][1]["asked"]), (&json!("finished"), &json!(true)));
+    assert_eq!(report["questions"][0]["answers"][0]["spoken_ms"], spoken_ms);
+    assert_eq!(candidate.next("ended").await["payload"]["reason"], "finished");
+    house.until_calls(0).await;
+}
+
+/// S000-23: who begins to talk is let talk. The sound stops at once, and the provider learns what was heard of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interruption_cuts_the_sound_and_tells_what_was_heard() {
+    let house = House::open(&[]).await;
+    let mut candidate = enter(&house).await;
+    candidate.next("question.ready").await;
+    let greeting = candidate.frames().len() as u64 * 480;
+    candidate.state("speaking").await;
+    candidate.speak(&speech());
+    let cut = candidate.next("audio.cut").await;
+    let epoch = cut["payload"]["epoch"].as_u64().unwrap();
+    let heard = candidate.next("caption.cut").await["payload"]["heard_ms"].as_u64().unwrap();
+    let played = candidate.played.unwrap();
+    // The greeting's last frame may come after the event that follows it.
+    assert!(heard.abs_diff((played - greeting) / 24) <= 40, "{heard} ms of {played} samples, {greeting} before");
+    assert!((100..8_000).contains(&heard), "{heard} ms");
+    candidate.turn("turn.end", "candidate").await;
+    let late = candidate.frames().iter().rev().take_while(|it| u64::from(it.header.epoch) >= epoch).count();
+    let old = candidate.frames().len() - late;
+    let after_cut = candidate.frames()[old..].iter().all(|it| u64::from(it.header.epoch) == epoch);
+    assert!(after_cut, "nothing of the old playout after the cut");
+    let line = candidate.line("interviewer", 0);
+    assert_eq!(line["interrupted"], false, "the greeting: {line}");
+    let question = candidate.told.iter().find(|it| it["payload"]["interrupted"] == true).unwrap()["payload"].clone();
+    let whole = candidate.told.iter().find(|it| it["type"] == "question.ready").unwrap()["payload"]["text"].clone();
+    let (said, whole) = (question["text"].as_str().unwrap(), whole.as_str().unwrap());
+    assert!(!said.is_empty() && !said.contains(whole), "only what was heard is on record: {said}");
+    candidate.state("speaking").await;
+    let before = candidate.frames().len();
+    candidate.hear(100).await;
+    assert_eq!(u64::from(candidate.frames()[before].header.epoch), epoch, "the next words are in the new playout");
+}
+
+/// S003-14, S000-23: a socket that breaks in mid-answer is a pause, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_breaks_in_mid_answer_goes_on_with_the_same_question() {
+    let house = House::open(&[]).await;
+    let mut candidate = asked(&house).await;
+    let answer = speech();
+    candidate.speak(&answer[..72_000]);
+    candidate.turn("turn.start", "candidate").await;
+    candidate.hang();
+    house.until_calls(0).await;
+    let seen = candidate.last_number();
+    candidate.resume(&house).await;
+    let clock = candidate.next("clock").await;
+    assert_eq!(clock["payload"]["running"], false, "the clock stands still");
+    assert!(clock["n"].as_u64() > Some(seen), "{clock} after {seen}");
+    candidate.carry(2).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.hear(20).await;
+    candidate.state("listening").await;
+    candidate.speak(&answer);
+    let turn = candidate.turn("turn.end", "candidate").await;
+    assert!(turn["payload"]["spoken_ms"].as_u64().unwrap() > 6_000, "one turn: {turn}");
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
+    let told = |what: &str| candidate.told.iter().filter(|it| it["type"] == what).count();
+    assert_eq!((told("welcome"), told("error")), (1, 0), "nothing had to be told twice");
+    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
+    let answers = report["questions"][0]["answers"].as_array().unwrap().len();
+    let words = report["transcript"].to_string();
+    assert_eq!((answers, words.matches("AI interviewer").count()), (1, 1), "{words}");
+}
+
+/// A line that hangs is no silence: the answer goes on when the line does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_hangs_ends_no_answer() {
+    let house = House::open(&[]).await;
+    let mut candidate = asked(&house).await;
+    let answer = speech();
+    // To the middle of the first pause, after the provider has taken it for one.
+    candidate.speak(&answer[..72_000]);
+    candidate.turn("turn.start", "candidate").await;
+    while candidate.next("speech").await["payload"]["active"] != false {}
+    candidate.stall(true);
+    candidate.linger(Duration::from_secs(4)).await;
+    assert!(candidate.told.iter().all(|it| it["type"] != "turn.end" || it["payload"]["speaker"] != "candidate"));
+    candidate.stall(false);
+    candidate.speak(&answer[72_000..]);
+    let turn = candidate.turn("turn.end", "candidate").await;
+    assert!(turn["payload"]["spoken_ms"].as_u64().unwrap() > 6_000, "one turn: {turn}");
+}
+
+/// What was told while the room channel was down is told when it is back, in order, once; and everything to a page that
+/// knows nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_comes_back_is_told_what_it_missed() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.state("speaking").await;
+    let seen = candidate.last_number();
+    candidate.hang();
+    // The interview goes on: its sound has a way of its own.
+    candidate.until_asked().await;
+    candidate.resume(&house).await;
+    let question = candidate.next("question.ready").await;
+    let missed: Vec<_> = candidate.told.iter().filter_map(|it| it["n"].as_u64()).filter(|n| *n > seen).collect();
+    assert!(missed.windows(2).all(|it| it[0] < it[1]), "in order: {missed:?}");
+    assert!(candidate.told.iter().filter(|it| it["type"] == "welcome").count() == 1, "no welcome for an old guest");
+    let lines = candidate.told.iter().filter(|it| it["type"] == "caption.done" && it["n"].as_u64() > Some(seen));
+    assert_eq!(lines.count(), 1, "the greeting's line was missed: {question}");
+
+    candidate.join(&house).await;
+    let welcome = candidate.next("welcome").await;
+    assert_eq!(welcome["payload"]["question"]["idx"], 0);
+    candidate.forget_numbering();
+    candidate.resume(&house).await;
+    assert_eq!(candidate.next("welcome").await["payload"]["question"]["idx"], 0, "of another numbering");
+}
+
+/// The newest tab has the room. The call of the old one ends with it, and goes on in the new one when that asks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_tab_takes_the_call_over() {
+    let house = House::open(&[]).await;
+    let mut candidate = asked(&house).await;
+    let mut old = candidate.join(&house).await.unwrap();
+    let welcome = candidate.next("welcome").await;
+    assert_eq!(welcome["payload"]["question"]["idx"], 0);
+    assert_eq!(candidate.next("clock").await["payload"]["running"], false);
+    let told = old.until_closed().await;
+    assert!(told.iter().any(|it| it["payload"]["code"] == "replaced"), "{told:?}");
+    house.until_calls(0).await;
+    candidate.carry(1).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 0);
+    candidate.hear(50).await;
+    candidate.state("listening").await;
+    let last = candidate.last_line("interviewer");
+    assert!(last["text"].as_str().unwrap().starts_with("We are connected again."), "{last}");
+    assert_eq!(house.calls(), 1);
+}
+
+/// S000-27, S000-28: the candidate changes the route, there and back; there is never more than one call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_replaced_by_one_on_another_route() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.next("question.ready").await;
+    candidate.carry(2).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 0);
+    candidate.hear(50).await;
+    house.until_calls(1).await;
+    candidate.call_again("e2", 3).await;
+    candidate.next("question.ready").await;
+    let (before, frames) = (candidate.loud_frames(), candidate.frames().len());
+    candidate.state("listening").await;
+    assert!(candidate.loud_frames() > before + 50, "sound on the other route");
+    assert_eq!(candidate.frames().len(), frames, "and none on this one");
+    house.until_calls(1).await;
+    candidate.carry(4).await;
+    candidate.say(&json!({ "type": "bye", "epoch": 3 })).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.state("speaking").await;
+    candidate.say(&json!({ "type": "bye", "epoch": 4 })).await;
+    assert_eq!(candidate.next("clock").await["payload"]["running"], false);
+    house.until_calls(0).await;
+    let greetings = candidate.post("report", json!({})).await["transcript"].to_string();
+    assert_eq!(greetings.matches("AI interviewer").count(), 1, "{greetings}");
+}
+
+/// A page that sends far more sound than time passes, and frames that are none, loses no event and no call by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_frames_is_no_reason_to_lose_an_event() {
+    let house = House::open(&[]).await;
+    let mut candidate = asked(&house).await;
+    let mouth = candidate.mouth();
+    for seq in 0..2_000u32 {
+        let odd = [vec![], vec![1; 7], Header { seq, epoch: 99, timestamp: 0 }.frame(&[9; 480]), vec![3; 9_000]];
+        let frame = match seq % 5 {
+            4 => Header { seq, epoch: 1, timestamp: seq * 480 }.frame(&[0; 480]),
+            n => odd[usize::try_from(n).unwrap()].clone(),
+        };
+        mouth.say(Message::binary(frame)).await.unwrap();
+        if seq % 500 == 0 {
+            candidate.say_raw("nonsense").await;
+            assert_eq!(candidate.next("error").await["payload"]["code"], "invalid_event");
+        }
+    }
+    candidate.say(&json!({ "type": "repeat" })).await;
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 0);
+    candidate.hear(50).await;
+}
+
+/// S003-22: each fallback is one line in the log.
+#[tokio::test]
+async fn a_fallback_is_logged_with_its_reason() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let listening = tracing::subscriber::set_default(subscriber);
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::start(&house, 5).await;
+    candidate.join(&house).await;
+    candidate.next("welcome").await;
+    candidate.say(&json!({ "type": "fallback", "reason": "timeout" })).await;
+    candidate.say(&json!({ "type": "fallback", "reason": "the moon" })).await;
+    assert_eq!(candidate.next("error").await["payload"]["code"], "invalid_event");
+    candidate.carry(1).await;
+    candidate.post("finish", json!({ "request_id": "f1" })).await;
+    drop(listening);
+    let text = log.text();
+    let lines: Vec<_> = text.lines().filter(|it| it.contains("INT_V2_WEBRTC_FALLBACK")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("reason=\"timeout\"") && lines[0].contains("session="), "{lines:?}");
+    let session = text.lines().find(|it| it.contains("ended=")).unwrap();
+    assert!(session.contains("route=\"socket\"") && session.contains("fallbacks=1"), "{session}");
+}

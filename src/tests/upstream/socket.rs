@@ -1,0 +1,239 @@
+//! The Socket route with a provider elsewhere: our server holds its session, and moves sound and events.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use tokio_tungstenite::tungstenite::Message;
+use vivavoce::engine::audio::frame::{self, Header};
+
+use crate::house::{KEY, Stage};
+use crate::orders::Dialect;
+use crate::script::{Do, HUSH, Line};
+
+const HELLO: &str = "Hello, I am Mariam, an AI interviewer.";
+const SECOND: usize = 24_000;
+
+/// Sound of which every sample is another.
+fn sound(samples: usize, from: i16) -> Vec<i16> {
+    (0..samples).map(|n| from.wrapping_add(i16::try_from(n % 32_768).unwrap()) | 1).collect()
+}
+
+fn base64(pcm: &[i16]) -> String {
+    BASE64_STANDARD.encode(pcm.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<_>>())
+}
+
+impl Stage {
+    /// The page's call on the Socket route, and the `nth` session at the provider.
+    async fn carry(&mut self, nth: usize) {
+        self.candidate.carry(u32::try_from(nth).unwrap()).await;
+        self.script.opened(nth).await;
+        self.candidate.say(&json!({ "type": "ready" })).await;
+    }
+
+    /// Response number `n`, as it comes over a WebSocket: all at once, long before it is heard. `done`: to its end.
+    fn respond(&self, n: usize, text: &str, pcm: &[i16], done: bool) {
+        let events = Dialect::Ga.response(n, text);
+        let buffered = |it: &Value| it["type"].as_str().unwrap().starts_with("output_audio_buffer");
+        let at = |kind: &str| json!({ "type": kind, "response_id": format!("resp_{n}"), "item_id": format!("item_a{n}"), "output_index": 0, "content_index": 0 });
+        for event in events.into_iter().filter(|it| !buffered(it)) {
+            if event["type"] == "response.output_audio.done" {
+                for piece in pcm.chunks(4_000) {
+                    let mut delta = at("response.output_audio.delta");
+                    delta["delta"] = json!(base64(piece));
+                    self.script.say(delta);
+                }
+            }
+            if done || event["type"] != "response.done" {
+                self.script.say(event);
+            }
+        }
+    }
+
+    /// What the provider was given to hear.
+    fn heard(&self) -> Vec<i16> {
+        let appended = self.script.all("input_audio_buffer.append");
+        let bytes = appended.iter().flat_map(|it| BASE64_STANDARD.decode(it["audio"].as_str().unwrap()).unwrap());
+        frame::samples(&bytes.collect::<Vec<_>>())
+    }
+
+    async fn until_heard(&self, pcm: &[i16]) {
+        let start = Instant::now();
+        while !self.heard().windows(pcm.len()).any(|it| it == pcm) {
+            assert!(start.elapsed() < Duration::from_secs(20), "{} samples", self.heard().len());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// S003-21, S003-23, S003-53: sound goes both ways sample by sample, words come with their sound, and the interview goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_elsewhere_is_heard_and_hears_on_the_socket() {
+    let mut stage = Stage::set().await;
+    stage.carry(1).await;
+    let asked = stage.script.asked("/v1/realtime?model=", 1).await;
+    assert_eq!(asked.headers["authorization"], format!("Bearer {KEY}"));
+    assert!(asked.headers.contains_key("openai-safety-identifier"));
+    let session = stage.script.told("session.update", 1).await["session"].clone();
+    for side in ["input", "output"] {
+        assert_eq!(session["audio"][side]["format"], json!({ "type": "audio/pcm", "rate": 24_000 }));
+    }
+    stage.script.told("response.create", 1).await;
+    let greeting = sound(2 * SECOND, 7);
+    stage.respond(1, HELLO, &greeting, true);
+    stage.candidate.turn("turn.start", "interviewer").await;
+    assert!(stage.candidate.line("interviewer", 0).is_null(), "the words come with their sound");
+    assert_eq!(stage.candidate.next("question.ready").await["payload"]["idx"], 0);
+    assert_eq!(stage.candidate.line("interviewer", 0)["text"], HELLO);
+    let heard: Vec<i16> = stage.candidate.frames().iter().flat_map(|it| it.pcm.clone()).collect();
+    assert!(heard == greeting, "{} samples of {}", heard.len(), greeting.len());
+
+    stage.script.told("response.create", 2).await;
+    stage.respond(2, "What are you proud of?", &sound(SECOND, 3), true);
+    stage.candidate.state("speaking").await;
+    stage.candidate.state("listening").await;
+    let answer = sound(SECOND, 1_234);
+    stage.candidate.speak(&answer);
+    stage.until_heard(&answer).await;
+    Dialect::Ga.answer("item_u1", "The bridge.").into_iter().for_each(|event| stage.script.say(event));
+    assert_eq!(stage.candidate.next("question.ready").await["payload"]["idx"], 1);
+    assert_eq!(stage.candidate.line("candidate", 0)["text"], "The bridge.");
+}
+
+/// An interruption is told to the provider by what the page has played, or by our own count where the page says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interruption_is_told_by_what_was_heard() {
+    let mut stage = Stage::set().await;
+    stage.carry(1).await;
+    stage.script.told("response.create", 1).await;
+    stage.respond(1, HELLO, &sound(SECOND, 7), true);
+    stage.candidate.next("question.ready").await;
+    for (n, tells) in [(2, true), (3, false)] {
+        stage.candidate.tells = tells;
+        stage.script.told("response.create", n).await;
+        let before = stage.candidate.frames().len();
+        // Of the second one a part is still on its way.
+        stage.respond(n, "What are you proud of?", &sound(5 * SECOND, 3), n == 2);
+        while stage.candidate.frames().len() < before + 50 {
+            stage.candidate.linger(Duration::from_millis(20)).await;
+        }
+        let cut = Instant::now();
+        let began =
+            json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": format!("u{n}") });
+        stage.script.say(began);
+        stage.candidate.next("audio.cut").await;
+        let truncate = stage.script.told("conversation.item.truncate", n - 1).await;
+        assert_eq!(truncate["item_id"], format!("item_a{n}"));
+        let end_ms = truncate["audio_end_ms"].as_u64().unwrap();
+        if tells {
+            // To the sample: the greeting was a second long.
+            assert_eq!(end_ms, (stage.candidate.played.unwrap() - SECOND as u64) / 24);
+        } else {
+            let waited = cut.elapsed();
+            assert!(waited > Duration::from_millis(290), "the page had its time: {waited:?}");
+            let came = stage.candidate.frames().iter().skip(before).count() as u64 * 20;
+            assert!(end_ms <= came && end_ms + 200 > came, "{end_ms} of {came} ms");
+        }
+        let count = stage.candidate.frames().len();
+        if n == 3 {
+            // What still comes of it is not heard.
+            let mut more =
+                json!({ "type": "response.output_audio.delta", "response_id": "resp_3", "item_id": "item_a3" });
+            more["delta"] = json!(base64(&sound(SECOND, 5)));
+            stage.script.say(more);
+            let details = json!({ "type": "cancelled", "reason": "turn_detected" });
+            let done = json!({ "id": "resp_3", "status": "cancelled", "status_details": details, "output": [] });
+            stage.script.say(json!({ "type": "response.done", "response": done }));
+        }
+        stage.candidate.linger(Duration::from_millis(300)).await;
+        assert_eq!(stage.candidate.frames().len(), count);
+        let ended =
+            json!({ "type": "input_audio_buffer.speech_stopped", "audio_end_ms": 4_600, "item_id": format!("u{n}") });
+        stage.script.say(ended);
+    }
+}
+
+/// S000-23: nobody speaks faster than the clock, whatever a page sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_sound_reaches_no_provider() {
+    let mut stage = Stage::set().await;
+    stage.carry(1).await;
+    let start = Instant::now();
+    let mouth = stage.candidate.mouth();
+    for seq in 100_000..102_000u32 {
+        let frame = Header { seq, epoch: 1, timestamp: seq * 480 }.frame(&[9; 480]);
+        mouth.say(Message::binary(frame)).await.unwrap();
+    }
+    let mut heard = 0;
+    while heard < 10 * SECOND {
+        sleep(Duration::from_millis(20)).await;
+        heard = stage.heard().len();
+        assert!(start.elapsed() < Duration::from_secs(20), "{heard} samples");
+    }
+    let most = (11.0 + start.elapsed().as_secs_f64()) * SECOND as f64;
+    assert!((heard as f64) < most, "{heard} samples after {:?}", start.elapsed());
+    stage.candidate.say_raw("nonsense").await;
+    assert_eq!(stage.candidate.next("error").await["payload"]["code"], "invalid_event");
+}
+
+/// S000-27: silence is sent for who is muted, and nothing is made up for a page that hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_muted_page_is_silent_and_one_that_hangs_is_not() {
+    let mut stage = Stage::set().await;
+    stage.carry(1).await;
+    stage.candidate.speak(&sound(SECOND / 2, 9));
+    stage.until_heard(&sound(SECOND / 2, 9)).await;
+    stage.candidate.stall(true);
+    sleep(Duration::from_millis(200)).await;
+    let hung = stage.heard().len();
+    sleep(Duration::from_millis(600)).await;
+    assert_eq!(stage.heard().len(), hung);
+    stage.candidate.say(&json!({ "type": "muted", "muted": true })).await;
+    let start = Instant::now();
+    while stage.heard().len() < hung + SECOND {
+        assert!(start.elapsed() < Duration::from_secs(10), "{} samples", stage.heard().len() - hung);
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(start.elapsed() > Duration::from_millis(900), "in real time: {:?}", start.elapsed());
+    assert!(stage.heard()[hung..].iter().all(|it| *it == 0));
+}
+
+/// S001-06, S000-27: every fault of the provider has its name on this route, too, and the interview goes on with a new call.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_a_carried_call_is_told_apart_and_survived() {
+    let error = |code: &str| Do::Say(json!({ "type": "error", "error": { "code": code, "message": HUSH } }));
+    let mut stage = Stage::set().await;
+    stage.carry(1).await;
+    stage.script.told("response.create", 1).await;
+    let mut open = 1;
+    for (what, code) in [
+        (Do::Drop, "upstream.lost"),
+        (Do::Close(1_000, ""), "upstream.lost"),
+        (Do::Close(1_001, "maximum duration of 60 minutes"), "upstream.expired"),
+        (error("insufficient_quota"), "upstream.quota"),
+        (Do::Raw(b"{\"type\":\"\xff\xfe\"}".to_vec()), "upstream.garbled"),
+    ] {
+        stage.script.act(what);
+        assert_eq!(stage.candidate.next("error").await["payload"]["code"], code);
+        let asked = stage.script.count("response.create");
+        open += 1;
+        stage.carry(open).await;
+        stage.script.told("response.create", asked + 1).await;
+    }
+    for (status, code) in [(401, "upstream.key"), (503, "upstream.overloaded"), (404, "upstream.settings")] {
+        stage.candidate.say(&json!({ "type": "bye", "epoch": open })).await;
+        stage.script.line(Line::Refuse(status, "none"));
+        stage.candidate.say(&json!({ "type": "call", "epoch": 99 })).await;
+        assert_eq!(stage.candidate.next("error").await["payload"]["code"], code);
+        let asked = stage.script.count("response.create");
+        open += 1;
+        stage.carry(open).await;
+        stage.script.told("response.create", asked + 1).await;
+    }
+    let told = serde_json::to_string(&stage.candidate.told).unwrap();
+    assert!(!told.contains(HUSH) && !told.contains(KEY));
+    let report = stage.candidate.post("report", json!({})).await;
+    assert!(report["ended"].is_null(), "{report}");
+}
