@@ -16,6 +16,7 @@ pub mod peer;
 pub mod recorder;
 pub mod room_socket;
 pub mod screen;
+pub mod signal;
 pub mod socket_audio;
 pub mod speaker;
 pub mod stats;

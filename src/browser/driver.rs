@@ -8,6 +8,7 @@ mod events;
 mod media;
 mod recipes;
 mod refresh;
+mod routes;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::Timeout;
+use wasm_bindgen::JsCast as _;
 
 use self::media::Media;
 use super::clock::{now, window};
@@ -22,14 +24,17 @@ use super::peer::{Peer, PeerEvent};
 use super::recorder::ObjectUrl;
 use super::room_socket::{RoomSocket, SocketEvent};
 use super::screen::Screen;
+use super::signal::Signal;
+use super::socket_audio::SocketAudio;
 use super::{BrowserError, Listener, devices, storage};
 use crate::api::Readiness;
 use crate::engine::link::channel::{self, Channel};
+use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Command, Input, Link, Policy};
 use crate::engine::link::view::StartOptions;
 use crate::engine::link::{Phase, watchdog};
 use crate::engine::protocol::room::PageMessage;
-use crate::engine::quality::{Figures, LineStats};
+use crate::engine::quality::{Cushion, Figures, LineStats};
 use crate::engine::room_view::RoomView;
 use crate::engine::time::{Epoch, Tick};
 
@@ -43,6 +48,7 @@ enum Event {
     Link(Input),
     Channel(channel::Input),
     Socket(SocketEvent),
+    Signal(SocketEvent),
     Peer(Epoch, PeerEvent),
     Line(Epoch, Tick, LineStats),
     /// Whether the browser lets us be heard.
@@ -73,16 +79,38 @@ struct Inner {
     session: Session,
     media: Media,
     peer: RefCell<Option<Peer>>,
+    /// Where the peer's call is relayed.
+    signal: RefCell<Option<Signal>>,
+    carried: Carried,
     socket: RefCell<Option<RoomSocket>>,
     /// The epoch whose recipe may go on.
     epoch: Cell<Epoch>,
+    /// A call is being opened.
+    opening: Cell<bool>,
     /// The greeting was asked for, on this call and this socket.
     greeted: Cell<bool>,
+    /// Neither side speaks, as the link knows it.
+    quiet: Cell<bool>,
+    /// Why the Socket was fallen back to, until the server knows.
+    fallback: Cell<Option<Fallback>>,
+    /// When the notice of the page itself goes away.
+    notice_until: Cell<Option<Tick>>,
+    cushion: RefCell<Cushion>,
     /// The state of the captions that is on the page.
     shown_revision: Cell<u64>,
     /// The figures that are on the page.
     shown_figures: Cell<u64>,
     listeners: RefCell<Vec<Listener>>,
+}
+
+/// A call on the room channel.
+#[derive(Default)]
+struct Carried {
+    sound: RefCell<Option<(Epoch, SocketAudio)>>,
+    /// Frames that came, for the figures.
+    frames: Cell<u64>,
+    /// The playout was cut: how much of it was heard is told at the next look.
+    cut: Cell<bool>,
 }
 
 /// The regular looks at levels and statistics while a peer is open.
@@ -125,9 +153,16 @@ impl Driver {
             session: Session::default(),
             media: Media::default(),
             peer: RefCell::default(),
+            signal: RefCell::default(),
+            carried: Carried::default(),
             socket: RefCell::default(),
             epoch: Cell::default(),
+            opening: Cell::default(),
             greeted: Cell::default(),
+            quiet: Cell::default(),
+            fallback: Cell::default(),
+            notice_until: Cell::default(),
+            cushion: RefCell::default(),
             shown_revision: Cell::default(),
             shown_figures: Cell::default(),
             listeners: RefCell::default(),
@@ -137,6 +172,7 @@ impl Driver {
         screen.output_id.show(storage::device(storage::OUTPUT));
         // A browser that does not tell of its network or devices is used without.
         _ = inner.listen();
+        inner.come_back();
         Self(inner)
     }
 }
@@ -164,7 +200,8 @@ impl Inner {
     }
 
     fn next_event(&self) -> Option<Event> {
-        self.inbox.borrow_mut().pop_front()
+        let event = self.inbox.borrow_mut().pop_front();
+        event.or_else(|| self.quiet_changed())
     }
 
     /// A callback that pushes events for as long as the driver lives.
@@ -218,10 +255,16 @@ impl Inner {
             if let Some(inner) = me.upgrade()
                 && !event.persisted()
             {
-                drop(inner.peer.take());
+                drop((inner.peer.take(), inner.signal.take()));
             }
         })?;
         self.listeners.borrow_mut().push(left);
+        // Not in every browser.
+        if let Ok(connection) = js_sys::Reflect::get(&window.navigator(), &"connection".into())
+            && let Some(connection) = connection.dyn_ref()
+        {
+            on(connection, "change", || Event::Link(Input::NetworkChanged))?;
+        }
         let push = self.pusher();
         let changed = devices::watch(move || push(Event::DevicesChanged))?;
         self.listeners.borrow_mut().push(changed);

@@ -3,7 +3,7 @@
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{MediaDevices, MediaStream, MediaStreamConstraints, MediaStreamTrack};
+use web_sys::{MediaDevices, MediaStream, MediaStreamConstraints, MediaStreamTrack, MediaStreamTrackState};
 
 use super::clock::window;
 use super::{BrowserError, Listener};
@@ -77,6 +77,12 @@ impl Mic {
     #[must_use]
     pub const fn track(&self) -> &MediaStreamTrack {
         &self.track
+    }
+
+    /// Whether its device is still there.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.track.ready_state() == MediaStreamTrackState::Live
     }
 
     /// A disabled microphone sends silence: the path stays warm and nothing is heard.

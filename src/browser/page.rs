@@ -58,6 +58,14 @@ pub fn house() -> House {
     }
 }
 
+/// The route that the page's address asks for, in `?route=`.
+#[must_use]
+pub fn forced_route() -> Option<Route> {
+    let search = web_sys::window().and_then(|it| it.location().search().ok())?;
+    let asked = web_sys::UrlSearchParams::new_with_str(&search).ok()?.get("route")?;
+    [Route::Direct, Route::Relay, Route::Socket].into_iter().find(|it| it.name() == asked)
+}
+
 /// Removes what the server has drawn, right before the same is drawn anew.
 pub fn clear() {
     if let Some(body) = document().and_then(|it| it.body()) {

@@ -1,15 +1,17 @@
-//! The peer connection: microphone out, the interviewer's voice in, and `oai-events`.
+//! The peer connection: microphone out, the interviewer's voice in, `oai-events`, and where our own server is the far end
+//! `interview-events`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serde::Serialize;
 use wasm_bindgen::JsCast as _;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MediaStream, MediaStreamTrack, MessageEvent, RtcConfiguration, RtcDataChannel, RtcIceConnectionState,
-    RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionState, RtcRtpReceiver, RtcRtpSender, RtcSdpType,
-    RtcSessionDescriptionInit, RtcTrackEvent,
+    MediaStream, MediaStreamTrack, MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelEvent,
+    RtcIceCandidateInit, RtcIceConnectionState, RtcOfferOptions, RtcPeerConnection, RtcPeerConnectionIceEvent,
+    RtcPeerConnectionState, RtcRtpReceiver, RtcRtpSender, RtcSdpType, RtcSessionDescriptionInit, RtcSignalingState,
+    RtcTrackEvent,
 };
 
 use super::mic::Mic;
@@ -19,6 +21,8 @@ use crate::engine::time::Epoch;
 
 /// The label of the data channel, as the provider expects it.
 const CHANNEL: &str = "oai-events";
+/// The label of the one that our own server opens, for the events of the room (S003-06).
+const ROOM_CHANNEL: &str = "interview-events";
 
 /// What a peer tells.
 #[derive(Clone, Debug)]
@@ -32,6 +36,19 @@ pub enum PeerEvent {
     ChannelOpen,
     Message(String),
     ChannelClosed,
+    /// An event of the room, numbered like those of the room channel.
+    Room(String),
+    Candidate(Candidate),
+    /// The browser has no address that anybody could be reached by.
+    NoCandidate,
+}
+
+/// An address to be tried, as it travels.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub candidate: String,
+    pub sdp_mid: Option<String>,
+    pub sdp_m_line_index: Option<u16>,
 }
 
 /// `RTCConfiguration`.
@@ -51,6 +68,8 @@ pub struct Peer {
     sender: RtcRtpSender,
     epoch: Rc<Cell<Epoch>>,
     listeners: Vec<Listener>,
+    /// Of the channels that the far end opened.
+    opened: Rc<RefCell<Vec<Listener>>>,
 }
 
 impl Peer {
@@ -70,7 +89,14 @@ impl Peer {
             .map_err(|error| BrowserError::from_js("RTCPeerConnection", &error))?;
         let sender = pc.add_track_0(mic.track(), mic.stream());
         let channel = pc.create_data_channel(CHANNEL);
-        let mut peer = Self { pc, channel, sender, epoch: Rc::new(Cell::new(epoch)), listeners: Vec::new() };
+        let mut peer = Self {
+            pc,
+            channel,
+            sender,
+            epoch: Rc::new(Cell::new(epoch)),
+            listeners: Vec::new(),
+            opened: Rc::default(),
+        };
         peer.listen(on_event)?;
         Ok(peer)
     }
@@ -111,20 +137,57 @@ impl Peer {
                 }
             }
         };
+        let candidate = {
+            let (tell, any) = (Rc::clone(&tell), Cell::new(false));
+            move |event: RtcPeerConnectionIceEvent| match event.candidate() {
+                // An empty one ends those of one transport and is none itself.
+                Some(it) if it.candidate().is_empty() => {}
+                Some(it) => {
+                    any.set(true);
+                    tell(PeerEvent::Candidate(Candidate {
+                        candidate: it.candidate(),
+                        sdp_mid: it.sdp_mid(),
+                        sdp_m_line_index: it.sdp_m_line_index(),
+                    }));
+                }
+                None if any.get() => {}
+                None => tell(PeerEvent::NoCandidate),
+            }
+        };
+        let offered = {
+            let (tell, opened) = (Rc::clone(&tell), Rc::clone(&self.opened));
+            move |event: RtcDataChannelEvent| {
+                let (channel, tell) = (event.channel(), Rc::clone(&tell));
+                if channel.label() == ROOM_CHANNEL {
+                    let listener = texts(&channel, move |text| tell(PeerEvent::Room(text)));
+                    opened.borrow_mut().extend(listener);
+                }
+            }
+        };
         let (open, message, close) = (Rc::clone(&tell), Rc::clone(&tell), tell);
         self.listeners = vec![
             Listener::new(&self.pc, "connectionstatechange", state)?,
             Listener::new(&self.pc, "iceconnectionstatechange", ice)?,
             Listener::new(&self.pc, "track", track)?,
             Listener::new(&self.channel, "open", move |_: web_sys::Event| open(PeerEvent::ChannelOpen))?,
-            Listener::new(&self.channel, "message", move |event: MessageEvent| {
-                if let Some(text) = event.data().as_string() {
-                    message(PeerEvent::Message(text));
-                }
-            })?,
+            texts(&self.channel, move |text| message(PeerEvent::Message(text)))?,
+            Listener::new(&self.pc, "icecandidate", candidate)?,
+            Listener::new(&self.pc, "datachannel", offered)?,
             Listener::new(&self.channel, "close", move |_: web_sys::Event| close(PeerEvent::ChannelClosed))?,
         ];
         Ok(())
+    }
+
+    /// The epoch that it goes by.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epoch.get()
+    }
+
+    /// Whether the far end still owes an answer.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.pc.signaling_state() == RtcSignalingState::HaveLocalOffer
     }
 
     /// The peer goes on under a new epoch: an ICE restart.
@@ -168,6 +231,22 @@ impl Peer {
         }
     }
 
+    /// Takes an address of the far end. One that the browser cannot use is left out.
+    pub fn add_candidate(&self, candidate: &Candidate) {
+        let init = RtcIceCandidateInit::new(&candidate.candidate);
+        init.set_sdp_mid(candidate.sdp_mid.as_deref());
+        init.set_sdp_m_line_index(candidate.sdp_m_line_index);
+        let taken = self.pc.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+        // A refusal that nobody waits for would be reported as an error of the page.
+        spawn_local(async move { _ = JsFuture::from(taken).await });
+    }
+
+    /// Holds `ms` of the far end's sound back, so that what comes late is still in time. Browsers without that setting
+    /// follow the jitter by themselves alone.
+    pub fn hold_back(&self, ms: u32) {
+        _ = js_sys::Reflect::set(&self.pc.get_receivers().get(0), &"jitterBufferTarget".into(), &ms.into());
+    }
+
     /// Sends another track from here on; None sends nothing. The track belongs to whoever passed it in.
     pub fn replace_track(
         &self,
@@ -206,7 +285,17 @@ impl Drop for Peer {
     fn drop(&mut self) {
         // Detach first: closing must not call back.
         self.listeners.clear();
+        self.opened.borrow_mut().clear();
         self.channel.close();
         self.pc.close();
     }
+}
+
+/// Tells the texts that come on a channel.
+fn texts(channel: &RtcDataChannel, tell: impl Fn(String) + 'static) -> Result<Listener, BrowserError> {
+    Listener::new(channel, "message", move |event: MessageEvent| {
+        if let Some(text) = event.data().as_string() {
+            tell(text);
+        }
+    })
 }

@@ -11,6 +11,7 @@ use super::clock::window;
 use super::{BrowserError, Listener};
 use crate::engine::audio::Backlog;
 use crate::engine::protocol::room::PageMessage;
+use crate::engine::time::Epoch;
 
 /// What the socket tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +35,26 @@ pub struct RoomSocket {
 }
 
 impl RoomSocket {
-    /// Opens the room channel of a session. The session's cookie goes along by itself.
+    /// Opens the room channel of a session. The session's cookie goes along by itself. With `seen`, a numbering and the last
+    /// number of it, what was missed is told anew.
     ///
     /// # Errors
     /// [`BrowserError`] when the address is refused, for example by the page's security policy.
-    pub fn open(session_id: &str, on_event: impl Fn(SocketEvent) + 'static) -> Result<Self, BrowserError> {
-        let id = js_sys::encode_uri_component(session_id);
-        Self::connect(&format!("{}/ws/interview?session_id={id}", origin()?), on_event)
+    pub fn open(
+        session_id: &str,
+        seen: Option<(Epoch, u64)>,
+        on_event: impl Fn(SocketEvent) + 'static,
+    ) -> Result<Self, BrowserError> {
+        let seen = seen.map_or_else(String::new, |(epoch, after)| format!("&epoch={}&after={after}", epoch.0));
+        Self::connect(&format!("{}{seen}", address("interview", session_id)?), on_event)
+    }
+
+    /// Opens the socket on which a relayed call of a session is negotiated.
+    ///
+    /// # Errors
+    /// [`BrowserError`] when the address is refused.
+    pub fn negotiate(session_id: &str, on_event: impl Fn(SocketEvent) + 'static) -> Result<Self, BrowserError> {
+        Self::connect(&address("webrtc", session_id)?, on_event)
     }
 
     /// Opens a socket to `url`.
@@ -73,10 +87,18 @@ impl RoomSocket {
     /// Says something. Returns whether the socket took it.
     #[must_use]
     pub fn say(&self, message: &PageMessage) -> bool {
-        if self.socket.ready_state() != WebSocket::OPEN {
-            return false;
-        }
-        serde_json::to_string(message).is_ok_and(|text| self.socket.send_with_str(&text).is_ok())
+        serde_json::to_string(message).is_ok_and(|text| self.send(&text))
+    }
+
+    /// Sends a text. Returns whether the socket took it.
+    #[must_use]
+    pub fn send(&self, text: &str) -> bool {
+        self.is_open() && self.socket.send_with_str(text).is_ok()
+    }
+
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.socket.ready_state() == WebSocket::OPEN
     }
 
     /// Sends a frame of the candidate's sound, or keeps it until the network can take it. What waits for too long is left
@@ -84,7 +106,7 @@ impl RoomSocket {
     pub fn sound(&self, frame: Vec<u8>) {
         let mut backlog = self.backlog.borrow_mut();
         backlog.add(frame);
-        if self.socket.ready_state() != WebSocket::OPEN {
+        if !self.is_open() {
             return;
         }
         while let Some(frame) = backlog.next(self.socket.buffered_amount() as usize) {
@@ -106,10 +128,11 @@ impl Drop for RoomSocket {
     }
 }
 
-/// This page's server, as a WebSocket origin.
-fn origin() -> Result<String, BrowserError> {
+/// The address of a socket of the session, on this page's server.
+fn address(socket: &str, session_id: &str) -> Result<String, BrowserError> {
     let location = window()?.location();
     let refused = |error| BrowserError::from_js("location", &error);
     let scheme = if location.protocol().map_err(refused)? == "https:" { "wss" } else { "ws" };
-    Ok(format!("{scheme}://{}", location.host().map_err(refused)?))
+    let id = js_sys::encode_uri_component(session_id);
+    Ok(format!("{scheme}://{}/ws/{socket}?session_id={id}", location.host().map_err(refused)?))
 }

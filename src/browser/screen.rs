@@ -4,6 +4,7 @@ use super::watch::Watch;
 use crate::engine::device::{Device, Mic, Support};
 use crate::engine::interview::report::Report;
 use crate::engine::interview::{Question, Snapshot};
+use crate::engine::link::choice::Choice;
 use crate::engine::link::steps::Steps;
 use crate::engine::link::view::{Clock, Recording};
 use crate::engine::link::{Phase, Route};
@@ -24,6 +25,7 @@ pub struct Screen {
     pub phase: Watch<Phase>,
     pub steps: Watch<Steps>,
     pub route: Watch<Route>,
+    pub choice: Watch<Choice>,
     pub snapshot: Watch<Option<Snapshot>>,
     pub question: Watch<Option<Question>>,
     pub ai: Watch<AiState>,

@@ -7,6 +7,7 @@
 
 mod ear;
 mod notes;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -21,12 +22,15 @@ use super::time::{Epoch, Tick};
 use super::transcript::{Captions, Line};
 pub use ear::{Ear, loudness};
 use notes::Notes;
+use seen::Seen;
 
 /// Who told an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The room channel of our server.
     Room,
+    /// The same events, as our server tells them on a channel of the call itself.
+    Events,
     /// `oai-events` of the call.
     Channel,
 }
@@ -94,6 +98,8 @@ pub struct RoomView {
     sounding: bool,
     /// The data channel tells turns and speech in this call.
     fast: bool,
+    seen: Seen,
+    /// The last number that the room channel itself told.
     last_n: u64,
     captions: Captions,
     /// Counts the changes of the captions.
@@ -147,6 +153,18 @@ impl RoomView {
     #[must_use]
     pub const fn answering(&self) -> bool {
         self.answer.is_some()
+    }
+
+    /// Whether neither side speaks, and nothing is about to be said.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        !self.sounding && !self.hearing && self.state == AiState::Listening
+    }
+
+    /// What a page that comes back has seen: the name of the numbering and the last number. None before the first welcome.
+    #[must_use]
+    pub fn seen(&self) -> Option<(Epoch, u64)> {
+        Some((self.snapshot.as_ref()?.epoch, self.last_n))
     }
 
     /// The question being answered, and the milliseconds spoken so far.
@@ -221,13 +239,20 @@ impl RoomView {
 
     /// Folds one event in.
     pub fn apply(&mut self, now: Tick, source: Source, message: &RoomMessage) -> Told {
-        if source == Source::Room && message.n > 0 {
-            let known = message.n <= self.last_n && !matches!(message.event, RoomEvent::Welcome(_));
-            if known {
+        if message.n > 0 {
+            let welcome = matches!(message.event, RoomEvent::Welcome(_));
+            if source == Source::Room {
+                self.last_n = if welcome { message.n } else { self.last_n.max(message.n) };
+            }
+            if welcome {
+                // It holds all that was told before it.
+                self.seen = Seen::up_to(message.n);
+            } else if !self.seen.is_news(message.n) {
                 return Told::STALE;
             }
-            self.last_n = message.n;
         }
+        // From here on it is our server that tells, whichever way.
+        let source = if source == Source::Events { Source::Room } else { source };
         match &message.event {
             RoomEvent::Welcome(snapshot) => self.welcome(now, snapshot),
             RoomEvent::ProviderReady => {

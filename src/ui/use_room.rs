@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use crate::engine::device::{Device, Mic, Support};
 use crate::engine::interview::report::Report;
 use crate::engine::interview::{Question, Snapshot};
+use crate::engine::link::choice::Choice;
 use crate::engine::link::steps::Steps;
 use crate::engine::link::view::{Clock, Levels, Recording, StartOptions};
 use crate::engine::link::{Phase, Route};
@@ -37,6 +38,8 @@ pub struct Room {
     pub phase: Watch<Phase>,
     pub steps: Watch<Steps>,
     pub route: Watch<Route>,
+    /// What the candidate chose of the routes.
+    pub choice: Watch<Choice>,
     // The room.
     pub snapshot: Watch<Option<Snapshot>>,
     pub question: Watch<Option<Question>>,
@@ -63,6 +66,10 @@ pub struct Room {
     pub choose_output: Callback<String>,
     pub test_speaker: Callback<()>,
     pub start: Callback<StartOptions>,
+    /// Go on with the interview that this tab was in before it was loaded anew.
+    pub resume: Callback<StartOptions>,
+    /// Take another route, in the next pause.
+    pub choose_route: Callback<Choice>,
     /// Try again after a fault, with the same session where there is one.
     pub retry: Callback<()>,
     pub mute: Callback<bool>,
@@ -110,6 +117,7 @@ pub fn use_room() -> Room {
         phase: screen.phase,
         steps: screen.steps,
         route: screen.route,
+        choice: screen.choice,
         snapshot: screen.snapshot,
         question: screen.question,
         ai: screen.ai,
@@ -129,6 +137,8 @@ pub fn use_room() -> Room {
         choose_output: Callback::new(move |id: String| with(&|it| it.choose_output(&id))),
         test_speaker: Callback::new(move |()| with(&Driver::test_speaker)),
         start: Callback::new(move |options: StartOptions| with(&|it| it.start(options.clone()))),
+        resume: Callback::new(move |options: StartOptions| with(&|it| it.resume(options.clone()))),
+        choose_route: Callback::new(move |choice| with(&|it| it.choose_route(choice))),
         retry: Callback::new(move |()| with(&Driver::retry)),
         mute: Callback::new(move |muted| with(&|it| it.mute(muted))),
         repeat: Callback::new(move |()| with(&Driver::repeat)),
@@ -156,6 +166,7 @@ impl Room {
             phase: Watch::new(Phase::Lobby),
             steps: Watch::new(Steps::default()),
             route: Watch::new(Route::Direct),
+            choice: Watch::new(Choice::Automatic),
             snapshot: Watch::new(None),
             question: Watch::new(None),
             ai: Watch::new(AiState::Listening),
@@ -175,6 +186,8 @@ impl Room {
             choose_output: Callback::new(|_| {}),
             test_speaker: Callback::new(|()| {}),
             start: Callback::new(|_| {}),
+            resume: Callback::new(|_| {}),
+            choose_route: Callback::new(|_| {}),
             retry: Callback::new(|()| {}),
             mute: Callback::new(|_| {}),
             repeat: Callback::new(|()| {}),

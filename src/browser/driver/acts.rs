@@ -4,7 +4,8 @@ use super::super::meter::Voice;
 use super::super::storage;
 use super::{Driver, Event, Inner};
 use crate::engine::link::Phase;
-use crate::engine::link::choice::{Choice, Routes};
+use crate::engine::link::channel;
+use crate::engine::link::choice::Choice;
 use crate::engine::link::machine::Input;
 use crate::engine::link::view::{Levels, StartOptions};
 use crate::engine::protocol::room::PageMessage;
@@ -19,6 +20,20 @@ impl Driver {
             self.0.begin_session(options);
             self.again();
         }
+    }
+
+    /// Goes on with the interview that an earlier page of this tab was in. To be called while handling a click.
+    pub fn resume(&self, options: StartOptions) {
+        if self.0.is_back() {
+            self.0.link.borrow_mut().offer(options.routes);
+            self.0.session.options.replace(options);
+            self.again();
+        }
+    }
+
+    /// Takes another route, in the next pause.
+    pub fn choose_route(&self, choice: Choice) {
+        self.0.push(Event::Link(Input::Choose(choice)));
     }
 
     /// Tries again after a fault, with the same session where there is one.
@@ -109,6 +124,11 @@ impl Inner {
 
     /// Forgets the session before this one, if there was any.
     fn begin_session(&self, options: StartOptions) {
+        if self.is_back() {
+            // It would hold a place until somebody misses its page.
+            self.say(&PageMessage::Finish);
+        }
+        self.channel(channel::Input::Leave);
         storage::forget_session();
         let mut figures = Figures::default();
         if let Some(mic) = self.media.mic.borrow().as_ref() {
@@ -116,7 +136,7 @@ impl Inner {
             figures.microphone(given.sample_rate_hz, given.channels);
         }
         self.figures.replace(figures);
-        self.link.borrow_mut().offer(Routes::new(Choice::WebRtc, false));
+        self.link.borrow_mut().offer(options.routes);
         self.view.replace(RoomView::default());
         self.session.options.replace(options);
         self.session.id.take();

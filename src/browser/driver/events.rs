@@ -10,7 +10,8 @@ use super::super::peer::PeerEvent;
 use super::super::room_socket::{RoomSocket, SocketEvent};
 use super::super::stats;
 use super::{Event, Inner, recipes};
-use crate::engine::link::channel;
+use crate::engine::link::channel::{self, close};
+use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Ask, Command, Ice, Input, Refusal};
 use crate::engine::link::progress::Reach;
 use crate::engine::link::watchdog::Sample;
@@ -36,6 +37,7 @@ impl Inner {
             }
             Event::Channel(input) => self.channel(input),
             Event::Socket(event) => self.socket_says(event),
+            Event::Signal(event) => self.signal_says(event),
             Event::Peer(epoch, event) => self.peer_says(epoch, event),
             Event::Line(epoch, at, stats) => self.line(epoch, at, &stats),
             Event::Sound(allowed) => {
@@ -54,9 +56,8 @@ impl Inner {
         match command {
             Command::Open(epoch, route) => {
                 self.epoch.set(epoch);
-                self.greeted.set(false);
-                self.screen.route.show(route);
-                recipes::open(self, epoch);
+                self.opening.set(true);
+                recipes::open(self, epoch, route);
             }
             Command::RestartIce(epoch) => {
                 self.epoch.set(epoch);
@@ -65,15 +66,12 @@ impl Inner {
                 }
                 recipes::restart(self, epoch);
             }
-            Command::Close(epoch) => {
-                self.epoch.set(epoch.next());
-                // Out of the cell first: closing must not find it borrowed.
-                let peer = self.peer.take();
-                drop(peer);
-                self.media.hear_nobody();
-                self.view.borrow_mut().call_lost(now());
+            Command::Close(epoch) => self.close(epoch),
+            Command::Fallback(why) => {
+                leptos::logging::warn!("INT_V2_WEBRTC_FALLBACK {}", why.name());
+                self.fallback.set(Some(why));
+                self.tell_fallback();
             }
-            Command::Fallback(why) => leptos::logging::warn!("INT_V2_WEBRTC_FALLBACK {}", why.name()),
             Command::Show(phase) => self.enter(phase),
             Command::Report(Ask::Page) => self.report_from_page(),
             Command::Report(ask) => recipes::report(self, ask),
@@ -85,6 +83,10 @@ impl Inner {
         self.view.borrow_mut().pause(now, phase != Phase::Live);
         match &phase {
             Phase::Live => {
+                if self.opening.take() {
+                    self.greeted.set(false);
+                    self.cushion.take();
+                }
                 self.media.stay_awake();
                 let (negotiation_ms, restarts) = {
                     let link = self.link.borrow();
@@ -123,8 +125,12 @@ impl Inner {
         }
     }
 
-    fn channel(&self, input: channel::Input) {
-        let command = self.channel.borrow_mut().handle(now(), input);
+    pub(super) fn channel(&self, input: channel::Input) {
+        let (command, was, is) = {
+            let mut channel = self.channel.borrow_mut();
+            let was = channel.is_open();
+            (channel.handle(now(), input), was, channel.is_open())
+        };
         match command {
             Some(channel::Command::Connect) => self.connect_room(),
             Some(channel::Command::Disconnect) => drop(self.socket.take()),
@@ -134,12 +140,15 @@ impl Inner {
             }
             None => {}
         }
+        if was != is {
+            self.step(Input::Room(is));
+        }
     }
 
     fn connect_room(&self) {
         let Some(id) = self.session.id.borrow().clone() else { return };
-        let push = self.pusher();
-        match RoomSocket::open(&id, move |event| push(Event::Socket(event))) {
+        let (push, seen) = (self.pusher(), self.view.borrow().seen());
+        match RoomSocket::open(&id, seen, move |event| push(Event::Socket(event))) {
             Ok(socket) => drop(self.socket.replace(Some(socket))),
             Err(error) => {
                 leptos::logging::warn!("room channel: {error}");
@@ -154,17 +163,28 @@ impl Inner {
                 self.channel(channel::Input::Opened);
                 self.greeted.set(false);
                 self.tell_silence();
+                self.tell_fallback();
+                self.call();
             }
-            SocketEvent::Text(text) => match serde_json::from_slice(text.as_bytes()) {
-                Ok(message) => self.told(Source::Room, &message),
-                Err(error) => leptos::logging::warn!("room event: {:?}", error.classify()),
-            },
-            // No call of this page is on the socket.
-            SocketEvent::Sound(_) => {}
+            SocketEvent::Text(text) => {
+                self.channel(channel::Input::Heard);
+                self.read(Source::Room, &text);
+            }
+            SocketEvent::Sound(frame) => self.play_sound(&frame),
             SocketEvent::Closed { code } => {
                 drop(self.socket.take());
+                if self.is_back() && code >= close::REFUSED {
+                    self.forget();
+                }
                 self.channel(channel::Input::Closed { code });
             }
+        }
+    }
+
+    fn read(&self, source: Source, text: &str) {
+        match serde_json::from_slice(text.as_bytes()) {
+            Ok(message) => self.told(source, &message),
+            Err(error) => leptos::logging::warn!("room event: {:?}", error.classify()),
         }
     }
 
@@ -180,6 +200,13 @@ impl Inner {
             PeerEvent::Track(stream) => self.hear(&stream),
             PeerEvent::ChannelOpen => self.step(Input::Reached(epoch, Reach::ChannelOpen)),
             PeerEvent::ChannelClosed => self.step(Input::ChannelClosed(epoch)),
+            PeerEvent::Room(text) => self.read(Source::Events, &text),
+            PeerEvent::Candidate(candidate) => {
+                if let Some(signal) = self.signal.borrow().as_ref() {
+                    signal.candidate(&candidate);
+                }
+            }
+            PeerEvent::NoCandidate => self.step(Input::Refused(epoch, Refusal::Hopeless(Fallback::Ice))),
             PeerEvent::Message(text) => {
                 if let Some(event) = project_text(&text) {
                     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]
@@ -232,22 +259,35 @@ impl Inner {
                 });
             }
             Some(Effect::CallOpen(epoch)) => self.step(Input::Reached(epoch, Reach::CallOpen)),
-            // There is no sound on this socket yet.
-            Some(Effect::Cut(_)) => {}
+            Some(Effect::Cut(epoch)) => self.cut_sound(epoch),
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
         }
     }
 
     fn line(&self, epoch: Epoch, at: Tick, stats: &LineStats) {
-        let polls = self.beats.polls.get().wrapping_add(1);
-        self.beats.polls.set(polls);
+        let polls = self.next_poll();
         let sample = Sample { at, received: stats.received, responses: stats.responses };
         self.step(Input::Packets(epoch, sample));
+        self.figure(polls, stats);
+    }
+
+    pub(super) fn next_poll(&self) -> u32 {
+        let polls = self.beats.polls.get().wrapping_add(1);
+        self.beats.polls.set(polls);
+        polls
+    }
+
+    /// Makes a figure of some of the looks at a live line.
+    pub(super) fn figure(&self, polls: u32, stats: &LineStats) {
         if *self.phase.borrow() != Phase::Live {
             return;
         }
         if polls.is_multiple_of(POLLS_A_FIGURE) {
             self.figures.borrow_mut().line(stats);
+            let held = stats.jitter_ms.and_then(|ms| self.cushion.borrow_mut().follow(ms));
+            if let (Some(ms), Some(peer)) = (held, self.peer.borrow().as_ref()) {
+                peer.hold_back(ms);
+            }
         }
         if polls.is_multiple_of(POLLS_A_REPORT) {
             self.tell_stats();
@@ -271,7 +311,12 @@ impl Inner {
         if audible {
             self.first_sound(now);
         }
+        if self.notice_until.get().is_some_and(|until| until <= now) {
+            self.notice_until.take();
+            self.screen.notice.show(self.view.borrow().notice().map(str::to_owned));
+        }
         self.poll_stats();
+        self.beat_of_the_socket();
     }
 
     fn first_sound(&self, now: Tick) {
@@ -282,9 +327,9 @@ impl Inner {
     }
 
     fn poll_stats(&self) {
-        let asked = self.peer.borrow().as_ref().and_then(super::Peer::stats);
-        let Some(asked) = asked.filter(|_| !self.beats.polling.replace(true)) else { return };
-        let (me, epoch) = (self.me.clone(), self.epoch.get());
+        let asked = self.peer.borrow().as_ref().and_then(|peer| Some((peer.epoch(), peer.stats()?)));
+        let Some((epoch, asked)) = asked.filter(|_| !self.beats.polling.replace(true)) else { return };
+        let me = self.me.clone();
         spawn_local(async move {
             let stats = stats::read(asked).await;
             let Some(inner) = me.upgrade() else { return };

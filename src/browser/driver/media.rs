@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use wasm_bindgen_futures::spawn_local;
 use web_sys::MediaStream;
@@ -17,15 +18,19 @@ use super::super::wake::Wake;
 use super::super::watch::Watch;
 use super::{Event, Inner};
 use crate::engine::device::{self, MicFault};
+use crate::engine::link::Phase;
 use crate::engine::link::view::Recording;
 use crate::engine::protocol::room::PageMessage;
+
+/// How long a remark stays.
+const REMARK: Duration = Duration::from_secs(8);
 
 /// The owners of everything that sounds or listens.
 #[derive(Default)]
 pub(super) struct Media {
     pub(super) mic: RefCell<Option<Mic>>,
     speaker: RefCell<Option<Speaker>>,
-    meter: RefCell<Option<Meter>>,
+    pub(super) meter: RefCell<Option<Meter>>,
     tone: RefCell<Option<Tone>>,
     wake: RefCell<Option<Wake>>,
     /// The browser lets us be heard.
@@ -190,6 +195,32 @@ impl Inner {
         });
     }
 
+    /// Another microphone does not work out: the one before stays, if there is one that works. Says so, and `why`.
+    fn keep_mic(&self, why: &str) -> bool {
+        let mic = self.media.mic.borrow();
+        let Some(mic) = mic.as_ref().filter(|mic| mic.is_live()) else { return false };
+        let given = mic.given();
+        if let Some((_, sound)) = self.carried.sound.borrow().as_ref() {
+            _ = sound.replace_mic(mic.stream());
+        }
+        let back = self.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
+        spawn_local(async move {
+            if let Some(back) = back {
+                _ = back.await;
+            }
+        });
+        self.screen.input_id.show(mic.device_id());
+        self.remark(format!("{why} Your microphone is still: {}.", given.label));
+        self.screen.mic.show(device::Mic::On(given));
+        true
+    }
+
+    /// Says something that is soon of no interest.
+    fn remark(&self, text: String) {
+        self.screen.notice.show(Some(text));
+        self.notice_until.set(Some(now().after(REMARK)));
+    }
+
     /// Turns the microphone off, and the recording indicator with it.
     pub(super) fn release_mic(&self) {
         self.media.listen(Voice::Candidate, None);
@@ -276,27 +307,44 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
         Ok(mic) => mic,
         Err(error) => {
             leptos::logging::warn!("{error}");
-            inner.screen.mic.show(device::Mic::Failed(error.mic_fault()));
-            return Err(error.mic_fault());
+            let fault = error.mic_fault();
+            if !inner.keep_mic(fault.what()) {
+                inner.screen.mic.show(device::Mic::Failed(fault));
+            }
+            return Err(fault);
         }
     };
+    let carried = inner.carried.sound.borrow().as_ref().map_or(Ok(()), |(_, sound)| sound.replace_mic(mic.stream()));
+    let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
+    drop(inner);
+    // The driver may go while this waits.
+    let sent = match replaced {
+        Some(replaced) => replaced.await,
+        None => Ok(()),
+    };
+    let Some(inner) = me.upgrade() else { return Ok(()) };
+    if let Err(error) = carried.and(sent) {
+        leptos::logging::warn!("{error}");
+        if inner.keep_mic("That microphone cannot be used.") {
+            return Err(MicFault::Other);
+        }
+    }
     let push = inner.pusher();
     _ = mic.watch(move || push(Event::MicEnded));
     mic.set_enabled(!inner.is_silent());
     inner.media.listen(Voice::Candidate, Some(mic.stream()));
     let given = mic.given();
+    let label = given.label.clone();
     inner.figures.borrow_mut().microphone(given.sample_rate_hz, given.channels);
     inner.screen.input_id.show(mic.device_id());
     inner.screen.mic.show(device::Mic::On(given));
-    let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
+    let call = *inner.phase.borrow() != Phase::Lobby;
     let before = inner.media.mic.replace(Some(mic));
+    if call && before.is_some() {
+        inner.remark(format!("Your microphone is now: {label}."));
+    }
     inner.list_devices();
     inner.permissions_ready();
-    // The driver may go while this waits.
-    drop(inner);
-    if let Some(Err(error)) = async { Some(replaced?.await) }.await {
-        leptos::logging::warn!("{error}");
-    }
     // Only now, so that no moment is without a track.
     drop(before);
     Ok(())

@@ -6,22 +6,26 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::super::clock::{now, request_id};
 use super::super::peer::Peer;
+use super::super::socket_audio::SocketAudio;
 use super::super::{BrowserError, storage};
 use super::media::open_mic;
 use super::{Event, Inner};
 use crate::api::{self, ApiError, Exchanged, Readiness, Ticket};
+use crate::engine::device::Support;
 use crate::engine::interview::EndReason;
 use crate::engine::link::channel;
+use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Ask, Input, Refusal};
 use crate::engine::link::progress::Reach;
 use crate::engine::link::upstream::UpstreamFault;
-use crate::engine::link::{Fault, Phase};
+use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::time::Epoch;
 
 /// One attempt under way.
-struct Attempt {
+pub(super) struct Attempt {
     driver: Weak<Inner>,
     epoch: Epoch,
+    on_socket: bool,
 }
 
 /// Why an attempt goes no further.
@@ -38,11 +42,16 @@ impl From<Refusal> for Stop {
 }
 
 impl Attempt {
-    fn spawn<F>(inner: &Inner, epoch: Epoch, recipe: fn(Self) -> F)
+    /// The attempt of this epoch.
+    pub(super) fn of(inner: &Inner, epoch: Epoch, on_socket: bool) -> Self {
+        Self { driver: inner.me.clone(), epoch, on_socket }
+    }
+
+    fn spawn<F>(inner: &Inner, epoch: Epoch, on_socket: bool, recipe: fn(Self) -> F)
     where
         F: Future<Output = Result<(), Stop>> + 'static,
     {
-        let attempt = Self { driver: inner.me.clone(), epoch };
+        let attempt = Self::of(inner, epoch, on_socket);
         let me = inner.me.clone();
         spawn_local(async move {
             if let (Err(Stop::Refused(refusal)), Some(inner)) = (recipe(attempt).await, me.upgrade()) {
@@ -62,9 +71,10 @@ impl Attempt {
     }
 }
 
-/// Connects: microphone, readiness, ticket, offer, exchange, answer.
-pub(super) fn open(inner: &Inner, epoch: Epoch) {
-    Attempt::spawn(inner, epoch, |attempt| async move {
+/// Connects: microphone, readiness, ticket, and then what the route needs.
+pub(super) fn open(inner: &Inner, epoch: Epoch, route: Route) {
+    let on_socket = route == Route::Socket;
+    Attempt::spawn(inner, epoch, on_socket, |attempt| async move {
         let has_mic = attempt.driver()?.media.mic.borrow().is_some();
         if !has_mic {
             let opened = open_mic(attempt.driver.clone(), storage::device(storage::INPUT)).await;
@@ -73,35 +83,79 @@ pub(super) fn open(inner: &Inner, epoch: Epoch) {
         attempt.reached(Reach::MicGranted)?;
 
         let Readiness { connect_timeout_ms, embedded, .. } = ready(&attempt).await?;
-        attempt.reached(Reach::ApiReady { connect_timeout_ms, continuous: embedded })?;
+        let inner = attempt.reached(Reach::ApiReady { connect_timeout_ms, continuous: embedded })?;
 
-        let ticket = ticket(&attempt).await?;
-        let inner = attempt.reached(Reach::TicketGiven(ticket.route))?;
-        inner.push(Event::Channel(channel::Input::Join));
-
-        let made = {
-            let push = inner.pusher();
-            let mic = inner.media.mic.borrow();
-            let mic = mic.as_ref().ok_or(Refusal::Final(Fault::Microphone))?;
-            let told = move |epoch, event| push(Event::Peer(epoch, event));
-            Peer::new(attempt.epoch, &ticket.ice_servers, &ticket.ice_policy, mic, told)
-        };
-        let offering = {
-            let peer = made.map_err(|error| broken(&error))?;
-            let offering = peer.offer(false);
-            inner.peer.replace(Some(peer));
-            offering
-        };
-        inner.next_beat(now());
+        // The room channel asks for the cookie alone.
+        let known = attempt.on_socket && inner.session.id.borrow().is_some();
         drop(inner);
-        attempt.reached(Reach::PeerCreated)?;
-        negotiate(&attempt, ticket, offering.await, false).await
+        let ticket = if known { None } else { Some(ticket(&attempt).await?) };
+        let inner = attempt.reached(Reach::TicketGiven(ticket.as_ref().map_or(Route::Socket, |it| it.route)))?;
+        inner.push(Event::Channel(channel::Input::Join));
+        drop(inner);
+        match ticket.filter(|_| !attempt.on_socket) {
+            None => call(&attempt).await,
+            Some(ticket) => connect(&attempt, ticket).await,
+        }
     });
+}
+
+/// A call on the room channel: both voices, then the word.
+async fn call(attempt: &Attempt) -> Result<(), Stop> {
+    let inner = attempt.driver()?;
+    let (context, stream) = {
+        let (meter, mic) = (inner.media.meter.borrow(), inner.media.mic.borrow());
+        let context = meter.as_ref().map(|meter| meter.context().clone());
+        // `stream.clone()` would be the DOM's method: another stream, with live tracks that nobody stops.
+        let stream = mic.as_ref().map(|mic| Clone::clone(mic.stream()));
+        context.zip(stream).ok_or(Refusal::Final(Fault::Microphone))?
+    };
+    inner.next_beat(now());
+    drop(inner);
+    let me = attempt.driver.clone();
+    let starting = SocketAudio::start(&context, &stream, attempt.epoch, move |frame| {
+        if let Some(inner) = me.upgrade() {
+            inner.send_sound(frame);
+        }
+    });
+    let sound = starting.await.map_err(|error| broken(&error))?;
+    let inner = attempt.driver()?;
+    inner.hear(&sound.stream());
+    drop(inner.carried.sound.replace(Some((attempt.epoch, sound))));
+    inner.call();
+    Ok(())
+}
+
+/// A call over WebRTC: offer, exchange, answer.
+async fn connect(attempt: &Attempt, ticket: Ticket) -> Result<(), Stop> {
+    let inner = attempt.driver()?;
+    if inner.screen.support.get_untracked() == Support::NoWebRtc {
+        return Err(Refusal::Hopeless(Fallback::Unsupported).into());
+    }
+    let made = {
+        let push = inner.pusher();
+        let mic = inner.media.mic.borrow();
+        let mic = mic.as_ref().ok_or(Refusal::Final(Fault::Microphone))?;
+        let told = move |epoch, event| push(Event::Peer(epoch, event));
+        Peer::new(attempt.epoch, &ticket.ice_servers, &ticket.ice_policy, mic, told)
+    };
+    if inner.is_relayed() {
+        inner.negotiate()?;
+    }
+    let offering = {
+        let peer = made.map_err(|error| broken(&error))?;
+        let offering = peer.offer(false);
+        inner.peer.replace(Some(peer));
+        offering
+    };
+    inner.next_beat(now());
+    drop(inner);
+    attempt.reached(Reach::PeerCreated)?;
+    negotiate(attempt, ticket, offering.await, false).await
 }
 
 /// Restarts ICE on the peer that is there.
 pub(super) fn restart(inner: &Inner, epoch: Epoch) {
-    Attempt::spawn(inner, epoch, |attempt| async move {
+    Attempt::spawn(inner, epoch, false, |attempt| async move {
         let ticket = ticket(&attempt).await?;
         let offering = attempt.driver()?.peer.borrow().as_ref().map(|peer| {
             peer.set_ice_servers(&ticket.ice_servers, &ticket.ice_policy);
@@ -119,7 +173,15 @@ async fn negotiate(
     restart: bool,
 ) -> Result<(), Stop> {
     let offer = offer.map_err(|error| broken(&error))?;
-    attempt.reached(Reach::OfferSent)?;
+    let inner = attempt.reached(Reach::OfferSent)?;
+    if inner.is_relayed() {
+        inner.negotiate()?;
+        if let Some(signal) = inner.signal.borrow().as_ref() {
+            signal.offer(attempt.epoch, &offer, restart);
+        }
+        return Ok(());
+    }
+    drop(inner);
     let answer = exchange(ticket, offer, restart).await.map_err(|error| attempt.refused(&error))?.answer;
     let inner = attempt.reached(Reach::AnswerReceived)?;
     let setting = inner.peer.borrow().as_ref().map(|peer| peer.answer(&answer));
@@ -217,6 +279,14 @@ impl Inner {
 }
 
 impl Attempt {
+    /// The same as the link takes it, if it is to be told.
+    pub(super) fn refusal_of(&self, error: &ApiError) -> Option<Refusal> {
+        match self.refused(error) {
+            Stop::Refused(refusal) => Some(refusal),
+            Stop::Overtaken => None,
+        }
+    }
+
     /// What a refusal of the API means, and what of it the candidate has to read.
     fn refused(&self, error: &ApiError) -> Stop {
         let Ok(inner) = self.driver() else { return Stop::Overtaken };
@@ -267,7 +337,7 @@ fn refusal(error: &ApiError, has_place: bool) -> Refusal {
 }
 
 /// The browser refused a part of the negotiation.
-fn broken(error: &BrowserError) -> Refusal {
+pub(super) fn broken(error: &BrowserError) -> Refusal {
     leptos::logging::warn!("negotiation: {error}");
     Refusal::Passing(Fault::Network)
 }

@@ -10,7 +10,12 @@ impl Inner {
         let (screen, now) = (&self.screen, now());
         let live = *self.phase.borrow() == Phase::Live;
         screen.phase.show(self.phase.borrow().clone());
-        screen.steps.show(self.link.borrow().steps().clone());
+        {
+            let link = self.link.borrow();
+            screen.steps.show(link.steps().clone());
+            screen.route.show(link.route());
+            screen.choice.show(link.routes().choice());
+        }
         {
             let view = self.view.borrow();
             screen.ai.show(if live { view.ai(now) } else { AiState::Listening });

@@ -79,7 +79,7 @@ impl Page {
     }
 
     fn start(&self) -> Result<(), BrowserError> {
-        self.driver()?.start(StartOptions { minutes: 15, application_id: None, record: true });
+        self.driver()?.start(StartOptions { minutes: 15, record: true, ..StartOptions::default() });
         Ok(())
     }
 

@@ -8,6 +8,8 @@ const report = {
 export class FarEnd {
   constructor() {
     const devices = navigator.mediaDevices;
+    // What another test has left behind is not what this one comes back to.
+    sessionStorage.clear();
     this.real = {
       fetch: window.fetch, WebSocket: window.WebSocket, getUserMedia: devices.getUserMedia,
       clone: MediaStream.prototype.clone, cloneTrack: MediaStreamTrack.prototype.clone,
@@ -21,9 +23,13 @@ export class FarEnd {
     this.requests = [];
     this.said = [];
     this.sockets = [];
+    this.signals = [];
+    this.negotiated = [];
     this.calls = 0;
     this.restarts = 0;
     this.refusals = {};
+    this.route = "direct";
+    this.frames = [];
     this.context = new AudioContext();
     this.gain = this.context.createGain();
     this.gain.gain.value = 0;
@@ -35,18 +41,25 @@ export class FarEnd {
     window.fetch = (request, init) => far.serve(new Request(request, init));
     window.WebSocket = class extends EventTarget {
       static OPEN = 1;
+      bufferedAmount = 0;
       constructor(url) {
         super();
         this.url = url;
         this.readyState = 0;
-        far.sockets.push(this);
+        this.negotiates = url.includes("/ws/webrtc");
+        if (this.negotiates) far.signals.push(this);
+        else far.sockets.push(this);
         queueMicrotask(() => {
           if (this.readyState !== 0) return;
           this.readyState = 1;
           this.dispatchEvent(new Event("open"));
         });
       }
-      send(text) { far.said.push(text); }
+      send(data) {
+        if (typeof data !== "string") far.frames.push(data);
+        else if (this.negotiates) far.negotiate(this, JSON.parse(data));
+        else far.hear(data);
+      }
       close() { this.readyState = 3; }
     };
   }
@@ -64,7 +77,7 @@ export class FarEnd {
         });
       case "ephemeral-token":
         return Response.json({
-          session_id: "s-1", client_secret: "t", expires_at: 9e9, ice_servers: [], route: "direct",
+          session_id: "s-1", client_secret: "t", expires_at: 9e9, ice_servers: [], ice_policy: "all", route: this.route,
         });
       case "sdp-exchange": {
         if (body.restart) this.restarts++; else this.call();
@@ -91,6 +104,49 @@ export class FarEnd {
     await this.pc.setLocalDescription();
     while (this.pc.iceGatheringState !== "complete") await new Promise((done) => setTimeout(done, 5));
     return this.pc.localDescription.sdp;
+  }
+
+  // A word of the page on the room channel.
+  hear(text) {
+    this.said.push(text);
+    const { type, epoch } = JSON.parse(text);
+    if (type === "call" && !this.refusals.call) queueMicrotask(() => this.say({ type: "call.open", payload: { epoch } }));
+  }
+  say(event) { this.tell(JSON.stringify({ n: 0, ts: 1, ...event })); }
+  // What the page saw on the room channel, as it says when it comes back.
+  seen() { return new URL(this.open_socket().url).search; }
+
+  // A word of the page on the socket of a relayed call.
+  async negotiate(socket, word) {
+    this.negotiated.push(word.type);
+    if (word.type !== "offer") return;
+    const answer = (event) => socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(event) }));
+    if (this.refusals.offer) return answer({ type: "refused", id: word.id, error: JSON.parse(this.refusals.offer) });
+    if (word.restart) this.restarts++; else this.call();
+    answer({ type: "answer", id: word.id, sdp: await this.answer(word.sdp), call: this.calls });
+  }
+  has_negotiated(type) { return this.negotiated.filter((it) => it === type).length; }
+  serve_route(route) { this.route = route; }
+  // Our server's own channel on a relayed call.
+  open_events() { this.events = this.pc.createDataChannel("interview-events"); }
+  say_on_events(event) {
+    if (this.events?.readyState !== "open") return false;
+    this.events.send(event);
+    return true;
+  }
+  heard_frames() { return this.frames.length; }
+  // A frame of the interviewer's sound: a tone of half of full scale.
+  sound(seq, epoch) {
+    const frame = new ArrayBuffer(12 + 960), view = new DataView(frame);
+    [seq, epoch, seq * 480].forEach((word, at) => view.setUint32(4 * at, word, true));
+    for (let i = 0; i < 480; i++) view.setInt16(12 + 2 * i, 16000 * Math.sin((seq * 480 + i) / 8), true);
+    this.open_socket().dispatchEvent(new MessageEvent("message", { data: frame }));
+  }
+  remember(session) { sessionStorage.setItem("vivavoce.session", session); }
+  remembers() { return sessionStorage.getItem("vivavoce.session") !== null; }
+  without_webrtc() {
+    this.real.RTCPeerConnection = window.RTCPeerConnection;
+    delete window.RTCPeerConnection;
   }
 
   event(event) { this.channel.send(JSON.stringify({ event_id: "e", ...event })); }
@@ -128,6 +184,8 @@ export class FarEnd {
   called() { return this.calls; }
 
   free() {
+    if (this.real.RTCPeerConnection) window.RTCPeerConnection = this.real.RTCPeerConnection;
+    sessionStorage.clear();
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;
     navigator.mediaDevices.getUserMedia = this.real.getUserMedia;

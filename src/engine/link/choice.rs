@@ -157,6 +157,12 @@ impl Routes {
         self.fallback && !self.fallen && matches!(self.choice, Choice::Automatic)
     }
 
+    /// Whether a browser without WebRTC can have a call.
+    #[must_use]
+    pub const fn can_do_without_webrtc(&self) -> bool {
+        self.can_fall_back() || matches!(self.next(), Route::Socket)
+    }
+
     /// Whether the Socket is only a makeshift.
     #[must_use]
     pub const fn has_fallen(&self) -> bool {

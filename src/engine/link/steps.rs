@@ -1,5 +1,7 @@
 //! The five steps of connecting, as they are shown while they happen (S001-28), and the eight below them (S004-26).
 
+use super::Route;
+
 /// One of the five steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
@@ -20,8 +22,9 @@ impl Step {
 
     /// The step in words.
     #[must_use]
-    pub const fn label(self) -> &'static str {
+    pub const fn label(self, route: Route) -> &'static str {
         match self {
+            Self::WebRtc if matches!(route, Route::Socket) => "WebSocket setup",
             Self::Microphone => "Microphone access",
             Self::Api => "API connection",
             Self::Session => "Session creation",
@@ -93,6 +96,12 @@ impl SubStep {
         Self::Connected,
         Self::Streaming,
     ];
+
+    /// Whether there is such a sub-step on this route.
+    #[must_use]
+    pub const fn is_part_of(self, route: Route) -> bool {
+        !matches!(route, Route::Socket) || matches!(self, Self::Started | Self::Connected | Self::Streaming)
+    }
 
     /// The sub-step in words.
     #[must_use]

@@ -1,10 +1,13 @@
 //! What the page shows of a running call, and what it asks for.
 
+use super::choice::Routes;
+
 /// What the candidate chose in the lobby.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartOptions {
     pub minutes: u32,
     pub application_id: Option<String>,
+    pub routes: Routes,
     /// Record the answers in this page's memory, for the report.
     pub record: bool,
 }

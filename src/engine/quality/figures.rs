@@ -60,6 +60,9 @@ impl Figures {
     /// A call is live. The first negotiation is the one that is reported.
     pub fn connected(&mut self, negotiation_ms: Option<f64>, now_unix_ms: f64, ice_restarts: u32) {
         self.revision += 1;
+        // The figures of another path say nothing of this one.
+        self.quality = Quality::default();
+        self.last = None;
         self.measured.negotiation_ms = self.measured.negotiation_ms.or(negotiation_ms);
         self.page.negotiation_ms = self.measured.negotiation_ms;
         self.page.stream_started_at.get_or_insert(now_unix_ms);

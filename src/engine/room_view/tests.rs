@@ -121,6 +121,22 @@ fn a_numbered_event_told_again_changes_nothing() {
     assert_eq!(sim.view.lines()[0].text.as_deref(), Some("Once"));
 }
 
+/// S003-12: a message of the room that the call's own channel brought first is not news on the room channel, and one that it
+/// left out is. A page that comes back names what the room channel told.
+#[test]
+fn a_message_of_the_room_counts_once_whichever_channel_brings_it() {
+    let mut sim = Sim::default();
+    let message = |n, event| RoomMessage { n, ts: 0, event };
+    let mut tell = |source, n, event| sim.view.apply(Tick::ZERO, source, &message(n, event)).fresh;
+    let words = Line::spoken("u1", Speaker::Candidate, "Because it is sorted.");
+    assert!(tell(Source::Events, 6, question(1)));
+    assert!(tell(Source::Events, 7, RoomEvent::CaptionDone(words.clone())), "as good as on the room channel");
+    assert!(tell(Source::Room, 5, delta("Late")), "the quick one does not hide what came before");
+    assert!(!tell(Source::Room, 6, question(1)));
+    assert_eq!(sim.view.seen(), None, "nothing to come back to");
+    assert_eq!(sim.view.last_n, 6);
+}
+
 /// A turn of two pieces is one line that counts what was spoken, pauses left out.
 #[test]
 fn a_spoken_answer_grows_by_what_is_spoken() {

@@ -4,7 +4,6 @@ use leptos::prelude::*;
 
 use super::icon::{Icon, Sign};
 use super::lobby::Choices;
-use crate::engine::link::view::StartOptions;
 use crate::engine::wording;
 use crate::ui::derived::Derived;
 use crate::ui::use_room::{Room, Watch};
@@ -14,15 +13,11 @@ use crate::ui::use_room::{Room, Watch};
 #[component]
 pub fn RealtimeSessionBootstrap(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
     let missing = Derived::new(move || {
-        wording::missing(room.support.get(), choices.consent.get(), &room.mic.get(), choices.permitted.get())
+        wording::missing(choices.support(room), choices.consent.get(), &room.mic.get(), choices.permitted.get())
     });
     let start = move |_| {
         if missing.get_untracked().is_none() {
-            room.start.run(StartOptions {
-                minutes: choices.minutes.get_untracked(),
-                application_id: application_id.get_untracked(),
-                record: choices.record.get_untracked(),
-            });
+            room.start.run(choices.options(application_id.get_untracked()));
         }
     };
     view! {

@@ -64,7 +64,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
                                 at.map_or_else(|| "not yet".to_owned(), |ms| wording::duration(f64::from(ms)))
                             };
                             view! {
-                                <li>
+                                <li hidden=move || !sub.is_part_of(room.route.get())>
                                     <span>{sub.label()}</span>
                                     <span class="figures">{reached}</span>
                                 </li>
@@ -91,7 +91,7 @@ fn StepRow(room: Room, step: Step, fault: Derived<Option<Fault>>) -> impl IntoVi
     view! {
         <li data-testid=format!("step-{}", step.name()) data-state=move || state().name()>
             <span class="sign">{move || view! { <Icon sign=sign() /> }}</span>
-            <span>{step.label()}</span>
+            <span>{move || step.label(room.route.get())}</span>
             <span class="figures">{move || wording::step(state())}</span>
             {move || reason().map(|it| view! { <span class="why">{it}</span> })}
         </li>

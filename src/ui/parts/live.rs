@@ -68,7 +68,7 @@ pub fn Live(room: Room) -> impl IntoView {
 }
 
 /// The interviewer's name, once it is known.
-pub(super) fn persona(room: Room) -> String {
+pub(in crate::ui) fn persona(room: Room) -> String {
     room.snapshot.with(|it| it.as_ref().map_or_else(|| wording::INTERVIEWER.to_owned(), |it| it.persona.clone()))
 }
 

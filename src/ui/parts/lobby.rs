@@ -1,6 +1,7 @@
 //! The lobby: what will happen, consent, then microphone and sound, then the start.
 
 pub mod choices;
+pub mod comeback;
 pub mod consent;
 pub mod microphone;
 pub mod speaker;
@@ -8,6 +9,7 @@ pub mod speaker;
 use leptos::prelude::*;
 
 use self::choices::{ConnectionChoice, RecordChoice};
+use self::comeback::Comeback;
 use self::consent::WhatHappens;
 use self::microphone::MicrophoneCheck;
 use self::speaker::SpeakerCheck;
@@ -16,7 +18,11 @@ use super::bootstrap::RealtimeSessionBootstrap;
 use super::icon::{Icon, Sign};
 use crate::engine::device::Support;
 use crate::engine::interview::plan::{House, lengths};
+use crate::engine::link::Route;
+use crate::engine::link::choice::{Choice, Routes};
+use crate::engine::link::view::StartOptions;
 use crate::ui::derived::Derived;
+use crate::ui::use_room::page::forced_route;
 use crate::ui::use_room::{Room, Watch};
 
 /// What the candidate chooses here. Outlives the lobby: a second try asks nothing again.
@@ -28,6 +34,10 @@ pub struct Choices {
     pub minutes: Watch<u32>,
     /// Record the answers in this page's memory.
     pub record: Watch<bool>,
+    /// How the sound travels.
+    pub choice: Watch<Choice>,
+    /// The route that the page's address asks for.
+    forced: Option<Route>,
     /// The room announced `permissions_ready`.
     pub permitted: Watch<bool>,
 }
@@ -37,12 +47,46 @@ impl Choices {
     #[must_use]
     pub fn new(house: House) -> Self {
         let standard = lengths(house.longest).into_iter().map(|it| it.0).rfind(|minutes| *minutes <= 10);
+        let forced = forced_route().filter(|route| !(house.sealed && *route == Route::Direct));
+        let choice = match forced {
+            None => house.preselect(),
+            Some(Route::Direct | Route::Relay) => Choice::WebRtc,
+            Some(Route::Socket) => Choice::WebSocket,
+        };
         Self {
+            choice: Watch::new(choice),
+            forced,
             consent: Watch::new(false),
             house,
             minutes: Watch::new(standard.unwrap_or(house.longest)),
             record: Watch::new(false),
             permitted: Watch::new(false),
+        }
+    }
+
+    fn routes(&self, choice: Choice) -> Routes {
+        let mut routes = Routes::new(choice, self.house.fallback).pinned(self.forced);
+        routes.told(self.house.webrtc);
+        routes
+    }
+
+    /// What the interview is to be started with.
+    #[must_use]
+    pub fn options(&self, application_id: Option<String>) -> StartOptions {
+        StartOptions {
+            minutes: self.minutes.get_untracked(),
+            application_id,
+            routes: self.routes(self.choice.get_untracked()),
+            record: self.record.get_untracked(),
+        }
+    }
+
+    /// What the browser can do, as far as it is needed: without WebRTC there is still the Socket.
+    #[must_use]
+    pub fn support(&self, room: Room) -> Support {
+        match room.support.get() {
+            Support::NoWebRtc if self.routes(self.choice.get()).can_do_without_webrtc() => Support::Full,
+            support => support,
         }
     }
 }
@@ -64,12 +108,13 @@ pub fn Lobby(room: Room, choices: Choices, application_id: Watch<Option<String>>
                         .map(|it| view! { <p class="soft">"Application " <span class="code">{it}</span></p> })
                 }}
             </header>
-            <Unsupported support=room.support />
+            <Comeback room choices application_id />
+            <Unsupported support=Derived::new(move || choices.support(room)) />
             <WhatHappens choices />
             <MicrophoneCheck room choices />
             <SpeakerCheck room />
             <RecordChoice choices />
-            <ConnectionChoice />
+            <ConnectionChoice choices />
             <RealtimeSessionBootstrap room choices application_id />
         </div>
     }
@@ -78,7 +123,7 @@ pub fn Lobby(room: Room, choices: Choices, application_id: Watch<Option<String>>
 
 /// Says what this browser cannot do, and where to go instead.
 #[component]
-fn Unsupported(support: Watch<Support>) -> impl IntoView {
+fn Unsupported(support: Derived<Support>) -> impl IntoView {
     let words = move || match support.get() {
         Support::Unknown | Support::Full => None,
         Support::NoWebRtc => Some((

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::engine::interview::report::clock;
+use crate::engine::link::choice::Choice;
 use crate::engine::link::{Phase, Route};
 use crate::engine::wording;
 use crate::ui::derived::Derived;
@@ -50,6 +51,17 @@ fn LinkBadge(room: Room) -> impl IntoView {
         (Route::Direct | Route::Relay, true) => "Relayed by a TURN server",
         (Route::Socket, _) => "Through this server",
     };
+    let choices = move || {
+        let chosen = room.choice.get();
+        let option = |it: Choice| {
+            view! {
+                <option value=it.name() selected=it == chosen>
+                    {it.label()}
+                </option>
+            }
+        };
+        Choice::ALL.map(option).collect_view()
+    };
     view! {
         <details class="badge" data-quality=move || verdict.get()>
             <summary>
@@ -64,24 +76,41 @@ fn LinkBadge(room: Room) -> impl IntoView {
                 </span>
                 <span class="unseen">", details"</span>
             </summary>
-            <dl class="facts-list">
-                <div>
-                    <dt>"Way"</dt>
-                    <dd>{way}</dd>
-                </div>
-                <div>
-                    <dt>"Round trip"</dt>
-                    <dd>{move || figure(room.quality.get().rtt_ms, "ms", 0)}</dd>
-                </div>
-                <div>
-                    <dt>"Jitter"</dt>
-                    <dd>{move || figure(room.quality.get().jitter_ms, "ms", 1)}</dd>
-                </div>
-                <div>
-                    <dt>"Loss"</dt>
-                    <dd>{move || figure(room.quality.get().loss_pct, "%", 1)}</dd>
-                </div>
-            </dl>
+            <div class="panel">
+                <dl class="facts-list">
+                    <div>
+                        <dt>"Way"</dt>
+                        <dd>{way}</dd>
+                    </div>
+                    <div>
+                        <dt>"Round trip"</dt>
+                        <dd>{move || figure(room.quality.get().rtt_ms, "ms", 0)}</dd>
+                    </div>
+                    <div>
+                        <dt>"Jitter"</dt>
+                        <dd>{move || figure(room.quality.get().jitter_ms, "ms", 1)}</dd>
+                    </div>
+                    <div>
+                        <dt>"Loss"</dt>
+                        <dd>{move || figure(room.quality.get().loss_pct, "%", 1)}</dd>
+                    </div>
+                </dl>
+                <label class="picker" for="route">
+                    <span>"Connection"</span>
+                    <select
+                        id="route"
+                        data-testid="route"
+                        on:change=move |event| {
+                            if let Some(choice) = Choice::named(&event_target_value(&event)) {
+                                room.choose_route.run(choice);
+                            }
+                        }
+                    >
+                        {choices}
+                    </select>
+                    <small class="soft">"Changes in the next pause; nothing is lost."</small>
+                </label>
+            </div>
         </details>
     }
     .into_any()

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::Choices;
+use crate::engine::link::choice::Choice;
 
 /// Whether this page keeps the answers as sound, for the candidate alone.
 #[component]
@@ -32,27 +33,31 @@ pub fn RecordChoice(choices: Choices) -> impl IntoView {
 
 /// How the sound travels.
 #[component]
-pub fn ConnectionChoice() -> impl IntoView {
+pub fn ConnectionChoice(choices: Choices) -> impl IntoView {
+    let chosen = choices.choice;
     view! {
         <section class="check" aria-labelledby="connection">
             <h2 id="connection">"Connection"</h2>
             <div>
                 <fieldset class="choices" role="radiogroup" aria-labelledby="connection">
-                    <label class="choice">
-                        <input type="radio" name="connection" value="automatic" checked />
-                        <span>"Automatic"</span>
-                        <small>"The best that works"</small>
-                    </label>
-                    <label class="choice">
-                        <input type="radio" name="connection" value="webrtc" />
-                        <span>"WebRTC"</span>
-                        <small>"Lowest delay"</small>
-                    </label>
-                    <label class="choice">
-                        <input type="radio" name="connection" value="websocket" disabled aria-describedby="websocket-note" />
-                        <span>"WebSocket"</span>
-                        <small id="websocket-note">"Coming: not built yet"</small>
-                    </label>
+                    {Choice::ALL
+                        .map(|it| {
+                            view! {
+                                <label class="choice">
+                                    <input
+                                        type="radio"
+                                        name="connection"
+                                        value=it.name()
+                                        prop:checked=move || chosen.get() == it
+                                        checked=it == chosen.get_untracked()
+                                        on:change=move |_| chosen.show(it)
+                                    />
+                                    <span>{it.label()}</span>
+                                    <small>{it.meaning()}</small>
+                                </label>
+                            }
+                        })
+                        .collect_view()}
                 </fieldset>
             </div>
         </section>

@@ -1,5 +1,6 @@
 //! The functions of the page, where there is no browser.
 
+use crate::engine::link::Route;
 use crate::engine::string::Scene;
 
 pub fn copy(_text: &str, _done: impl FnOnce(bool) + 'static) {}
@@ -9,6 +10,11 @@ pub fn draw_string(_scene: impl Fn() -> Scene + 'static) {}
 pub fn every(_period_ms: u32, _tick: impl FnMut() + 'static) {}
 
 pub fn focus_heading() {}
+
+#[must_use]
+pub const fn forced_route() -> Option<Route> {
+    None
+}
 
 #[must_use]
 pub fn reduced_motion() -> bool {

@@ -1,0 +1,204 @@
+//! What belongs to one route: the sound on the room channel, the negotiation of a relayed call, and how a page comes back.
+
+use wasm_bindgen_futures::spawn_local;
+
+use super::super::clock::now;
+use super::super::room_socket::SocketEvent;
+use super::super::signal::{self, Signal, Word};
+use super::super::storage;
+use super::recipes::{Attempt, broken};
+use super::{Event, Inner};
+use crate::engine::link::machine::{Input, Refusal};
+use crate::engine::link::progress::Reach;
+use crate::engine::link::{Fault, Phase, Route, channel};
+use crate::engine::protocol::room::PageMessage;
+use crate::engine::quality::LineStats;
+use crate::engine::time::Epoch;
+
+/// Of the looks at the levels, those after which the server is told how much was heard: one in a second.
+const BEATS_A_PLAYED: u32 = 20;
+
+impl Inner {
+    /// Closes the call of this attempt, and no other.
+    pub(super) fn close(&self, epoch: Epoch) {
+        if self.epoch.get() == epoch {
+            self.epoch.set(epoch.next());
+        }
+        // Out of the cells first: closing must not find them borrowed.
+        let sound = self.carried.sound.take();
+        match sound {
+            Some((of, sound)) if of == epoch => {
+                drop(sound);
+                self.say(&PageMessage::Bye { epoch });
+            }
+            other => drop(self.carried.sound.replace(other)),
+        }
+        let closes = self.peer.borrow().as_ref().is_some_and(|peer| peer.epoch() == epoch);
+        if closes {
+            drop((self.peer.take(), self.signal.take()));
+        }
+        if self.peer.borrow().is_none() && self.carried.sound.borrow().is_none() {
+            self.media.hear_nobody();
+        }
+        self.view.borrow_mut().call_lost(now());
+    }
+
+    /// Asks for the call on the room channel, if there is to be one and the channel is open.
+    pub(super) fn call(&self) {
+        let epoch = self.carried.sound.borrow().as_ref().map(|(epoch, _)| *epoch);
+        if let Some(epoch) = epoch {
+            self.say(&PageMessage::Call { epoch });
+        }
+    }
+
+    /// Sends a frame of the candidate's sound.
+    pub(super) fn send_sound(&self, frame: Vec<u8>) {
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            socket.sound(frame);
+        }
+    }
+
+    /// Plays a frame of the interviewer's sound.
+    pub(super) fn play_sound(&self, frame: &[u8]) {
+        self.carried.frames.set(self.carried.frames.get() + 1);
+        if let Some((_, sound)) = self.carried.sound.borrow().as_ref() {
+            sound.push(frame);
+        }
+    }
+
+    /// A playout begins: what is older is not to be heard.
+    pub(super) fn cut_sound(&self, epoch: u32) {
+        if let Some((_, sound)) = self.carried.sound.borrow().as_ref() {
+            sound.cut(epoch);
+            self.carried.cut.set(true);
+        }
+    }
+
+    /// Tells how much was heard, and notes how the line is.
+    pub(super) fn beat_of_the_socket(&self) {
+        let played = self.carried.sound.borrow().as_ref().map(|(_, sound)| sound.played());
+        let Some(played) = played else { return };
+        let polls = self.next_poll();
+        if self.carried.cut.take() || polls.is_multiple_of(BEATS_A_PLAYED) {
+            self.say(&PageMessage::Played { epoch: played.epoch, samples: played.samples.into() });
+        }
+        let stats = LineStats { received: self.carried.frames.get(), lost: played.gaps.into(), ..LineStats::default() };
+        self.figure(polls, &stats);
+    }
+
+    /// Tells the server why the Socket was fallen back to, as soon as it can be told.
+    pub(super) fn tell_fallback(&self) {
+        if self.channel.borrow().is_open()
+            && let Some(reason) = self.fallback.take()
+        {
+            self.say(&PageMessage::Fallback { reason });
+        }
+    }
+
+    /// Whether neither side speaks is for the link to know, once all that happened is dealt with.
+    pub(super) fn quiet_changed(&self) -> Option<Event> {
+        let quiet = self.view.borrow().is_quiet();
+        (self.quiet.replace(quiet) != quiet).then_some(Event::Link(Input::Quiet(quiet)))
+    }
+
+    /// Whether our own server is the far end of the attempt under way.
+    pub(super) fn is_relayed(&self) -> bool {
+        self.link.borrow().attempt().0 == Route::Relay
+    }
+
+    /// Opens the negotiation of a relayed call, unless it is open.
+    pub(super) fn negotiate(&self) -> Result<(), Refusal> {
+        let id = self.session.id.borrow().clone().unwrap_or_default();
+        if self.signal.borrow().is_none() {
+            let push = self.pusher();
+            let signal = Signal::open(&id, move |event| push(Event::Signal(event)));
+            self.signal.replace(Some(signal.map_err(|error| broken(&error))?));
+        }
+        Ok(())
+    }
+
+    pub(super) fn signal_says(&self, event: SocketEvent) {
+        match event {
+            SocketEvent::Opened => {
+                if let Some(signal) = self.signal.borrow().as_ref() {
+                    signal.flush();
+                }
+            }
+            SocketEvent::Text(text) => {
+                if let Some(word) = signal::read(&text) {
+                    self.negotiated(word);
+                }
+            }
+            SocketEvent::Sound(_) => {}
+            SocketEvent::Closed { .. } => {
+                drop(self.signal.take());
+                // A call that stands goes on without: a restart opens another.
+                let waits = self.peer.borrow().as_ref().filter(|peer| peer.awaits_answer()).map(|peer| peer.epoch());
+                if let Some(epoch) = waits {
+                    // A server that is there but cannot negotiate is not away.
+                    let here = self.channel.borrow().is_open();
+                    let fault = if here { Fault::Network } else { Fault::Offline };
+                    self.step(Input::Refused(epoch, Refusal::Passing(fault)));
+                }
+            }
+        }
+    }
+
+    fn negotiated(&self, word: Word) {
+        match word {
+            Word::Answer { epoch, sdp } => {
+                let peer = self.peer.borrow();
+                let Some(setting) = peer.as_ref().filter(|peer| peer.epoch() == epoch).map(|peer| peer.answer(&sdp))
+                else {
+                    return;
+                };
+                drop(peer);
+                self.step(Input::Reached(epoch, Reach::AnswerReceived));
+                let push = self.pusher();
+                spawn_local(async move {
+                    push(Event::Link(match setting.await {
+                        Ok(()) => Input::Reached(epoch, Reach::AnswerSet),
+                        Err(_) => Input::Refused(epoch, Refusal::Passing(Fault::Network)),
+                    }));
+                });
+            }
+            Word::Refused { epoch, error } => {
+                let attempt = Attempt::of(self, epoch, false);
+                if let Some(refusal) = attempt.refusal_of(&error) {
+                    self.step(Input::Refused(epoch, refusal));
+                }
+            }
+            Word::Candidate(candidate) => {
+                if let Some(peer) = self.peer.borrow().as_ref() {
+                    peer.add_candidate(&candidate);
+                }
+            }
+            Word::Bye => {
+                let epoch = self.peer.borrow().as_ref().map(|peer| peer.epoch());
+                if let Some(epoch) = epoch {
+                    self.step(Input::ChannelClosed(epoch));
+                }
+            }
+        }
+    }
+
+    /// A tab that was in an interview and was loaded anew: the room channel tells how far it has come.
+    pub(super) fn come_back(&self) {
+        if let Some(id) = storage::session() {
+            self.session.id.replace(Some(id));
+            self.push(Event::Channel(channel::Input::Join));
+        }
+    }
+
+    /// There is nothing to come back to.
+    pub(super) fn forget(&self) {
+        self.session.id.take();
+        storage::forget_session();
+        self.view.take();
+    }
+
+    /// Whether the interview of an earlier page is shown, to be continued.
+    pub(super) fn is_back(&self) -> bool {
+        *self.phase.borrow() == Phase::Lobby && self.session.id.borrow().is_some()
+    }
+}

@@ -1,0 +1,49 @@
+//! A page that was loaded anew in the middle of an interview: where it stood, and the way back.
+
+use leptos::prelude::*;
+
+use super::Choices;
+use crate::engine::wording;
+use crate::ui::derived::Derived;
+use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::parts::live::captions::Captions;
+use crate::ui::parts::live::persona;
+use crate::ui::use_room::{Room, Watch};
+
+/// Shown as soon as our server knows the interview of this tab.
+#[component]
+pub fn Comeback(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
+    let back = Derived::new(move || room.snapshot.with(Option::is_some));
+    move || back.get().then(|| view! { <Continue room choices application_id /> })
+}
+
+#[component]
+fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
+    let number = move || room.question.with(|it| wording::question_number(it.as_ref()));
+    let text = move || room.question.get().map(|it| it.text);
+    view! {
+        <section class="check" aria-labelledby="continue" data-testid="continue">
+            <h2 id="continue">"Your interview"</h2>
+            <div>
+                <p>
+                    <strong>"It waits for you. "</strong>
+                    "What was said is kept, and the clock stands still. Below you can start a new one instead."
+                </p>
+                <div class="row">
+                    <button
+                        type="button"
+                        class="primary"
+                        on:click=move |_| room.resume.run(choices.options(application_id.get_untracked()))
+                    >
+                        "Continue your interview"
+                        <Icon sign=Sign::Arrow />
+                    </button>
+                    <p class="reason">{number}</p>
+                </div>
+                <p data-testid="question">{text}</p>
+                <Captions room persona=Derived::new(move || persona(room)) />
+            </div>
+        </section>
+    }
+    .into_any()
+}
