@@ -17,6 +17,8 @@ declare global {
     /** Speaks the fixture into the microphone that the page opened; resolves after the last word. */
     speak(seconds?: number): Promise<void>;
     heard: Sample[];
+    /** Every audio context that the page has made. */
+    contexts: AudioContext[];
     peers: RTCPeerConnection[];
     tracks: MediaStreamTrack[];
     roomEvents: { type: string; detail: unknown }[];
@@ -29,16 +31,20 @@ export async function seat(page: Page) {
   await page.route("**/voice-of-the-candidate.wav", (route) => route.fulfill({ body: VOICE, contentType: "audio/wav" }));
   await page.addInitScript(() => {
     window.heard = [];
+    window.contexts = [];
     window.peers = [];
     window.tracks = [];
     window.roomEvents = [];
+    // Ours, which the page's own are told from.
+    const Context = AudioContext;
+    const { createMediaStreamDestination } = Context.prototype;
     let context: AudioContext | undefined;
     let out: MediaStreamAudioDestinationNode | undefined;
     const microphone = () => {
-      context ??= new AudioContext();
+      context ??= new Context();
       void context.resume();
       if (!out) {
-        out = context.createMediaStreamDestination();
+        out = createMediaStreamDestination.call(context);
         // A microphone delivers silence too; without a source nothing at all would be sent.
         const silence = new ConstantSourceNode(context, { offset: 0 });
         silence.connect(out);
@@ -63,7 +69,7 @@ export async function seat(page: Page) {
 
     const room = () => document.querySelector("[data-testid=room]");
     const listen = (track: MediaStreamTrack) => {
-      const ears = new AudioContext();
+      const ears = new Context();
       const analyser = ears.createAnalyser();
       analyser.fftSize = 2048;
       ears.createMediaStreamSource(new MediaStream([track])).connect(analyser);
@@ -80,6 +86,18 @@ export async function seat(page: Page) {
         window.peers.push(this);
         this.addEventListener("track", (event) => listen(event.track));
       }
+    };
+    window.AudioContext = class extends Context {
+      constructor(options?: AudioContextOptions) {
+        super(options);
+        window.contexts.push(this);
+      }
+    };
+    // What arrives over the room channel is played from here.
+    Context.prototype.createMediaStreamDestination = function () {
+      const node = createMediaStreamDestination.call(this);
+      if (window.contexts.includes(this)) listen(node.stream.getAudioTracks()[0]!);
+      return node;
     };
     const kinds = ["turn.start", "turn.end", "question.ready", "latency.ping", "error", "ai.state"];
     for (const type of kinds) {

@@ -1,0 +1,347 @@
+// Three ways to carry a voice: each from start to report, with sound that arrived, and one after the other when one fails.
+import { expect, test, type Page } from "@playwright/test";
+import { RoomPage, seat } from "./support/candidate.js";
+
+/** A network without a fault. The browser's emulation acts on peers that are made after it, and only if it does something. */
+const WHOLE = { offline: false, latency: 1, downloadThroughput: -1, uploadThroughput: -1, packetQueueLength: 0, packetReordering: false };
+
+/** A dial for the loss of everything that a peer sends and receives, in percent. */
+async function network(page: Page) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Network.enable");
+  const lossy = (packetLoss: number) => devtools.send("Network.emulateNetworkConditions", { ...WHOLE, packetLoss });
+  await lossy(0);
+  return lossy;
+}
+
+const session = (page: Page) => page.evaluate(() => JSON.stringify(Object.entries(sessionStorage).filter(([key]) => /session/.test(key))));
+
+/** What the console said of a fallback. */
+function fallbacks(page: Page) {
+  const said: string[] = [];
+  page.on("console", (message) => {
+    if (message.text().includes("INT_V2_WEBRTC_FALLBACK")) said.push(message.text());
+  });
+  return said;
+}
+
+const on = (page: Page, route: string, timeout = 20_000) =>
+  page.locator(`[data-testid=room][data-route=${route}][data-phase=live]`).waitFor({ state: "attached", timeout });
+
+// S000-01, S000-23, S000-26, S003-21, S003-74: the same interview on every route.
+for (const [route, badge] of [["direct", "WebRTC"], ["relay", "WebRTC"], ["socket", "WebSocket"]] as const) {
+  test(`an interview runs from start to report on the route ${route}`, async ({ page }) => {
+    test.setTimeout(150_000);
+    await seat(page);
+    const room = new RoomPage(page);
+    await room.open(`/interview?route=${route}`);
+    await room.enter();
+    await on(page, route);
+    await expect(room.status).toContainText(badge);
+    let from = 0;
+    for (let idx = 0; idx < 3; idx += 1) {
+      await room.asked(idx);
+      expect(await room.soundWhileSpeaking(from), `question ${idx + 1} was heard`).toBeGreaterThan(1_000);
+      from = await room.now();
+      const question = (await room.question.innerText()).trim().split("\n").at(-1)!.trim();
+      await expect(room.captions).toContainText(question);
+      await room.answer();
+    }
+    await expect(room.report).toBeVisible({ timeout: 40_000 });
+    expect(await room.report.getByText(/Spoken answer, 0:\d\d/).count()).toBeGreaterThanOrEqual(3);
+    expect(await page.evaluate(() => window.tracks.filter((it) => it.readyState === "live").length)).toBe(0);
+  });
+
+  test(`speaking over a question stops the interviewer on the route ${route}`, async ({ page }) => {
+    await seat(page);
+    const room = new RoomPage(page);
+    await room.open(`/interview?route=${route}`);
+    await room.enter();
+    await page.locator('[data-testid=room][data-question="1"][data-ai=speaking]').waitFor({ state: "attached", timeout: 30_000 });
+    const answered = room.answer();
+    await room.state("listening");
+    const from = await room.now();
+    await answered;
+    const tail = (await room.heard(from + 500)).filter((sample) => sample.at < from + 8_000 && sample.rms > 0.01);
+    expect(tail.length, "the interviewer is silent while the candidate speaks").toBeLessThan(3);
+    await expect(room.captions).toContainText(/interrupted/i);
+    await page.locator('[data-testid=room][data-question="2"]').waitFor({ state: "attached", timeout: 30_000 });
+  });
+}
+
+// S003-07, S003-22, S003-44, S004-31: what WebRTC cannot do the WebSocket does, and it is told.
+for (const [what, hinder] of [
+  ["the browser refuses the answer", () => {
+    RTCPeerConnection.prototype.setRemoteDescription = async () => {
+      throw new DOMException("no", "OperationError");
+    };
+  }],
+  ["the browser has no WebRTC", () => {
+    Reflect.deleteProperty(window, "RTCPeerConnection");
+  }],
+] as const) {
+  test(`the interview goes on over the WebSocket when ${what}`, async ({ page }) => {
+    await seat(page);
+    await page.addInitScript(hinder);
+    const said = fallbacks(page);
+    const room = new RoomPage(page);
+    await room.open();
+    await room.enter();
+    await on(page, "socket");
+    await room.asked(0);
+    expect(await room.soundWhileSpeaking(0)).toBeGreaterThan(1_000);
+    await room.answer();
+    await room.asked(1);
+    expect(said.length).toBe(1);
+  });
+}
+
+// S003-20: no UDP at all, from the start.
+test("a network that lets no UDP through falls back within the limit", async ({ page }) => {
+  const lossy = await network(page);
+  await lossy(100);
+  await seat(page);
+  const said = fallbacks(page);
+  const room = new RoomPage(page);
+  await room.open();
+  const began = Date.now();
+  await room.enter();
+  await on(page, "socket");
+  test.info().annotations.push({ type: "measured", description: `${Date.now() - began} ms to the first sound` });
+  await room.asked(0);
+  expect(await room.soundWhileSpeaking(0)).toBeGreaterThan(1_000);
+  expect(said.length).toBe(1);
+});
+
+// S003-14, S003-16, S003-17, S003-28: the path is gone in mid-answer and comes back.
+for (const route of ["direct", "relay"] as const) {
+  for (const seconds of [3, 15]) {
+    test(`a path cut for ${seconds} s in mid-answer keeps the interview on the route ${route}`, async ({ page }) => {
+      test.setTimeout(120_000);
+      const lossy = await network(page);
+      await seat(page);
+      const room = new RoomPage(page);
+      await room.open(`/interview?route=${route}`);
+      await room.enter();
+      await room.asked(0);
+      const before = await session(page);
+      void room.answer(4);
+      await room.page.waitForTimeout(1_500);
+      await lossy(100);
+      await page.locator("[data-testid=room][data-phase=recovering]").waitFor({ state: "attached", timeout: 10_000 });
+      await room.page.waitForTimeout(seconds * 1_000);
+      await lossy(0);
+      await page.locator("[data-testid=room][data-phase=live]").waitFor({ state: "attached", timeout: 30_000 });
+      expect(await session(page), "the same session").toBe(before);
+      await expect(room.room).toHaveAttribute("data-question", "1");
+      const from = await room.now();
+      await room.asked(0);
+      await room.answer();
+      await room.asked(1);
+      expect(await room.soundWhileSpeaking(from), "the next question is heard").toBeGreaterThan(1_000);
+    });
+  }
+}
+
+/** Stands between page and server on the room channel, and can cut the wire. */
+async function wire(page: Page) {
+  let open: { close(): Promise<void> }[] = [];
+  let blocked = false;
+  await page.routeWebSocket(/\/ws\/interview/, (socket) => {
+    if (blocked) return void socket.close({ code: 4000 });
+    const server = socket.connectToServer();
+    open.push({
+      close: async () => {
+        await server.close({ code: 4000 });
+        await socket.close({ code: 4000 });
+      },
+    });
+  });
+  return {
+    async cut() {
+      blocked = true;
+      await Promise.all(open.map((it) => it.close()));
+      open = [];
+    },
+    mend() {
+      blocked = false;
+    },
+  };
+}
+
+for (const seconds of [3, 15]) {
+  test(`a socket cut for ${seconds} s in mid-answer keeps the interview`, async ({ page }) => {
+    test.setTimeout(120_000);
+    const line = await wire(page);
+    await seat(page);
+    const room = new RoomPage(page);
+    await room.open("/interview?route=socket");
+    await room.enter();
+    await room.asked(0);
+    const before = await session(page);
+    void room.answer(4);
+    await page.waitForTimeout(1_500);
+    await line.cut();
+    await page.locator("[data-testid=room][data-phase=recovering]").waitFor({ state: "attached", timeout: 10_000 });
+    await page.waitForTimeout(seconds * 1_000);
+    line.mend();
+    await on(page, "socket", 30_000);
+    expect(await session(page), "the same session").toBe(before);
+    await expect(room.room).toHaveAttribute("data-question", "1");
+    const from = await room.now();
+    await room.asked(0);
+    await room.answer();
+    await room.asked(1);
+    expect(await room.soundWhileSpeaking(from), "the next question is heard").toBeGreaterThan(1_000);
+  });
+}
+
+// S003-36
+for (const route of ["direct", "socket"] as const) {
+  test(`sound that a hidden tab suspended comes back on the route ${route}`, async ({ page }) => {
+    await seat(page);
+    const room = new RoomPage(page);
+    await room.open(`/interview?route=${route}`);
+    await room.enter();
+    await room.asked(0);
+    await page.evaluate(() => Promise.all(window.contexts.map((it) => it.suspend())));
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await expect.poll(() => page.evaluate(() => window.contexts.filter((it) => it.state === "suspended").length)).toBe(0);
+    const from = await room.now();
+    await room.answer();
+    await room.asked(1);
+    expect(await room.soundWhileSpeaking(from)).toBeGreaterThan(1_000);
+  });
+}
+
+// S003-40: unplugged in mid-interview.
+for (const route of ["direct", "relay", "socket"] as const) {
+  test(`a microphone that is unplugged is replaced on the route ${route}`, async ({ page }) => {
+    await seat(page);
+    const room = new RoomPage(page);
+    await room.open(`/interview?route=${route}`);
+    await room.enter();
+    await room.asked(0);
+    const before = await page.evaluate(() => window.tracks.length);
+    await page.evaluate(() => {
+      const track = window.tracks.filter((it) => it.readyState === "live").at(-1)!;
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+    });
+    await expect.poll(() => page.evaluate(() => window.tracks.length)).toBeGreaterThan(before);
+    await room.answer();
+    await room.asked(1);
+  });
+}
+
+// The page is loaded again in mid-question: same session, same question, the transcript on the screen (C-05).
+for (const route of ["direct", "socket"] as const) {
+  test(`a reload in mid-question comes back to it on the route ${route}`, async ({ page }) => {
+    test.setTimeout(120_000);
+    await seat(page);
+    const room = new RoomPage(page);
+    await room.open(`/interview?route=${route}`);
+    await room.enter();
+    await room.asked(0);
+    await room.answer();
+    await room.asked(1);
+    const [before, question] = [await session(page), (await room.question.innerText()).trim()];
+    await page.reload();
+    await page.locator("html[data-hydrated=true]").waitFor({ state: "attached" });
+    await expect(page.getByText(question.split("\n").at(-1)!.trim()).first(), "the question is there before anything is pressed").toBeVisible();
+    await page.getByRole("button", { name: /continue/i }).click();
+    await on(page, route, 30_000);
+    expect(await session(page), "the same session").toBe(before);
+    await room.asked(1);
+    await expect(room.captions).toContainText("Spoken answer");
+    await room.answer();
+    await room.asked(2);
+  });
+}
+
+test("the newest of two tabs has the room, and the old one says so", async ({ page, context }) => {
+  test.setTimeout(120_000);
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open("/interview");
+  await room.enter();
+  await room.asked(0);
+  const stored = await page.evaluate(() => Object.entries(sessionStorage));
+  const other = await context.newPage();
+  await seat(other);
+  await other.addInitScript((it) => {
+    for (const [key, value] of it) sessionStorage.setItem(key, value);
+  }, stored);
+  const second = new RoomPage(other);
+  await second.open("/interview");
+  await other.getByRole("button", { name: /continue/i }).click();
+  await other.locator("[data-testid=room][data-phase=live]").waitFor({ state: "attached", timeout: 30_000 });
+  await expect(page.getByText(/goes on in another tab/).first()).toBeVisible();
+  await second.asked(0);
+  await second.answer();
+  await second.asked(1);
+});
+
+// S000-26: the candidate changes the route in mid-interview and loses nothing.
+test("the route can be changed in the room", async ({ page }) => {
+  test.setTimeout(120_000);
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open();
+  await room.enter();
+  await room.asked(0);
+  const before = await session(page);
+  await room.answer();
+  await room.asked(1);
+  for (const [name, route] of [["WebSocket", "socket"], ["WebRTC", "direct"]] as const) {
+    const from = await room.now();
+    if (!(await page.getByTestId("route").isVisible())) await room.status.click();
+    await page.getByTestId("route").selectOption(name);
+    await on(page, route);
+    await room.asked(1);
+    await expect(room.status).toContainText(name);
+    expect(await room.soundWhileSpeaking(from), `heard over ${name}`).toBeGreaterThan(300);
+  }
+  expect(await session(page)).toBe(before);
+  await expect(room.captions).toContainText("Spoken answer");
+  await room.answer();
+  await room.asked(2);
+});
+
+// S004-25, point by point: what the page does, not what its source says.
+test("the fifteen points of the WebRTC path hold", async ({ page }) => {
+  await seat(page);
+  const requests: string[] = [];
+  page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+  const sockets: string[] = [];
+  page.on("websocket", (socket) => sockets.push(new URL(socket.url()).pathname));
+  const room = new RoomPage(page);
+  await room.open();
+  const chosen = page.getByRole("radiogroup", { name: "Connection" }).getByRole("radio", { checked: true });
+  await expect(chosen, "S004-01: on by default").toHaveAttribute("value", /automatic|webrtc/);
+  await expect(page.getByRole("radio", { name: /WebSocket/ }), "S004-23: the toggle").toBeEnabled();
+  await room.enter();
+  await room.asked(0);
+  await room.answer();
+  await room.asked(1);
+  expect(requests, "S004-03, -04: offer and answer").toContain("/api/interview/sdp-exchange");
+  expect(sockets, "S004-12: the socket is there too").toContain("/ws/interview");
+  const peer = await page.evaluate(() => {
+    const it = window.peers[0]!;
+    return {
+      peers: window.peers.length,
+      offer: it.localDescription?.type,
+      answer: it.remoteDescription?.type,
+      connected: it.connectionState,
+      sends: it.getSenders().some((sender) => sender.track?.kind === "audio"),
+      hears: it.getReceivers().some((receiver) => receiver.track.kind === "audio"),
+      contexts: window.contexts.filter((context) => context.state === "running").length,
+    };
+  });
+  expect(peer).toMatchObject({ peers: 1, offer: "offer", answer: "answer", connected: "connected", sends: true, hears: true });
+  expect(peer.contexts, "S004-11: an audio context runs").toBeGreaterThan(0);
+  await page.getByRole("button", { name: "End interview" }).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "End interview" }).click();
+  await expect(room.report).toBeVisible();
+  await expect(room.report, "S004-14..17: delays and the start of the stream").toContainText(/delay|latency/i);
+});
