@@ -11,6 +11,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use str0m::Rtc;
 use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::demux::Demux;
@@ -61,6 +62,7 @@ struct Inner {
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
     advertised: Vec<SocketAddr>,
     demux: Demux,
+    receivers: Vec<JoinHandle<()>>,
     closed: CancellationToken,
 }
 
@@ -81,12 +83,18 @@ impl Port {
         let port = sockets.first().map_or(settings.port, |(address, _)| address.port());
         let public = settings.public_ips.iter().map(|ip| SocketAddr::new(*ip, port));
         let advertised = public.chain(sockets.iter().map(|(address, _)| *address)).collect();
-        let it =
-            Self(Arc::new(Inner { sockets, advertised, demux: Demux::default(), closed: CancellationToken::new() }));
-        for (local, socket) in &it.0.sockets {
-            tokio::spawn(receive(*local, Arc::clone(socket), it.0.demux.clone(), it.0.closed.clone()));
-        }
-        Ok(it)
+        let (demux, closed) = (Demux::default(), CancellationToken::new());
+        let receiver = |(local, socket): &(SocketAddr, Arc<UdpSocket>)| {
+            tokio::spawn(receive(*local, Arc::clone(socket), demux.clone(), closed.clone()))
+        };
+        let receivers = sockets.iter().map(receiver).collect();
+        Ok(Self(Arc::new(Inner { sockets, advertised, demux, receivers, closed })))
+    }
+
+    /// Whether datagrams are received on every address.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.0.closed.is_cancelled() && self.0.receivers.iter().all(|it| !it.is_finished())
     }
 
     /// Stops receiving.
