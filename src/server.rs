@@ -4,6 +4,11 @@ pub mod auth;
 pub mod carry;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+#[path = "server/faults/inert.rs"]
+pub mod faults;
 pub mod headers;
 pub mod health;
 pub mod ice;

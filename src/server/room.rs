@@ -24,9 +24,9 @@ use self::ticket::{Redeemed, Tickets};
 use super::auth::{self, Hash};
 use super::clock::{unix_ms, unix_s};
 use super::config::Config;
-use super::ice;
 use super::metrics::Metrics;
 use super::provider::Provider;
+use super::{faults, ice};
 use crate::api::{ApiError, Exchanged, Ticket};
 use crate::engine::interview::EndReason;
 use crate::engine::interview::plan::Plan;
@@ -268,6 +268,7 @@ impl Rooms {
         offer: Offer,
         restart: bool,
     ) -> Result<Exchanged, ApiError> {
+        faults::exchange().await?;
         let entry = self.entry(session_id).ok_or(ApiError::Ticket)?;
         let redeemed = {
             let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);

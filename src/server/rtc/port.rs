@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::demux::Demux;
+use crate::server::faults;
 
 /// Larger datagrams than this are cut; WebRTC stays below an Ethernet frame.
 const MAX_DATAGRAM_BYTES: usize = 2_048;
@@ -117,6 +118,9 @@ impl Port {
     /// Sends a datagram from `source`, or through the first socket where `source` is an address of the NAT.
     /// What the socket cannot take at once is lost, as datagrams are.
     pub fn send(&self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        if faults::udp_is_cut() {
+            return;
+        }
         let same_family = |it: &&(SocketAddr, Arc<UdpSocket>)| it.0.is_ipv4() == destination.is_ipv4();
         let sockets = &self.0.sockets;
         let exact = sockets.iter().find(|(address, _)| *address == source);
@@ -186,6 +190,7 @@ async fn receive(local: SocketAddr, socket: Arc<UdpSocket>, demux: Demux, closed
             received = socket.recv_buf_from(&mut buffer) => received,
         };
         match received {
+            Ok(_) if faults::udp_is_cut() => buffer.clear(),
             Ok((_, source)) => {
                 demux.deliver(Datagram { source, local, bytes: buffer.split().freeze() });
             }
