@@ -95,8 +95,8 @@ size: build ## Check what the first load of a page costs
 e2e: build faults ## Run the page in a browser (SPEC=file for one)
 	$(call step,page in a browser)
 	@.ci/tool playwright >/dev/null
-	@browser="$$(.ci/tool chromium)"; cd end2end; \
-	CHROMIUM="$$browser" VIVAVOCE="$(SERVER)" FAULTS="$(BREAKABLE)" npx playwright test $(SPEC)
+	@browser="$$(.ci/tool chromium)"; turn="$$(.ci/tool turnserver)"; cd end2end; \
+	CHROMIUM="$$browser" TURNSERVER="$$turn" VIVAVOCE="$(SERVER)" FAULTS="$(BREAKABLE)" npx playwright test $(SPEC)
 
 .PHONY: faults
 faults: site ## Build a server that fails on demand, unoptimised; `make unit` has done most of it
