@@ -14,6 +14,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 CHANNEL := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 WASM := wasm32-unknown-unknown
 SERVER := $(CARGO_TARGET_DIR)/release/vivavoce
+BREAKABLE := $(CARGO_TARGET_DIR)/debug/vivavoce
 SITE := target/site
 # Browser part that the first load of a page needs, in bytes of brotli.
 FIRST_LOAD_MAX := 250000
@@ -60,7 +61,7 @@ fmt: toolchain ## Check the formatting
 .PHONY: lint
 lint: toolchain ## Check server, browser part and bundle with clippy
 	$(call step,clippy: server)
-	@cargo clippy --features ssr --all-targets -- -D warnings
+	@cargo clippy --features faults --all-targets -- -D warnings
 	$(call step,clippy: browser part)
 	@cargo clippy --lib --tests --target $(WASM) --no-default-features --features hydrate -- -D warnings
 	$(call step,clippy: bundle)
@@ -69,7 +70,7 @@ lint: toolchain ## Check server, browser part and bundle with clippy
 .PHONY: unit
 unit: toolchain ## Run the unit and HTTP tests
 	$(call step,unit and HTTP tests)
-	@cargo test --features ssr
+	@cargo test --features faults
 
 .PHONY: worklets
 worklets: ## Run the audio worklets' own tests
@@ -91,11 +92,17 @@ size: build ## Check what the first load of a page costs
 	test "$$bytes" -le $(FIRST_LOAD_MAX)
 
 .PHONY: e2e
-e2e: build ## Run the page in a browser (SPEC=file for one)
+e2e: build faults ## Run the page in a browser (SPEC=file for one)
 	$(call step,page in a browser)
 	@.ci/tool playwright >/dev/null
-	@browser="$$(.ci/tool chromium)"; cd end2end; \
-	CHROMIUM="$$browser" VIVAVOCE="$(SERVER)" npx playwright test $(SPEC)
+	@browser="$$(.ci/tool chromium)"; turn="$$(.ci/tool turnserver)"; cd end2end; \
+	CHROMIUM="$$browser" TURNSERVER="$$turn" VIVAVOCE="$(SERVER)" FAULTS="$(BREAKABLE)" npx playwright test $(SPEC)
+
+.PHONY: faults
+faults: site ## Build a server that fails on demand, unoptimised; `make unit` has done most of it
+	$(call step,building the server with faults)
+	@cargo build --features faults --bin vivavoce
+	@echo "$(BREAKABLE)"
 
 .PHONY: bench
 bench: toolchain ## Measure the embedded provider: median, p95, and the ratio to a floor of the same run

@@ -4,11 +4,18 @@ pub mod auth;
 pub mod carry;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "faults")]
+pub mod faults;
+#[cfg(not(feature = "faults"))]
+#[path = "server/faults/inert.rs"]
+pub mod faults;
 pub mod headers;
+pub mod health;
 pub mod ice;
 pub mod limit;
 pub mod listen;
 pub mod media;
+pub mod metrics;
 pub mod provider;
 pub mod room;
 pub mod router;
@@ -27,6 +34,8 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::config::{Config, ProviderKind};
+use self::health::Health;
+use self::metrics::Metrics;
 use self::provider::{Provider, ProviderError};
 use self::room::Rooms;
 use self::rtc::{Port, PortError, PortSettings};
@@ -46,6 +55,10 @@ pub struct App {
     pub tasks: TaskTracker,
     /// Every session.
     pub rooms: Rooms,
+    /// The sums of everything.
+    pub metrics: Metrics,
+    /// What is broken, if anything is.
+    pub health: Health,
     /// The embedded interviewer, where it conducts the interviews.
     pub voice: Option<voice::Provider>,
     /// Where the media of every call is received.
@@ -59,8 +72,9 @@ impl App {
         let leptos = config.leptos_options();
         let config = Arc::new(config);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let rooms = Rooms::new(Arc::clone(&config), provider, shutdown.clone(), tasks.clone());
-        Self { config, leptos, shutdown, tasks, rooms, voice: None, port: None }
+        let metrics = Metrics::default();
+        let rooms = Rooms::new(Arc::clone(&config), provider, metrics.clone(), shutdown.clone(), tasks.clone());
+        Self { config, leptos, shutdown, tasks, rooms, metrics, health: Health::default(), voice: None, port: None }
     }
 }
 
@@ -75,6 +89,8 @@ pub enum AppError {
     Voice(#[from] voice::StartError),
     #[error("cannot listen on {0}: {1} (VIVAVOCE_PROVIDER_ADDR sets another address)")]
     Listen(SocketAddr, #[source] io::Error),
+    #[error("cannot listen on {0}: {1} (METRICS_ADDR sets another address)")]
+    Metrics(SocketAddr, #[source] io::Error),
 }
 
 impl App {
@@ -101,6 +117,11 @@ impl App {
                 listen::serve(listener, router, shutdown, limits).await;
                 voice.close().await;
             });
+        }
+        if let Some(wanted) = app.config.metrics_addr {
+            let listener = TcpListener::bind(wanted).await.map_err(|error| AppError::Metrics(wanted, error))?;
+            let (router, shutdown) = (routes::metrics::alone(app.clone()), app.shutdown.clone());
+            app.tasks.spawn(listen::serve(listener, router, shutdown, listen::Limits::default()));
         }
         Ok(app)
     }

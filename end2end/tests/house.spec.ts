@@ -1,5 +1,7 @@
 // The house itself: pages come alive under the strict policy, and files are cached as they should be.
+import { readFile } from "node:fs/promises";
 import { expect, test } from "@playwright/test";
+import { program } from "./support/server.js";
 
 const FIRST_LOAD = /\/pkg\/vivavoce\.[0-9a-f]{16}\.(js|wasm|css)$/;
 
@@ -62,4 +64,21 @@ test("a page that is not there says so", async ({ page }) => {
   const answer = await page.goto("/no/such/page");
   expect(answer?.status()).toBe(404);
   await expect(page.locator("html[data-hydrated=true]")).toBeAttached();
+});
+
+test("a release has no switch with which a test breaks it", async ({ page, request }) => {
+  const switches = ["__faults", "/faults.js", "a fault was ordered"];
+  const binary = await readFile(program("VIVAVOCE"));
+  expect(switches.filter((it) => binary.includes(it)), "in the binary").toEqual([]);
+  const loaded = page.waitForResponse(/\.wasm$/);
+  await page.goto("/");
+  const wasm = await (await loaded).body();
+  expect(switches.filter((it) => wasm.includes(it)), "in the browser part").toEqual([]);
+  expect((await request.post("/faults", { data: { fault: "none" } })).status()).toBe(404);
+  expect((await request.get("/faults.js")).status()).toBe(404);
+  expect(await page.evaluate(() => "__faults" in window)).toBe(false);
+
+  // The same names are in a server that has them, or this test would look for nothing.
+  const breakable = await readFile(program("FAULTS"));
+  expect(switches.filter((it) => !breakable.includes(it))).toEqual([]);
 });

@@ -31,6 +31,7 @@ fn reduce(rows: &[JsValue]) -> LineStats {
         let lost = number(inbound, "packetsLost").unwrap_or(0.0) as i64;
         stats.lost = lost;
         stats.jitter_ms = number(inbound, "jitter").map(|seconds| seconds * 1_000.0);
+        stats.gaps = count(inbound, "concealmentEvents");
     }
     let transport = rows.iter().find(|row| kind(row) == "transport");
     if let Some(pair) = transport.and_then(|row| text(row, "selectedCandidatePairId")).and_then(by_id) {
@@ -38,6 +39,8 @@ fn reduce(rows: &[JsValue]) -> LineStats {
         stats.responses = count(pair, "responsesReceived");
         let local = text(pair, "localCandidateId").and_then(by_id);
         stats.candidate_type = local.and_then(|row| text(row, "candidateType"));
+        stats.transport = local.and_then(|row| text(row, "relayProtocol").or_else(|| text(row, "protocol")));
+        stats.bytes = count(pair, "bytesSent") + count(pair, "bytesReceived");
     }
     stats
 }

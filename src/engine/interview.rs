@@ -77,6 +77,24 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Completed, Self::Finished, Self::TimeUp, Self::Idle, Self::Fault, Self::Budget, Self::Tampered];
+
+    /// Its name in logs and metrics, as it travels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Finished => "finished",
+            Self::TimeUp => "time_up",
+            Self::Idle => "idle",
+            Self::Fault => "fault",
+            Self::Budget => "budget",
+            Self::Tampered => "tampered",
+        }
+    }
+
     /// The reason in plain words.
     #[must_use]
     pub const fn label(self) -> &'static str {

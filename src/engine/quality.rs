@@ -3,10 +3,12 @@
 mod cushion;
 mod figures;
 mod ladder;
+mod tally;
 
 pub use cushion::Cushion;
 pub use figures::{Figures, LineStats};
 pub use ladder::{OpusLadder, OpusRate};
+pub use tally::{Gain, Tally};
 
 /// What the page shows of the line.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -24,8 +24,9 @@ use self::ticket::{Redeemed, Tickets};
 use super::auth::{self, Hash};
 use super::clock::{unix_ms, unix_s};
 use super::config::Config;
-use super::ice;
+use super::metrics::Metrics;
 use super::provider::Provider;
+use super::{faults, ice};
 use crate::api::{ApiError, Exchanged, Ticket};
 use crate::engine::interview::EndReason;
 use crate::engine::interview::plan::Plan;
@@ -123,6 +124,7 @@ pub struct Rooms {
     provider: Provider,
     log: MemoryLog,
     spend: Spend,
+    metrics: Metrics,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -163,15 +165,27 @@ impl PageLane {
 
 impl Rooms {
     #[must_use]
-    pub fn new(config: Arc<Config>, provider: Provider, shutdown: CancellationToken, tasks: TaskTracker) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        provider: Provider,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Self {
         let spend = Spend::new(config.cost_cap_day.filter(|_| !provider.is_embedded()));
-        Self { inner: Arc::default(), config, provider, log: MemoryLog::default(), spend, shutdown, tasks }
+        Self { inner: Arc::default(), config, provider, log: MemoryLog::default(), spend, metrics, shutdown, tasks }
     }
 
     /// Whoever speaks and listens in these rooms.
     #[must_use]
     pub fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// What every session has recorded.
+    #[must_use]
+    pub fn log(&self) -> &MemoryLog {
+        &self.log
     }
 
     /// Creates a session. Returns its first ticket and the secret of the cookie that owns it.
@@ -210,6 +224,7 @@ impl Rooms {
         inner.sessions.insert(session_id, entry);
         let started = Started { at: Instant::now(), ip: start.ip, secret: secret.clone(), ticket: ticket.clone() };
         inner.started.insert(start.request_id, started);
+        self.metrics.started();
         Ok((ticket, secret))
     }
 
@@ -253,6 +268,7 @@ impl Rooms {
         offer: Offer,
         restart: bool,
     ) -> Result<Exchanged, ApiError> {
+        faults::exchange().await?;
         let entry = self.entry(session_id).ok_or(ApiError::Ticket)?;
         let redeemed = {
             let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -336,6 +352,7 @@ impl Rooms {
             idle: Duration::from_secs(60 * u64::from(self.config.idle_minutes)),
             cost_cap: self.config.cost_cap_session,
             spend: self.spend.clone(),
+            metrics: self.metrics.clone(),
         };
         let plan = Plan::practice(minutes);
         let session = Session::open(

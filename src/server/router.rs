@@ -14,7 +14,7 @@ use tower_http::{
     catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer, trace::TraceLayer,
 };
 
-use super::{App, headers, limit, routes, site};
+use super::{App, faults, headers, limit, routes, site};
 
 /// For a whole request, its body included. WebSockets are upgraded long before.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ pub fn router(app: App) -> Router {
         .period(REFILL)
         .burst_size(BURST)
         .finish();
-    let router = site::add_to(routes::routes())
+    let router = site::add_to(faults::add_to(routes::routes()))
         .layer(RequestBodyLimitLayer::new(limit::MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), limit::guard));
     // None only for a period or a burst of zero.

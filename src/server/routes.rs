@@ -1,6 +1,8 @@
-//! What the server answers besides the page itself: the API's second addresses and the room channel.
+//! What the server answers besides the page itself: the API's second addresses, the room channel, and how it is doing.
 
+pub mod health;
 pub mod interview;
+pub mod metrics;
 pub mod room_channel;
 
 use axum::Router;
@@ -23,7 +25,11 @@ const SECOND_ADDRESSES: [(&str, &str); 2] = [
 
 /// All of them, to be merged into the router.
 pub fn routes() -> Router<App> {
-    let mut router = Router::new().route("/ws/interview", get(room_channel::join));
+    let mut router = Router::new()
+        .route("/ws/interview", get(room_channel::join))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::beside_the_page));
     for (second, first) in SECOND_ADDRESSES {
         router = router.route(second, any(move |app, request| forward(app, request, Uri::from_static(first))));
     }

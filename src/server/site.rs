@@ -19,7 +19,7 @@ use leptos::{
 };
 use leptos_axum::{ResponseOptions, handle_server_fns_with_context, render_app_to_stream_with_context};
 
-use super::{App, headers::content_security_policy};
+use super::{App, faults, headers::content_security_policy};
 use crate::engine::address::Address;
 use crate::engine::interview::plan::House;
 use crate::ui::shell::{Assets, shell};
@@ -90,7 +90,7 @@ fn house(app: &App) -> House {
 fn assets(app: &App) -> Option<Assets> {
     let (folder, name) = (&app.leptos.site_pkg_dir, &app.leptos.output_name);
     let newest = |extension| files::newest(folder, name, extension).map(|path| format!("/{path}"));
-    Some(Assets { js: newest("js")?, wasm: newest("wasm")?, css: newest("css") })
+    Some(Assets { first: faults::SCRIPT, js: newest("js")?, wasm: newest("wasm")?, css: newest("css") })
 }
 
 /// Files of the site; for anything else the page that says so, or a word where a page is no use.

@@ -11,6 +11,8 @@ use crate::engine::interview::plan::House;
 /// Addresses of the built browser part, for the page to load at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assets {
+    /// A script that runs before everything else.
+    pub first: Option<&'static str>,
     pub js: String,
     pub wasm: String,
     pub css: Option<String>,
@@ -87,11 +89,12 @@ fn document(
 /// Fetches everything in parallel, then starts. Leptos' own `HydrationScripts` wants a file beside the binary for hashed
 /// names, and ours may live alone.
 fn links(assets: Assets) -> impl IntoView {
-    let Assets { js, wasm, css } = assets;
+    let Assets { first, js, wasm, css } = assets;
     let nonce = use_nonce();
     let start =
         format!("import init, {{ hydrate }} from {js:?}; await init({{ module_or_path: {wasm:?} }}); hydrate();");
     view! {
+        {first.map(|src| view! { <script src=src nonce=nonce.clone()></script> })}
         {css.map(|css| view! { <link rel="stylesheet" href=css /> })}
         <link rel="modulepreload" href=js.clone() />
         <link rel="preload" href=wasm.clone() r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />

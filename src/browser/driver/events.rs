@@ -283,7 +283,7 @@ impl Inner {
             return;
         }
         if polls.is_multiple_of(POLLS_A_FIGURE) {
-            self.figures.borrow_mut().line(stats);
+            self.figures.borrow_mut().line(at, stats);
             let held = stats.jitter_ms.and_then(|ms| self.cushion.borrow_mut().follow(ms));
             if let (Some(ms), Some(peer)) = (held, self.peer.borrow().as_ref()) {
                 peer.hold_back(ms);
@@ -341,7 +341,7 @@ impl Inner {
     }
 
     pub(super) fn tell_stats(&self) {
-        let stats = self.figures.borrow().page().clone();
+        let stats = Box::new(self.figures.borrow().page().clone());
         self.say(&PageMessage::Stats(stats));
     }
 

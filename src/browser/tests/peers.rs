@@ -77,7 +77,8 @@ async fn two_peers_exchange_sound_and_events_and_restart_ice() -> Result<(), Bro
     };
     moving(before.received).await?;
     let stats = look().await?;
-    assert!(stats.candidate_type.is_some() && stats.responses > 0, "{stats:?}");
+    assert!(stats.candidate_type.is_some() && stats.responses > 0 && stats.bytes > 0, "{stats:?}");
+    assert_eq!(stats.transport.as_deref(), Some("udp"));
 
     peer.set_epoch(Epoch(4));
     // S003-37: credentials run out, so a restart brings fresh ones.

@@ -147,7 +147,7 @@ pub enum PageMessage {
     Pong {
         id: u64,
     },
-    Stats(PageStats),
+    Stats(Box<PageStats>),
     /// Carry the call on this socket from here on, as the attempt `epoch`. It replaces any call there is.
     Call {
         epoch: Epoch,
@@ -189,6 +189,15 @@ pub struct PageStats {
     pub response_count: u32,
     /// `host`, `srflx`, `prflx` or `relay`, of our side of the selected pair.
     pub candidate_type: Option<String>,
+    /// How that side travels to its far end, or to the TURN server: `udp`, `tcp` or `tls`.
+    pub transport: Option<String>,
+    /// What a TURN server forwarded for this page (S003-29): seconds, and bytes both ways.
+    pub relay_seconds: u32,
+    pub relay_bytes: u64,
+    /// Holes in the sound that the browser had to fill.
+    pub gaps: u32,
+    /// Times that the line dropped and had to be mended.
+    pub stalls: u32,
     /// What the microphone gave: sample rate in Hz, and channels.
     pub mic_rate_hz: Option<u32>,
     pub mic_channels: Option<u32>,

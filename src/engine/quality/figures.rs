@@ -1,5 +1,7 @@
 //! The figures of a session as they come in: delays from what happened when, the line from the browser's statistics.
 
+use std::time::Duration;
+
 use super::{Measured, Quality};
 use crate::engine::protocol::room::PageStats;
 use crate::engine::time::Tick;
@@ -15,6 +17,12 @@ pub struct LineStats {
     pub responses: u64,
     /// `host`, `srflx`, `prflx` or `relay`, of our side of the selected pair.
     pub candidate_type: Option<String>,
+    /// `udp`, `tcp` or `tls`: to the TURN server where there is one.
+    pub transport: Option<String>,
+    /// Of the selected pair, both ways.
+    pub bytes: u64,
+    /// Holes in the sound that were filled.
+    pub gaps: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +39,24 @@ pub struct Figures {
     quality: Quality,
     waiting: Option<(Wait, Tick)>,
     last: Option<(u64, i64)>,
+    /// When the line was last seen to be relayed, without a break since.
+    relayed: Option<Tick>,
+    relayed_for: Duration,
+    bytes: Total,
+    gaps: Total,
     revision: u64,
+}
+
+/// A count that begins anew with every call, as a sum over all of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Total(u64);
+
+impl Total {
+    /// What is new since the last look.
+    fn more(&mut self, now: u64) -> u64 {
+        let last = std::mem::replace(&mut self.0, now);
+        now.checked_sub(last).unwrap_or(now)
+    }
 }
 
 impl Figures {
@@ -91,6 +116,8 @@ impl Figures {
     pub fn interrupted(&mut self) {
         self.waiting = None;
         self.last = None;
+        self.relayed = None;
+        self.page.stalls += 1;
     }
 
     /// The interviewer is audible. Returns whether that completed a figure.
@@ -114,7 +141,7 @@ impl Figures {
     }
 
     /// The line over the last seconds.
-    pub fn line(&mut self, stats: &LineStats) {
+    pub fn line(&mut self, now: Tick, stats: &LineStats) {
         self.revision += 1;
         let last = self.last.replace((stats.received, stats.lost));
         if let Some((received, lost)) = last {
@@ -135,6 +162,17 @@ impl Figures {
         self.page.loss_pct = self.quality.loss_pct;
         self.page.rtt_ms = self.quality.rtt_ms;
         self.page.candidate_type.clone_from(&stats.candidate_type);
+        self.page.transport.clone_from(&stats.transport);
+        let gaps = self.gaps.more(stats.gaps);
+        self.page.gaps = self.page.gaps.saturating_add(u32::try_from(gaps).unwrap_or(u32::MAX));
+        let bytes = self.bytes.more(stats.bytes);
+        let relayed = self.relayed.take();
+        if self.quality.relayed {
+            self.relayed = Some(now);
+            self.relayed_for += relayed.map_or(Duration::ZERO, |since| now.since(since));
+            self.page.relay_seconds = u32::try_from(self.relayed_for.as_secs()).unwrap_or(u32::MAX);
+            self.page.relay_bytes += bytes;
+        }
     }
 }
 
@@ -172,10 +210,30 @@ mod tests {
     fn loss_is_counted_between_two_looks() {
         let mut figures = Figures::default();
         for (received, lost, expected) in [(100, 50, None), (190, 60, Some(10.0)), (290, 60, Some(0.0))] {
-            figures.line(&LineStats { received, lost, jitter_ms: Some(2.0), ..LineStats::default() });
+            figures.line(Tick::ZERO, &LineStats { received, lost, jitter_ms: Some(2.0), ..LineStats::default() });
             assert_eq!(figures.quality().loss_pct, expected);
         }
         assert_eq!(figures.measured().jitter_ms, [2.0, 2.0, 2.0]);
+    }
+
+    /// S003-29: what a TURN server forwarded is a sum over all calls, and over those parts only that it did forward.
+    #[test]
+    fn relayed_time_and_bytes_add_up_over_calls() {
+        let mut figures = Figures::default();
+        let mut look = |at_ms, kind: &str, bytes, gaps| {
+            let candidate_type = Some(kind.to_owned());
+            figures.line(Tick::from_ms(at_ms), &LineStats { candidate_type, bytes, gaps, ..LineStats::default() });
+            let page = figures.page();
+            (page.relay_seconds, page.relay_bytes, page.gaps)
+        };
+        assert_eq!(look(2_000, "host", 5_000, 1), (0, 0, 1));
+        assert_eq!(look(4_000, "relay", 500, 1), (0, 500, 1), "another pair counts from zero");
+        assert_eq!(look(6_000, "relay", 9_000, 3), (2, 9_000, 3));
+        assert_eq!(look(8_000, "host", 100, 3), (2, 9_000, 3));
+        figures.interrupted();
+        let candidate_type = Some("relay".to_owned());
+        figures.line(Tick::from_ms(60_000), &LineStats { candidate_type, bytes: 50, ..LineStats::default() });
+        assert_eq!((figures.page().relay_seconds, figures.page().stalls), (2, 1), "the break is nobody's time");
     }
 
     #[test]

@@ -41,6 +41,12 @@ impl MemoryLog {
         all.get(session).map(|log| log.iter().skip(skip).cloned().collect()).unwrap_or_default()
     }
 
+    /// Whether nothing broke while a record was written.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !self.0.is_poisoned()
+    }
+
     /// Forgets a session for good.
     pub fn forget(&self, session: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
@@ -63,5 +69,18 @@ mod tests {
         assert_eq!(log.read("t", 0), []);
         log.forget("s");
         assert_eq!(log.read("s", 0), []);
+    }
+
+    #[test]
+    fn a_log_that_broke_while_it_was_written_says_so() {
+        let log = MemoryLog::default();
+        assert!(log.is_whole());
+        let broken = log.clone();
+        let thread = std::thread::spawn(move || {
+            let _held = broken.0.lock();
+            panic!("on purpose");
+        });
+        assert!(thread.join().is_err());
+        assert!(!log.is_whole());
     }
 }

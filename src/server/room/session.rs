@@ -26,18 +26,20 @@ use crate::engine::interview::plan::Plan;
 use crate::engine::interview::record::{Record, State};
 use crate::engine::time::{Epoch, Tick};
 use crate::server::clock::unix_ms;
+use crate::server::metrics::Metrics;
 use crate::server::provider::Provider;
 
 /// How often the delay of the room channel is measured.
 const PING: Duration = Duration::from_secs(10);
 
-/// What a session may use up.
+/// What a session may use up, and where the house counts it.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     /// Time without a sign of the candidate.
     pub(super) idle: Duration,
     pub(super) cost_cap: Option<MicroUsd>,
     pub(super) spend: Spend,
+    pub(super) metrics: Metrics,
 }
 
 /// One session.
@@ -56,12 +58,15 @@ pub(super) struct Session {
     call: Option<Call>,
     calls: u32,
     page: Option<Page>,
+    /// Room channels so far.
+    joins: u32,
     /// Names the numbering of the events. A server that starts again begins another one.
     numbering: Epoch,
     events: u64,
     backlog: Backlog,
     pings: u64,
     figures: Figures,
+    metrics: Metrics,
     spend: Spend,
     /// What the house was told of the cost.
     billed: MicroUsd,
@@ -105,11 +110,13 @@ impl Session {
             call: None,
             calls: 0,
             page: None,
+            joins: 0,
             numbering: Epoch(rand::random()),
             events: 0,
             backlog: Backlog::default(),
             pings: 0,
             figures: Figures::default(),
+            metrics: limits.metrics,
             spend: limits.spend,
             billed: 0,
             tasks,
@@ -182,7 +189,10 @@ impl Session {
             match command {
                 Command::Append(record) => {
                     match record {
-                        Record::Ended { reason, .. } => self.log_session(reason),
+                        Record::Ended { reason, .. } => {
+                            self.metrics.ended(reason);
+                            self.log_session(reason);
+                        }
                         Record::Tampered { what, .. } => {
                             tracing::warn!(session = self.id, ?what, "the candidate's side changed the call");
                         }

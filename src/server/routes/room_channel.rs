@@ -15,6 +15,7 @@ use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage};
 use crate::engine::time::Epoch;
 use crate::server::App;
 use crate::server::auth::{self, From};
+use crate::server::faults;
 use crate::server::room::{PageLane, Seen};
 
 /// The largest message of a page.
@@ -133,6 +134,7 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
                 }
             }
             () = tokio::time::sleep_until(heard + SILENCE) => break Some((code::POLICY, "no sign of life")),
+            () = faults::room() => break None,
             () = app.shutdown.cancelled() => break Some((code::RESTART, "the server restarts")),
         }
     };

@@ -11,9 +11,11 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use str0m::Rtc;
 use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::demux::Demux;
+use crate::server::faults;
 
 /// Larger datagrams than this are cut; WebRTC stays below an Ethernet frame.
 const MAX_DATAGRAM_BYTES: usize = 2_048;
@@ -61,6 +63,7 @@ struct Inner {
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
     advertised: Vec<SocketAddr>,
     demux: Demux,
+    receivers: Vec<JoinHandle<()>>,
     closed: CancellationToken,
 }
 
@@ -81,12 +84,18 @@ impl Port {
         let port = sockets.first().map_or(settings.port, |(address, _)| address.port());
         let public = settings.public_ips.iter().map(|ip| SocketAddr::new(*ip, port));
         let advertised = public.chain(sockets.iter().map(|(address, _)| *address)).collect();
-        let it =
-            Self(Arc::new(Inner { sockets, advertised, demux: Demux::default(), closed: CancellationToken::new() }));
-        for (local, socket) in &it.0.sockets {
-            tokio::spawn(receive(*local, Arc::clone(socket), it.0.demux.clone(), it.0.closed.clone()));
-        }
-        Ok(it)
+        let (demux, closed) = (Demux::default(), CancellationToken::new());
+        let receiver = |(local, socket): &(SocketAddr, Arc<UdpSocket>)| {
+            tokio::spawn(receive(*local, Arc::clone(socket), demux.clone(), closed.clone()))
+        };
+        let receivers = sockets.iter().map(receiver).collect();
+        Ok(Self(Arc::new(Inner { sockets, advertised, demux, receivers, closed })))
+    }
+
+    /// Whether datagrams are received on every address.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.0.closed.is_cancelled() && self.0.receivers.iter().all(|it| !it.is_finished())
     }
 
     /// Stops receiving.
@@ -109,6 +118,9 @@ impl Port {
     /// Sends a datagram from `source`, or through the first socket where `source` is an address of the NAT.
     /// What the socket cannot take at once is lost, as datagrams are.
     pub fn send(&self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        if faults::udp_is_cut() {
+            return;
+        }
         let same_family = |it: &&(SocketAddr, Arc<UdpSocket>)| it.0.is_ipv4() == destination.is_ipv4();
         let sockets = &self.0.sockets;
         let exact = sockets.iter().find(|(address, _)| *address == source);
@@ -178,6 +190,7 @@ async fn receive(local: SocketAddr, socket: Arc<UdpSocket>, demux: Demux, closed
             received = socket.recv_buf_from(&mut buffer) => received,
         };
         match received {
+            Ok(_) if faults::udp_is_cut() => buffer.clear(),
             Ok((_, source)) => {
                 demux.deliver(Datagram { source, local, bytes: buffer.split().freeze() });
             }

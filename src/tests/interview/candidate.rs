@@ -28,8 +28,8 @@ const LIMIT: Duration = Duration::from_secs(40);
 /// A running server.
 pub(crate) struct House {
     app: App,
-    origin: String,
-    http: reqwest::Client,
+    pub(crate) origin: String,
+    pub(crate) http: reqwest::Client,
 }
 
 impl Drop for House {

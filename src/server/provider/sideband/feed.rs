@@ -14,6 +14,7 @@ use super::{End, FromSideband};
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::client::{ClientEvent, ClientMessage};
 use crate::engine::protocol::server::ServerMessage;
+use crate::server::faults;
 
 /// How patient we are.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +85,7 @@ where
                 }
             }
             () = sleep_until(heard + patience.silence) => return LOST,
+            () = faults::upstream() => return LOST,
             () = sleep_until(heard.max(pinged) + patience.ping) => {
                 pinged = Instant::now();
                 if !send(&mut socket, Message::Ping(Vec::new().into()), patience).await {

@@ -121,6 +121,9 @@ impl Session {
         let (exchanged, id) = match answer {
             Ok(made) => made,
             Err(error) => {
+                if let ApiError::Upstream { fault, .. } = error {
+                    self.metrics.failed(fault);
+                }
                 _ = reply.send(Err(error));
                 return;
             }
@@ -220,6 +223,7 @@ impl Session {
         };
         match report {
             FromSideband::Opened => {
+                self.metrics.called(self.figures.route);
                 match on_socket {
                     Some(epoch) => {
                         self.tell_page(RoomEvent::CallOpen { epoch });
@@ -242,6 +246,9 @@ impl Session {
             FromSideband::Closed(end) => {
                 // Nobody shall talk to a call that nobody leads; most are gone already, which is no error.
                 self.hang_up();
+                if let End::Fault(fault) = end {
+                    self.metrics.failed(fault);
+                }
                 match (end, on_socket) {
                     (End::Fault(fault), _) => self.direct(Input::CallBroken(fault)),
                     // The page cannot know: its socket is as open as it was.

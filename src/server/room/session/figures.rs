@@ -1,10 +1,11 @@
-//! What is left of a session in the log.
+//! What a session measured: in the sums of the house, and in the log.
 
 use super::Session;
 use crate::engine::interview::EndReason;
 use crate::engine::link::Route;
 use crate::engine::link::choice::Fallback;
 use crate::engine::protocol::room::PageStats;
+use crate::engine::quality::Tally;
 
 /// A page that falls back more often than that in one session is not believed any more.
 const MOST_FALLBACKS: u32 = 100;
@@ -13,37 +14,39 @@ const MOST_FALLBACKS: u32 = 100;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
     /// What the page measured.
-    pub(super) stats: PageStats,
+    stats: PageStats,
+    /// What of it the house has counted.
+    tally: Tally,
     /// Of the latest call.
     pub(super) route: Route,
-    /// How often the page fell back to the Socket route, in the order of [`Fallback::ALL`].
-    pub(super) fallbacks: [u32; Fallback::ALL.len()],
-}
-
-impl Figures {
-    fn all_fallbacks(&self) -> u32 {
-        self.fallbacks.iter().sum()
-    }
+    /// How often the page fell back to the Socket route.
+    fallbacks: u32,
 }
 
 impl Session {
     /// The page gave up on WebRTC and takes the room channel (S003-22).
     pub(super) fn fell_back(&mut self, reason: Fallback) {
-        if self.figures.all_fallbacks() >= MOST_FALLBACKS {
-            return;
+        if self.figures.fallbacks < MOST_FALLBACKS {
+            self.figures.fallbacks += 1;
+            self.metrics.fell_back(reason);
+            tracing::warn!(session = self.id, reason = reason.name(), "INT_V2_WEBRTC_FALLBACK");
         }
-        tracing::warn!(session = self.id, reason = reason.name(), "INT_V2_WEBRTC_FALLBACK");
-        self.figures.fallbacks[reason as usize] += 1;
     }
 
-    /// What the page shows of the line, as one structured line (S003-11, S004-14..17). No word of what was said.
+    /// The page tells its figures.
+    pub(super) fn measured(&mut self, stats: &PageStats) {
+        self.metrics.gained(&self.figures.tally.add(stats));
+        self.figures.stats = stats.clone();
+    }
+
+    /// What the page shows of the line, as one structured line (S003-11, S003-29, S004-14..17). No word of what was said.
     pub(super) fn log_session(&self, reason: EndReason) {
         let (stats, state, usage) = (&self.figures.stats, self.director.state(), self.director.usage());
         tracing::info!(
             session = self.id,
             ended = ?reason,
             route = self.figures.route.name(),
-            fallbacks = self.figures.all_fallbacks(),
+            fallbacks = self.figures.fallbacks,
             calls = self.calls,
             questions = state.plan.total(),
             answered = state.report().answered(),
@@ -59,6 +62,12 @@ impl Session {
             mic_rate_hz = stats.mic_rate_hz,
             mic_channels = stats.mic_channels,
             ice_restarts = stats.ice_restarts,
+            candidate_type = stats.candidate_type,
+            transport = stats.transport,
+            relay_seconds = stats.relay_seconds,
+            relay_bytes = stats.relay_bytes,
+            gaps = stats.gaps,
+            stalls = stats.stalls,
             cost_micro_usd = self.director.cost(),
             tokens_text_in = usage.text_in,
             tokens_audio_in = usage.audio_in,

@@ -32,6 +32,10 @@ impl Session {
             let message = "The interview goes on in another tab.".to_owned();
             self.tell_page(RoomEvent::Error { code: "replaced".to_owned(), message });
         }
+        self.joins += 1;
+        if self.joins > 1 {
+            self.metrics.resumed();
+        }
         // What follows from that is not news for a page that gets everything, and comes in its turn for another.
         self.page = None;
         self.end_orphan();
@@ -67,7 +71,7 @@ impl Session {
                 }
             }
             PageMessage::Fallback { reason } => self.fell_back(*reason),
-            PageMessage::Stats(stats) => self.figures.stats = stats.clone(),
+            PageMessage::Stats(stats) => self.measured(stats),
             PageMessage::Ready
             | PageMessage::Repeat
             | PageMessage::Finish

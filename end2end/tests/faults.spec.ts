@@ -1,0 +1,117 @@
+// What breaks is mended: faults that are ordered of a server with the feature `faults`, while a candidate is in the room.
+import { expect, test, type Page } from "@playwright/test";
+import { RoomPage, seat } from "./support/candidate.js";
+import { program, serve, type Server } from "./support/server.js";
+
+declare global {
+  interface Window {
+    __faults: { suspendAudio(): Promise<unknown>; endMicrophone(): void };
+  }
+}
+
+let server: Server;
+
+test.beforeAll(async () => {
+  server = await serve(program("FAULTS"));
+});
+
+test.afterEach(() => server.order({ fault: "none" }));
+
+test.afterAll(() => server.stop());
+
+/** In the room, at the first question. */
+async function asked(page: Page, query = ""): Promise<RoomPage> {
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open(`${server.url}/interview${query}`);
+  await room.enter();
+  await room.asked(0);
+  return room;
+}
+
+const phase = (page: Page, name: string, timeout = 30_000) =>
+  page.locator(`[data-testid=room][data-phase=${name}]`).waitFor({ state: "attached", timeout });
+
+const session = (page: Page) => page.evaluate(() => JSON.stringify(Object.entries(sessionStorage)));
+
+/** The candidate answers, and the next question is heard. */
+async function goesOn(room: RoomPage) {
+  const from = await room.now();
+  await room.answer();
+  await room.asked(1);
+  expect(await room.soundWhileSpeaking(from), "the next question is heard").toBeGreaterThan(1_000);
+}
+
+// S003-14..17, S003-28: session, question and sound survive.
+for (const seconds of [3, 15]) {
+  test(`the path is cut for ${seconds} s in mid-answer`, async ({ page }) => {
+    test.setTimeout(120_000);
+    const room = await asked(page);
+    const before = await session(page);
+    const answering = room.answer(4);
+    await server.order({ fault: "udp", seconds });
+    await phase(page, "recovering", 10_000);
+    await answering;
+    await phase(page, "live");
+    expect(await session(page)).toBe(before);
+    await expect(room.room).toHaveAttribute("data-question", "1");
+    await goesOn(room);
+  });
+}
+
+// S003-20, S003-22, S003-44
+test("without UDP from the start the interview runs over the WebSocket", async ({ page }) => {
+  test.setTimeout(120_000);
+  await server.order({ fault: "udp" });
+  const room = await asked(page);
+  await expect(room.room).toHaveAttribute("data-route", "socket");
+  await goesOn(room);
+});
+
+test("an exchange that takes too long is not waited for", async ({ page }) => {
+  test.setTimeout(120_000);
+  await server.order({ fault: "exchange", delay_ms: 60_000 });
+  const room = await asked(page);
+  await expect(room.room).toHaveAttribute("data-route", "socket");
+});
+
+test("a room channel that breaks off comes back to the same question", async ({ page }) => {
+  test.setTimeout(120_000);
+  const room = await asked(page);
+  const [before, resumes] = [await session(page), await server.metric("vivavoce_room_resumes_total")];
+  await server.order({ fault: "room" });
+  await expect.poll(() => server.metric("vivavoce_room_resumes_total"), { timeout: 15_000 }).toBe(resumes + 1);
+  expect(await session(page)).toBe(before);
+  await expect(room.room).toHaveAttribute("data-question", "1");
+  await goesOn(room);
+});
+
+test("a connection to the provider that breaks off is made again", async ({ page }) => {
+  test.setTimeout(120_000);
+  const room = await asked(page);
+  const before = await session(page);
+  const faults = 'vivavoce_provider_faults_total{fault="lost"}';
+  const lost = await server.metric(faults);
+  await server.order({ fault: "upstream" });
+  await expect.poll(() => server.metric(faults)).toBeGreaterThan(lost);
+  await phase(page, "live");
+  expect(await session(page)).toBe(before);
+  await room.asked(0);
+  await goesOn(room);
+});
+
+test("a microphone that is unplugged is replaced in the running call", async ({ page }) => {
+  test.setTimeout(120_000);
+  const room = await asked(page);
+  const opened = await page.evaluate(() => window.tracks.length);
+  await page.evaluate(() => window.__faults.endMicrophone());
+  await page.waitForFunction((it) => window.tracks.length > it, opened);
+  await goesOn(room);
+});
+
+test("sound that the browser has put to sleep comes back", async ({ page }) => {
+  test.setTimeout(120_000);
+  const room = await asked(page, "?route=socket");
+  await page.evaluate(() => window.__faults.suspendAudio());
+  await goesOn(room);
+});
