@@ -55,6 +55,8 @@ pub(super) struct Session {
     epoch: Epoch,
     call: Option<Call>,
     calls: u32,
+    /// When this session may begin as many calls on the Socket route as any.
+    calls_earned_at: Instant,
     page: Option<Page>,
     /// Names the numbering of the events. A server that starts again begins another one.
     numbering: Epoch,
@@ -104,6 +106,7 @@ impl Session {
             epoch: Epoch::default(),
             call: None,
             calls: 0,
+            calls_earned_at: Instant::now(),
             page: None,
             numbering: Epoch(rand::random()),
             events: 0,
