@@ -57,6 +57,8 @@ pub(super) struct Session {
     epoch: Epoch,
     call: Option<Call>,
     calls: u32,
+    /// When this session may begin as many calls on the Socket route as any.
+    calls_earned_at: Instant,
     page: Option<Page>,
     /// Room channels so far.
     joins: u32,
@@ -109,6 +111,7 @@ impl Session {
             epoch: Epoch::default(),
             call: None,
             calls: 0,
+            calls_earned_at: Instant::now(),
             page: None,
             joins: 0,
             numbering: Epoch(rand::random()),

@@ -200,6 +200,20 @@ async fn a_muted_page_is_silent_and_one_that_hangs_is_not() {
     assert!(stage.heard()[hung..].iter().all(|it| *it == 0));
 }
 
+/// A page that calls and calls is not given one session at the provider after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_calls_all_the_time_is_told_to_wait() {
+    let mut stage = Stage::set().await;
+    for epoch in 0..40 {
+        stage.candidate.say(&json!({ "type": "call", "epoch": epoch })).await;
+    }
+    assert_eq!(stage.candidate.next("error").await["payload"]["code"], "flood");
+    // The last one that was made goes on.
+    stage.candidate.say(&json!({ "type": "ready" })).await;
+    stage.script.told("response.create", 1).await;
+    assert!(stage.script.seen("/realtime?model=").len() <= 20);
+}
+
 /// S001-06, S000-27: every fault of the provider has its name on this route, too, and the interview goes on with a new call.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_a_carried_call_is_told_apart_and_survived() {

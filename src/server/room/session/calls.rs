@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::super::PageId;
 use super::Session;
@@ -22,6 +22,10 @@ use crate::server::provider::{End, FromSideband, ProviderError, Sideband};
 
 /// How long a page may take to ask for a new call after the end of the one before.
 const NOTICE: Duration = Duration::from_secs(4);
+/// How many calls on the Socket route a page may begin at once, and how long it takes to earn another. Each is a session at
+/// the provider, and takes no ticket.
+const CALLS: u32 = 20;
+const CALL_AGAIN: Duration = Duration::from_secs(6);
 
 pub(super) type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
 
@@ -148,6 +152,13 @@ impl Session {
     pub(super) fn carry(&mut self, page_epoch: Epoch) {
         let Some(page) = self.page.as_ref().filter(|_| self.director.state().ended.is_none()) else { return };
         let (id, sound, muted) = (page.id, page.sound.clone(), page.muted);
+        let now = Instant::now();
+        let earned_at = self.calls_earned_at.max(now) + CALL_AGAIN;
+        if earned_at > now + CALL_AGAIN * CALLS {
+            let message = "Too many calls. Wait a moment, then try again.".to_owned();
+            return self.tell_page(RoomEvent::Error { code: "flood".to_owned(), message });
+        }
+        self.calls_earned_at = earned_at;
         if self.call.is_some() {
             self.hang_up();
             self.direct(Input::CallLost);
