@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::figure::StringFigure;
 use super::icon::{Icon, Sign};
 use super::{arrival, notice};
+use crate::engine::link::choice::Choice;
 use crate::engine::link::steps::{Step, StepState, SubStep};
 use crate::engine::link::{Fault, Phase};
 use crate::engine::string::Scene;
@@ -101,11 +102,26 @@ fn StepRow(room: Room, step: Step, fault: Derived<Option<Fault>>) -> impl IntoVi
 
 #[component]
 fn Failed(room: Room, fault: Fault, begun: bool) -> impl IntoView {
+    let other_way = fault.is_of_the_route() && room.choice.get_untracked() != Choice::WebSocket;
     let actions = view! {
         <button type="button" class="primary" on:click=move |_| room.retry.run(())>
             <Icon sign=Sign::Repeat />
             "Try again"
         </button>
+        {other_way
+            .then(|| {
+                view! {
+                    <button
+                        type="button"
+                        on:click=move |_| {
+                            room.choose_route.run(Choice::WebSocket);
+                            room.retry.run(());
+                        }
+                    >
+                        "Use WebSocket instead"
+                    </button>
+                }
+            })}
         {begun
             .then(|| {
                 view! {
