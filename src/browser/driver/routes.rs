@@ -35,7 +35,10 @@ impl Inner {
         }
         let closes = self.peer.borrow().as_ref().is_some_and(|peer| peer.epoch() == epoch);
         if closes {
-            drop((self.peer.take(), self.signal.take()));
+            drop(self.peer.take());
+        }
+        if self.peer.borrow().is_none() {
+            drop(self.signal.take());
         }
         if self.peer.borrow().is_none() && self.carried.sound.borrow().is_none() {
             self.media.hear_nobody();

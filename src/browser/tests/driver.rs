@@ -61,6 +61,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn say_on_events(this: &FarEnd, event: &str) -> bool;
     #[wasm_bindgen(method)]
+    pub(super) fn occupy(this: &FarEnd, busy: bool);
+    #[wasm_bindgen(method)]
     pub(super) fn heard_frames(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
     pub(super) fn sound(this: &FarEnd, seq: u32, epoch: u32);
@@ -347,6 +349,22 @@ async fn another_microphone_takes_the_place_of_a_lost_one() -> Result<(), Browse
     settle().await;
     until("one microphone", || page.far.live_tracks() == 1).await;
     assert_eq!((page.phase(), page.far.called()), (Phase::Live, 1));
+    Ok(())
+}
+
+/// A microphone that cannot be had leaves the one before, and the page says so.
+#[wasm_bindgen_test]
+async fn a_microphone_that_fails_is_rolled_back() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.occupy(true);
+    page.driver()?.choose_input("another");
+    until("a word about it", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("still"))).await;
+    assert!(matches!(page.screen.mic.get_untracked(), Mic::On(_)));
+    assert_eq!((page.phase(), page.far.heard_tracks()), (Phase::Live, 1));
+    page.far.occupy(false);
+    page.driver()?.choose_input("default");
+    until("the other one", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("now"))).await;
+    assert_eq!((page.phase(), page.far.heard_tracks()), (Phase::Live, 1));
     Ok(())
 }
 

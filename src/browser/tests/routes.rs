@@ -56,6 +56,18 @@ async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), 
     Ok(())
 }
 
+/// The microphone is replaced on the Socket too: the candidate is heard on.
+#[wasm_bindgen_test]
+async fn another_microphone_is_heard_on_the_room_channel() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    page.far.lose_microphone();
+    until("another microphone", || page.far.live_tracks() == 1).await;
+    let before = page.far.heard_frames();
+    until("its voice", || page.far.heard_frames() > before + 10).await;
+    assert_eq!((page.phase(), page.far.has_said("call")), (Phase::Live, 1));
+    Ok(())
+}
+
 /// The Socket's path is the room channel: when it breaks the call waits, and is asked for anew when it is back.
 #[wasm_bindgen_test]
 async fn a_call_on_the_room_channel_comes_back_with_it() -> Result<(), BrowserError> {

@@ -9,7 +9,7 @@ use super::icon::{Icon, Sign};
 use super::{arrival, notice};
 use crate::engine::link::choice::Choice;
 use crate::engine::link::steps::{Step, StepState, SubStep};
-use crate::engine::link::{Fault, Phase};
+use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::string::Scene;
 use crate::engine::wording;
 use crate::ui::derived::Derived;
@@ -44,6 +44,8 @@ pub fn Connecting(room: Room) -> impl IntoView {
                 {move || {
                     if fault.get().is_some() {
                         "Nothing is lost by trying again."
+                    } else if room.route.get() == Route::Socket && room.choice.get() == Choice::Automatic {
+                        "WebRTC does not come through here, so the sound goes over a WebSocket. One more moment."
                     } else {
                         "This takes a few seconds. You hear the interviewer as soon as it is done."
                     }
