@@ -114,6 +114,12 @@ impl RoomSocket {
         }
     }
 
+    /// Whether nothing of our sound gets through.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.backlog.borrow().is_stuck()
+    }
+
     /// How many frames were left out because the network was too slow.
     #[must_use]
     pub fn dropped(&self) -> u32 {

@@ -3,6 +3,7 @@
 mod driver;
 mod owners;
 mod peers;
+mod routes;
 mod sound;
 mod words;
 

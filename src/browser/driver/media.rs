@@ -314,6 +314,10 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
             return Err(fault);
         }
     };
+    // Before it is sent anywhere: whoever is muted stays so.
+    mic.set_enabled(!inner.is_silent());
+    let push = inner.pusher();
+    _ = mic.watch(move || push(Event::MicEnded));
     let carried = inner.carried.sound.borrow().as_ref().map_or(Ok(()), |(_, sound)| sound.replace_mic(mic.stream()));
     let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
     drop(inner);
@@ -329,8 +333,7 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
             return Err(MicFault::Other);
         }
     }
-    let push = inner.pusher();
-    _ = mic.watch(move || push(Event::MicEnded));
+    // Maybe it was muted meanwhile.
     mic.set_enabled(!inner.is_silent());
     inner.media.listen(Voice::Candidate, Some(mic.stream()));
     let given = mic.given();

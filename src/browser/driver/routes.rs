@@ -3,7 +3,7 @@
 use wasm_bindgen_futures::spawn_local;
 
 use super::super::clock::now;
-use super::super::room_socket::SocketEvent;
+use super::super::room_socket::{RoomSocket, SocketEvent};
 use super::super::signal::{self, Signal, Word};
 use super::super::storage;
 use super::recipes::{Attempt, broken};
@@ -35,7 +35,10 @@ impl Inner {
         }
         let closes = self.peer.borrow().as_ref().is_some_and(|peer| peer.epoch() == epoch);
         if closes {
-            drop((self.peer.take(), self.signal.take()));
+            drop(self.peer.take());
+        }
+        if self.peer.borrow().is_none() {
+            drop(self.signal.take());
         }
         if self.peer.borrow().is_none() && self.carried.sound.borrow().is_none() {
             self.media.hear_nobody();
@@ -84,6 +87,10 @@ impl Inner {
         }
         let stats = LineStats { received: self.carried.frames.get(), lost: played.gaps.into(), ..LineStats::default() };
         self.figure(polls, &stats);
+        let stuck = self.socket.borrow().as_ref().is_some_and(RoomSocket::is_stuck);
+        if stuck {
+            self.channel(channel::Input::Stuck);
+        }
     }
 
     /// Tells the server why the Socket was fallen back to, as soon as it can be told.

@@ -17,64 +17,86 @@ use crate::engine::protocol::room::AiState;
 
 #[wasm_bindgen(module = "/src/browser/tests/far_end.js")]
 extern "C" {
-    type FarEnd;
+    pub(super) type FarEnd;
     #[wasm_bindgen(constructor)]
-    fn new() -> FarEnd;
+    pub(super) fn new() -> FarEnd;
     #[wasm_bindgen(method)]
-    fn tell(this: &FarEnd, event: &str);
+    pub(super) fn tell(this: &FarEnd, event: &str);
     #[wasm_bindgen(method)]
-    fn cut_socket(this: &FarEnd, code: u16);
+    pub(super) fn cut_socket(this: &FarEnd, code: u16);
     #[wasm_bindgen(method)]
-    fn speak(this: &FarEnd, on: bool);
+    pub(super) fn speak(this: &FarEnd, on: bool);
     #[wasm_bindgen(method)]
-    fn starve(this: &FarEnd) -> js_sys::Promise;
+    pub(super) fn starve(this: &FarEnd) -> js_sys::Promise;
     #[wasm_bindgen(method)]
-    fn refuse(this: &FarEnd, what: &str, error: &str);
+    pub(super) fn refuse(this: &FarEnd, what: &str, error: &str);
     #[wasm_bindgen(method)]
-    fn hang_up(this: &FarEnd);
+    pub(super) fn hang_up(this: &FarEnd);
     #[wasm_bindgen(method)]
-    fn has_said(this: &FarEnd, kind: &str) -> u32;
+    pub(super) fn has_said(this: &FarEnd, kind: &str) -> u32;
     #[wasm_bindgen(method)]
-    fn has_asked(this: &FarEnd, what: &str) -> u32;
+    pub(super) fn has_asked(this: &FarEnd, what: &str) -> u32;
     #[wasm_bindgen(method)]
-    fn live_tracks(this: &FarEnd) -> u32;
+    pub(super) fn live_tracks(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
-    fn heard_tracks(this: &FarEnd) -> u32;
+    pub(super) fn heard_tracks(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
-    fn lose_microphone(this: &FarEnd);
+    pub(super) fn lose_microphone(this: &FarEnd);
     #[wasm_bindgen(method)]
-    fn open_sockets(this: &FarEnd) -> u32;
+    pub(super) fn open_sockets(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
-    fn is_left(this: &FarEnd) -> bool;
+    pub(super) fn is_left(this: &FarEnd) -> bool;
     #[wasm_bindgen(method)]
-    fn restarted(this: &FarEnd) -> u32;
+    pub(super) fn restarted(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
-    fn called(this: &FarEnd) -> u32;
+    pub(super) fn called(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
-    fn free(this: &FarEnd);
+    pub(super) fn seen(this: &FarEnd) -> String;
+    #[wasm_bindgen(method)]
+    pub(super) fn has_negotiated(this: &FarEnd, kind: &str) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn serve_route(this: &FarEnd, route: &str);
+    #[wasm_bindgen(method)]
+    pub(super) fn open_events(this: &FarEnd);
+    #[wasm_bindgen(method)]
+    pub(super) fn say_on_events(this: &FarEnd, event: &str) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn occupy(this: &FarEnd, busy: bool);
+    #[wasm_bindgen(method)]
+    pub(super) fn heard_frames(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn sound(this: &FarEnd, seq: u32, epoch: u32);
+    #[wasm_bindgen(method)]
+    pub(super) fn remember(this: &FarEnd, session: &str);
+    #[wasm_bindgen(method)]
+    pub(super) fn remembers(this: &FarEnd) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn without_webrtc(this: &FarEnd);
+    #[wasm_bindgen(method)]
+    pub(super) fn free(this: &FarEnd);
 }
 
 /// A page with a driver, and the far end it talks to.
-struct Page {
-    far: FarEnd,
-    screen: Screen,
-    driver: Option<Driver>,
+pub(super) struct Page {
+    pub(super) far: FarEnd,
+    pub(super) screen: Screen,
+    pub(super) driver: Option<Driver>,
     _owner: Owner,
 }
 
 impl Page {
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let owner = Owner::new();
         owner.set();
         let (far, screen) = (FarEnd::new(), Screen::default());
         Self { far, screen, driver: Some(Driver::new(screen)), _owner: owner }
     }
 
-    fn driver(&self) -> Result<&Driver, BrowserError> {
+    pub(super) fn driver(&self) -> Result<&Driver, BrowserError> {
         self.driver.as_ref().ok_or(BrowserError::Missing("driver"))
     }
 
-    fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         self.screen.phase.get_untracked()
     }
 
@@ -327,6 +349,22 @@ async fn another_microphone_takes_the_place_of_a_lost_one() -> Result<(), Browse
     settle().await;
     until("one microphone", || page.far.live_tracks() == 1).await;
     assert_eq!((page.phase(), page.far.called()), (Phase::Live, 1));
+    Ok(())
+}
+
+/// A microphone that cannot be had leaves the one before, and the page says so.
+#[wasm_bindgen_test]
+async fn a_microphone_that_fails_is_rolled_back() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.occupy(true);
+    page.driver()?.choose_input("another");
+    until("a word about it", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("still"))).await;
+    assert!(matches!(page.screen.mic.get_untracked(), Mic::On(_)));
+    assert_eq!((page.phase(), page.far.heard_tracks()), (Phase::Live, 1));
+    page.far.occupy(false);
+    page.driver()?.choose_input("default");
+    until("the other one", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("now"))).await;
+    assert_eq!((page.phase(), page.far.heard_tracks()), (Phase::Live, 1));
     Ok(())
 }
 

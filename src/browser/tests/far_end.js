@@ -17,7 +17,10 @@ export class FarEnd {
     // Every track that the page can hold, copies included.
     this.tracks = [];
     const real = this.real, keep = (stream) => (this.tracks.push(...stream.getTracks()), stream);
-    devices.getUserMedia = async (wish) => keep(await real.getUserMedia.call(devices, wish));
+    devices.getUserMedia = async (wish) => {
+      if (this.busy) throw new DOMException("", "NotReadableError");
+      return keep(await real.getUserMedia.call(devices, wish));
+    };
     MediaStream.prototype.clone = function () { return keep(real.clone.call(this)); };
     MediaStreamTrack.prototype.clone = function () { return keep(new MediaStream([real.cloneTrack.call(this)])).getTracks()[0]; };
     this.requests = [];
@@ -134,6 +137,8 @@ export class FarEnd {
     this.events.send(event);
     return true;
   }
+  // From here on another program has the microphones, or has them no more.
+  occupy(busy) { this.busy = busy; }
   heard_frames() { return this.frames.length; }
   // A frame of the interviewer's sound: a tone of half of full scale.
   sound(seq, epoch) {

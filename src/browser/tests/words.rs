@@ -9,7 +9,7 @@ use web_sys::{CustomEvent, DomException, EventTarget};
 
 use super::super::announce::announce;
 use super::super::clock::{now, request_id};
-use super::super::{BrowserError, Listener};
+use super::super::{BrowserError, Listener, signal};
 use crate::engine::device::MicFault;
 use crate::engine::protocol::room::RoomMessage;
 
@@ -75,6 +75,26 @@ fn every_event_of_the_schema_is_told_to_the_page() -> Result<(), BrowserError> {
     assert!(heard.borrow().is_empty());
     drop(listeners);
     Ok(())
+}
+
+/// S000-22: what our server says while a relayed call is negotiated, and what is no word of it.
+#[wasm_bindgen_test]
+fn every_word_of_a_negotiation_is_understood() {
+    let table = [
+        (r#"{"type":"answer","id":"3","sdp":"v=0","call":1}"#, "Answer { epoch: Epoch(3), sdp: \"v=0\" }"),
+        (r#"{"type":"refused","id":"4","error":"no_restart"}"#, "Refused { epoch: Epoch(4), error: NoRestart }"),
+        (r#"{"type":"bye"}"#, "Bye"),
+        (
+            r#"{"type":"candidate","candidate":"candidate:1","sdp_mid":"0","sdp_m_line_index":0}"#,
+            "Candidate(Candidate { candidate: \"candidate:1\", sdp_mid: Some(\"0\"), sdp_m_line_index: Some(0) })",
+        ),
+    ];
+    for (text, word) in table {
+        assert_eq!(signal::read(text).map(|it| format!("{it:?}")).as_deref(), Some(word));
+    }
+    for text in ["", "{}", r#"{"type":"answer","sdp":"v=0"}"#, r#"{"type":"candidate","candidate":""}"#] {
+        assert!(signal::read(text).is_none(), "{text}");
+    }
 }
 
 #[wasm_bindgen_test]

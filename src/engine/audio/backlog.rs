@@ -14,11 +14,16 @@ const SOCKET_BYTES: usize = 5 * (HEADER_BYTES + 2 * FRAME_SAMPLES);
 /// The most frames that wait: 400 ms of sound.
 const MOST_WAITING: usize = 20;
 
+/// So many left out with none sent between them mean that nothing gets through at all: 2 s of sound.
+const STUCK: u32 = 100;
+
 /// Frames that wait until the socket can take them.
 #[derive(Debug, Default)]
 pub struct Backlog {
     waiting: VecDeque<Vec<u8>>,
     dropped: u32,
+    /// How many were left out since one was sent.
+    in_a_row: u32,
 }
 
 impl Backlog {
@@ -27,13 +32,24 @@ impl Backlog {
         if self.waiting.len() == MOST_WAITING {
             self.waiting.pop_front();
             self.dropped += 1;
+            self.in_a_row += 1;
         }
         self.waiting.push_back(frame);
     }
 
     /// The frame to send next, while the socket still holds `unsent` bytes. None: nothing waits, or it has to.
     pub fn next(&mut self, unsent: usize) -> Option<Vec<u8>> {
-        if unsent < SOCKET_BYTES { self.waiting.pop_front() } else { None }
+        if unsent >= SOCKET_BYTES {
+            return None;
+        }
+        self.in_a_row = 0;
+        self.waiting.pop_front()
+    }
+
+    /// Whether the path swallows everything, though the socket is still called open.
+    #[must_use]
+    pub const fn is_stuck(&self) -> bool {
+        self.in_a_row >= STUCK
     }
 
     /// How many frames were left out.
@@ -49,6 +65,20 @@ mod tests {
 
     fn frame(number: u8) -> Vec<u8> {
         vec![number; HEADER_BYTES + 2 * FRAME_SAMPLES]
+    }
+
+    /// A network that is slow is borne. One that takes nothing for two seconds is left.
+    #[test]
+    fn a_path_that_takes_nothing_is_found_out() {
+        for (sent_every, stuck) in [(10, false), (100, false), (1_000, true)] {
+            let mut backlog = Backlog::default();
+            let found = (1..=500).any(|number: u32| {
+                backlog.add(frame(0));
+                backlog.next(if number.is_multiple_of(sent_every) { 0 } else { SOCKET_BYTES });
+                backlog.is_stuck()
+            });
+            assert_eq!(found, stuck, "one of {sent_every} is sent");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum Input {
     },
     /// The server said something.
     Heard,
+    /// What we send does not get through.
+    Stuck,
     /// The browser has a network again.
     Online,
     /// The channel is not wanted any more.
@@ -125,11 +127,22 @@ impl Channel {
                 self.wait(now);
                 Some(Command::Disconnect)
             }
+            (State::Open { .. }, Input::Stuck) => {
+                self.wait(now);
+                Some(Command::Disconnect)
+            }
             (State::Waiting { until }, Input::Timeout) if until <= now => Some(self.connect(now)),
             (State::Waiting { .. }, Input::Online) => Some(self.connect(now)),
-            (_, Input::Join | Input::Opened | Input::Closed { .. } | Input::Heard | Input::Online | Input::Timeout) => {
-                None
-            }
+            (
+                _,
+                Input::Join
+                | Input::Opened
+                | Input::Closed { .. }
+                | Input::Heard
+                | Input::Stuck
+                | Input::Online
+                | Input::Timeout,
+            ) => None,
         }
     }
 
@@ -214,6 +227,9 @@ mod tests {
         assert_eq!(channel.handle(at, Input::Timeout), Some(Command::Disconnect));
         let at = channel.poll_timeout().expect("it tries again");
         assert_eq!(channel.handle(at, Input::Timeout), Some(Command::Connect));
+        channel.handle(at, Input::Opened);
+        assert_eq!(channel.handle(at, Input::Stuck), Some(Command::Disconnect));
+        assert!(channel.poll_timeout().is_some());
     }
 
     #[test]

@@ -219,7 +219,8 @@ impl Link {
             (State::Ending { reason, .. }, Input::Reported(false)) => self.report_from_page(reason),
             (State::Ending { until, reason }, Input::Timeout) if until <= now => self.report_from_page(reason),
             (State::Ending { .. }, _) => {}
-            (_, Input::Over(reason)) if self.session => self.wind_up(now, reason, Ask::Read),
+            // Also to a page that was loaded anew, and has made no call yet.
+            (_, Input::Over(reason)) => self.wind_up(now, reason, Ask::Read),
             (_, Input::Leave) if self.session => self.wind_up(now, EndReason::Finished, Ask::Finish),
             (_, Input::Choose(choice)) => self.choose(now, choice),
             (_, Input::Room(open)) => self.room(now, open),
@@ -304,7 +305,6 @@ impl Link {
                 | Input::Online
                 | Input::Offline
                 | Input::NetworkChanged
-                | Input::Over(_)
                 | Input::Reported(_)
                 | Input::Timeout,
             ) => {}

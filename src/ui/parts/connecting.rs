@@ -7,8 +7,9 @@ use leptos::prelude::*;
 use super::figure::StringFigure;
 use super::icon::{Icon, Sign};
 use super::{arrival, notice};
+use crate::engine::link::choice::Choice;
 use crate::engine::link::steps::{Step, StepState, SubStep};
-use crate::engine::link::{Fault, Phase};
+use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::string::Scene;
 use crate::engine::wording;
 use crate::ui::derived::Derived;
@@ -43,6 +44,8 @@ pub fn Connecting(room: Room) -> impl IntoView {
                 {move || {
                     if fault.get().is_some() {
                         "Nothing is lost by trying again."
+                    } else if room.route.get() == Route::Socket && room.choice.get() == Choice::Automatic {
+                        "WebRTC does not come through here, so the sound goes over a WebSocket. One more moment."
                     } else {
                         "This takes a few seconds. You hear the interviewer as soon as it is done."
                     }
@@ -101,11 +104,26 @@ fn StepRow(room: Room, step: Step, fault: Derived<Option<Fault>>) -> impl IntoVi
 
 #[component]
 fn Failed(room: Room, fault: Fault, begun: bool) -> impl IntoView {
+    let other_way = fault.is_of_the_route() && room.choice.get_untracked() != Choice::WebSocket;
     let actions = view! {
         <button type="button" class="primary" on:click=move |_| room.retry.run(())>
             <Icon sign=Sign::Repeat />
             "Try again"
         </button>
+        {other_way
+            .then(|| {
+                view! {
+                    <button
+                        type="button"
+                        on:click=move |_| {
+                            room.choose_route.run(Choice::WebSocket);
+                            room.retry.run(());
+                        }
+                    >
+                        "Use WebSocket instead"
+                    </button>
+                }
+            })}
         {begun
             .then(|| {
                 view! {

@@ -109,7 +109,7 @@ pub fn Lobby(room: Room, choices: Choices, application_id: Watch<Option<String>>
                 }}
             </header>
             <Comeback room choices application_id />
-            <Unsupported support=Derived::new(move || choices.support(room)) />
+            <Unsupported room choices />
             <WhatHappens choices />
             <MicrophoneCheck room choices />
             <SpeakerCheck room />
@@ -123,9 +123,13 @@ pub fn Lobby(room: Room, choices: Choices, application_id: Watch<Option<String>>
 
 /// Says what this browser cannot do, and where to go instead.
 #[component]
-fn Unsupported(support: Derived<Support>) -> impl IntoView {
-    let words = move || match support.get() {
+fn Unsupported(room: Room, choices: Choices) -> impl IntoView {
+    let words = move || match room.support.get() {
         Support::Unknown | Support::Full => None,
+        Support::NoWebRtc if choices.support(room) == Support::Full => Some((
+            "This browser has no WebRTC.",
+            "The sound goes over a WebSocket instead. For you nothing changes. If this is a current browser, an extension or a policy has switched WebRTC off.",
+        )),
         Support::NoWebRtc => Some((
             "This browser cannot carry a call.",
             "Open this page in a current Chrome, Edge, Firefox or Safari. If this is one of them, an extension or a policy has switched WebRTC off.",

@@ -240,6 +240,15 @@ fn a_new_network_is_tried_quietly_and_not_for_ever() {
     assert_eq!(sim.skip(), [Command::Open(sim.epoch(), Route::Direct)], "WebRTC has its chances anew");
 }
 
+/// A page that was loaded anew learns that its interview is over: it reads the report.
+#[test]
+fn an_interview_that_is_over_has_its_report_without_a_call() {
+    let mut sim = Sim::choosing(Choice::Automatic);
+    let out = sim.send(Input::Over(EndReason::TimeUp));
+    assert_eq!(out, [Command::Show(Phase::Ending), Command::Report(Ask::Read)]);
+    assert_eq!(sim.send(Input::Reported(true)), [Command::Show(Phase::Ended(EndReason::TimeUp))]);
+}
+
 /// Who chooses while the line is down has made the decision: the other route is opened at once.
 #[test]
 fn a_choice_during_a_repair_is_followed_at_once() {

@@ -1,0 +1,203 @@
+//! The routes of a call: over the room channel, relayed by our server, from one to another, and back after a reload.
+
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::super::BrowserError;
+use super::driver::Page;
+use super::{settle, sound, until};
+use crate::engine::device::Support;
+use crate::engine::link::choice::{Choice, Routes};
+use crate::engine::link::steps::{Step, StepState};
+use crate::engine::link::view::StartOptions;
+use crate::engine::link::{Phase, Route};
+use crate::engine::protocol::room::AiState;
+
+const ICE: &str = r#"{"upstream":{"fault":"offer"}}"#;
+const QUESTION: &str = r#"{"n":7,"type":"question.ready","payload":{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"}}"#;
+const WELCOME: &str = r#"{"n":6,"type":"welcome","payload":{"session_id":"s-1","persona":"Mariam","total":5,"minutes":10,"question":{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"},"lines":[{"item_id":"a","speaker":"interviewer","text":"Welcome.","at_ms":5,"spoken_ms":0,"solid":true,"interrupted":false}],"elapsed_ms":9000,"left_ms":1000,"epoch":3}}"#;
+
+fn options(choice: Choice) -> StartOptions {
+    StartOptions { minutes: 10, routes: Routes::new(choice, true), ..StartOptions::default() }
+}
+
+impl Page {
+    fn route(&self) -> Route {
+        self.screen.route.get_untracked()
+    }
+
+    async fn live_by(choice: Choice) -> Result<Self, BrowserError> {
+        sound::serve();
+        let page = Self::open();
+        page.driver()?.start(options(choice));
+        until("a live call", || page.phase() == Phase::Live).await;
+        Ok(page)
+    }
+}
+
+/// S003-07, S003-21, S000-27: a call without any WebRTC, both voices as frames, and how much was heard is told.
+#[wasm_bindgen_test]
+async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    assert_eq!((page.route(), page.far.called()), (Route::Socket, 0));
+    let steps = page.screen.steps.get_untracked();
+    assert!(Step::ALL.into_iter().all(|step| matches!(steps.state(step), StepState::Done { .. })), "{steps:?}");
+    until("ready", || page.far.has_said("ready") == 1).await;
+    until("the candidate's voice", || page.far.heard_frames() > 10).await;
+    page.far.tell(r#"{"n":1,"type":"turn.start","payload":{"speaker":"interviewer"}}"#);
+    for seq in 0..150 {
+        page.far.sound(seq, 65_536);
+    }
+    until("the interviewer's voice", || page.screen.ai.get_untracked() == AiState::Speaking).await;
+    let told = page.far.has_said("played");
+    page.far.tell(r#"{"n":2,"type":"audio.cut","payload":{"epoch":65537}}"#);
+    until("how much was heard", || page.far.has_said("played") > told).await;
+    page.driver()?.end();
+    assert_eq!(page.far.has_said("bye"), 1);
+    Ok(())
+}
+
+/// The microphone is replaced on the Socket too: the candidate is heard on.
+#[wasm_bindgen_test]
+async fn another_microphone_is_heard_on_the_room_channel() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    page.far.lose_microphone();
+    until("another microphone", || page.far.live_tracks() == 1).await;
+    let before = page.far.heard_frames();
+    until("its voice", || page.far.heard_frames() > before + 10).await;
+    assert_eq!((page.phase(), page.far.has_said("call")), (Phase::Live, 1));
+    Ok(())
+}
+
+/// The Socket's path is the room channel: when it breaks the call waits, and is asked for anew when it is back.
+#[wasm_bindgen_test]
+async fn a_call_on_the_room_channel_comes_back_with_it() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    page.far.tell(WELCOME);
+    page.far.tell(QUESTION);
+    page.far.cut_socket(1_006);
+    assert_eq!(page.phase(), Phase::Recovering);
+    until("live again", || page.phase() == Phase::Live).await;
+    assert_eq!((page.far.has_said("call"), page.far.live_tracks()), (2, 1));
+    assert!(page.far.seen().contains("&epoch=3&after=7"), "{}", page.far.seen());
+    assert_eq!(page.screen.question.get_untracked().map(|it| it.idx), Some(1));
+    Ok(())
+}
+
+/// S003-22, S003-44, S004-31: a negotiation that fails goes on over the Socket, and the server is told why.
+#[wasm_bindgen_test]
+async fn s003_44_a_refused_negotiation_goes_on_over_the_socket() -> Result<(), BrowserError> {
+    sound::serve();
+    let page = Page::open();
+    page.far.refuse("sdp-exchange", ICE);
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!((page.route(), page.far.called()), (Route::Socket, 0));
+    assert_eq!((page.far.has_said("fallback"), page.far.has_said("call")), (1, 1));
+    assert_eq!(page.screen.choice.get_untracked(), Choice::Automatic);
+    Ok(())
+}
+
+#[wasm_bindgen_test]
+async fn a_browser_without_webrtc_has_its_call_on_the_socket() -> Result<(), BrowserError> {
+    sound::serve();
+    let mut page = Page::open();
+    page.driver = None;
+    page.far.without_webrtc();
+    page.driver = Some(super::super::Driver::new(page.screen));
+    assert_eq!(page.screen.support.get_untracked(), Support::NoWebRtc);
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!((page.route(), page.far.has_said("fallback")), (Route::Socket, 1));
+    Ok(())
+}
+
+/// S000-26: the route is changed in a pause, there and back, on one session, and nothing of the room is lost.
+#[wasm_bindgen_test]
+async fn s000_26_the_route_is_changed_in_the_room() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::Automatic).await?;
+    until("ready", || page.far.has_said("ready") == 1).await;
+    page.far.tell(WELCOME);
+    page.far.tell(r#"{"n":8,"type":"speech","payload":{"active":true,"item_id":"u1"}}"#);
+    page.driver()?.choose_route(Choice::WebSocket);
+    settle().await;
+    assert_eq!((page.route(), page.far.has_said("call")), (Route::Direct, 0), "the candidate speaks");
+    page.far.tell(r#"{"n":9,"type":"speech","payload":{"active":false,"item_id":"u1"}}"#);
+    until("the Socket", || page.route() == Route::Socket).await;
+    until("the peer is gone", || page.far.is_left()).await;
+    assert_eq!((page.phase(), page.far.live_tracks()), (Phase::Live, 1));
+    page.driver()?.choose_route(Choice::WebRtc);
+    until("WebRTC", || page.route() == Route::Direct).await;
+    assert_eq!((page.far.called(), page.far.has_said("bye"), page.far.has_asked("finish")), (2, 1, 0));
+    assert_eq!(page.screen.lines.get_untracked().len(), 2, "what was said is still there");
+    until("ready", || page.far.has_said("ready") == 3).await;
+    Ok(())
+}
+
+/// S000-26: a route that does not come about leaves the one that works.
+#[wasm_bindgen_test]
+async fn a_route_that_fails_leaves_the_one_before() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    page.far.refuse("sdp-exchange", ICE);
+    page.driver()?.choose_route(Choice::WebRtc);
+    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
+    assert_eq!((page.route(), page.screen.choice.get_untracked()), (Route::Socket, Choice::Automatic));
+    Ok(())
+}
+
+/// S003-06, S003-12, S003-14: a relayed call is negotiated on a socket of its own, restarts there, and has a channel of the
+/// room's events.
+#[wasm_bindgen_test]
+async fn s003_06_a_relayed_call_has_its_own_socket_and_channel() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.serve_route("relay");
+    page.driver()?.start(options(Choice::WebRtc));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!((page.route(), page.far.has_asked("sdp-exchange")), (Route::Relay, 0));
+    until("an address", || page.far.has_negotiated("candidate") > 0).await;
+    page.far.open_events();
+    until("the room's events", || page.far.say_on_events(QUESTION)).await;
+    until("the question", || page.screen.question.get_untracked().is_some()).await;
+    wasm_bindgen_futures::JsFuture::from(page.far.starve())
+        .await
+        .map_err(|error| BrowserError::from_js("starve", &error))?;
+    until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
+    page.driver()?.end();
+    assert_eq!((page.far.has_negotiated("offer"), page.far.has_negotiated("bye")), (2, 1));
+    Ok(())
+}
+
+/// A page that was loaded anew shows where its interview stood, and goes on with it.
+#[wasm_bindgen_test]
+async fn a_page_that_was_loaded_anew_goes_on() -> Result<(), BrowserError> {
+    let mut page = Page::open();
+    page.driver = None;
+    page.far.remember("s-1");
+    page.driver = Some(super::super::Driver::new(page.screen));
+    until("the room channel", || page.far.open_sockets() == 1).await;
+    settle().await;
+    page.far.tell(WELCOME);
+    assert_eq!(page.phase(), Phase::Lobby);
+    assert!(page.screen.question.get_untracked().is_some() && page.screen.lines.get_untracked().len() == 1);
+    page.driver()?.resume(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!(page.screen.lines.get_untracked().len(), 1);
+    assert_eq!((page.far.open_sockets(), page.far.has_said("finish")), (1, 0));
+    Ok(())
+}
+
+/// Where the server knows of no such interview, the page is the lobby of a new one.
+#[wasm_bindgen_test]
+async fn a_page_that_is_too_late_starts_anew() -> Result<(), BrowserError> {
+    let mut page = Page::open();
+    page.driver = None;
+    page.far.remember("s-1");
+    page.driver = Some(super::super::Driver::new(page.screen));
+    until("the room channel", || page.far.open_sockets() == 1).await;
+    settle().await;
+    page.far.tell(WELCOME);
+    page.far.cut_socket(4_401);
+    assert!(page.screen.snapshot.get_untracked().is_none() && !page.far.remembers());
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    Ok(())
+}
