@@ -283,7 +283,7 @@ impl Inner {
             return;
         }
         if polls.is_multiple_of(POLLS_A_FIGURE) {
-            self.figures.borrow_mut().line(at, stats);
+            self.figures.borrow_mut().line(now(), stats);
             let held = stats.jitter_ms.and_then(|ms| self.cushion.borrow_mut().follow(ms));
             if let (Some(ms), Some(peer)) = (held, self.peer.borrow().as_ref()) {
                 peer.hold_back(ms);
