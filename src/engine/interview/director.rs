@@ -301,6 +301,7 @@ impl Director {
     }
 
     fn end(&mut self, now: Tick, reason: EndReason) {
+        let in_flight = self.flight.stage().is_some();
         self.record_said(now, true);
         self.record_turn();
         self.clock.pause(now);
@@ -308,7 +309,7 @@ impl Director {
         self.append(Record::Ended { reason, at_ms: self.clock.elapsed_ms(now) });
         self.tell_clock(now);
         self.tell(RoomEvent::Ended { reason });
-        self.part(now, reason, on_call);
+        self.part(now, reason, on_call, in_flight);
     }
 
     fn send(&mut self, event: ClientEvent) {

@@ -195,6 +195,9 @@ impl Session {
                         Record::Ended { reason, .. } => {
                             self.metrics.ended(reason);
                             self.log_session(reason);
+                            if let Some(carry) = self.carried() {
+                                carry.mute(true);
+                            }
                         }
                         Record::Tampered { what, .. } => {
                             tracing::warn!(session = self.id, ?what, "the candidate's side changed the call");

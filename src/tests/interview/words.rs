@@ -9,8 +9,9 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use vivavoce::engine::audio::frame;
 
-use crate::call::jfk;
+use crate::call::{jfk, jfk_24k};
 use crate::candidate::{Candidate, House};
 
 const ASKED: &str = "Could you repeat the question, please?";
@@ -73,22 +74,43 @@ async fn a_candidate_who_asks_is_answered_and_asked_again() {
 /// page has left the call by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
-    let go = Arc::new(Notify::new());
-    let house = House::open(&[("TRANSCRIPTION_URL", &slow_scribe(Arc::clone(&go)).await)]).await;
-    let mut candidate = Candidate::enter(&house, 5).await;
-    candidate.say(&json!({ "type": "ready" })).await;
-    candidate.next("question.ready").await;
-    candidate.state("listening").await;
-    candidate.peer.play(jfk().into_iter().take(90).collect());
-    candidate.turn("turn.end", "candidate").await;
-    candidate.peer.close();
-    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
-    assert!(report["questions"][0]["answers"][0]["text"].is_null(), "{report}");
-    assert_eq!(house.calls(), 1, "its words are under way");
-    go.notify_one();
-    house.until_calls(0).await;
-    let line = candidate.line_with(ANSWERED).await;
-    assert_eq!(line["speaker"], "candidate");
-    let report = candidate.post("report", json!({})).await;
-    assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{report}");
+    for on_socket in [false, true] {
+        let go = Arc::new(Notify::new());
+        let house = House::open(&[("TRANSCRIPTION_URL", &slow_scribe(Arc::clone(&go)).await)]).await;
+        let mut candidate = if on_socket { seated(&house).await } else { Box::pin(Candidate::enter(&house, 5)).await };
+        candidate.say(&json!({ "type": "ready" })).await;
+        candidate.next("question.ready").await;
+        candidate.state("listening").await;
+        // Up to the first pause.
+        if on_socket {
+            candidate.speak(&frame::samples(&jfk_24k())[..43_200]);
+        } else {
+            candidate.peer.play(jfk().into_iter().take(90).collect());
+        }
+        candidate.turn("turn.end", "candidate").await;
+        // As a page does it when End is pressed.
+        candidate.say(&json!({ "type": "finish" })).await;
+        if on_socket {
+            candidate.say(&json!({ "type": "bye", "epoch": 1 })).await;
+        }
+        candidate.peer.close();
+        let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
+        assert!(report["questions"][0]["answers"][0]["text"].is_null(), "{report}");
+        assert_eq!(house.calls(), 1, "its words are under way");
+        go.notify_one();
+        house.until_calls(0).await;
+        let line = candidate.line_with(ANSWERED).await;
+        assert_eq!(line["speaker"], "candidate");
+        let report = candidate.post("report", json!({})).await;
+        assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "on the socket: {on_socket}: {report}");
+    }
+}
+
+/// In the room, on the Socket route.
+async fn seated(house: &House) -> Candidate {
+    let mut candidate = Candidate::start(house, 5).await;
+    candidate.join(house).await;
+    candidate.next("welcome").await;
+    candidate.carry(1).await;
+    candidate
 }

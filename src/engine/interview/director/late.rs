@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Command, Director, Input};
 use crate::engine::interview::EndReason;
+use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::server::ServerEvent;
 use crate::engine::time::Tick;
 
@@ -21,8 +22,9 @@ pub(super) struct Late {
 }
 
 impl Director {
-    /// The interview is over: ends the call, at once unless words are under way. `on_call`: there is one.
-    pub(super) fn part(&mut self, now: Tick, reason: EndReason, on_call: bool) {
+    /// The interview is over: ends the call, at once unless words are under way. `on_call`: there is one; `in_flight`: and
+    /// something is being said on it.
+    pub(super) fn part(&mut self, now: Tick, reason: EndReason, on_call: bool, in_flight: bool) {
         // Who ends for want of trust or money does not wait.
         let waits = match reason {
             EndReason::Finished | EndReason::Completed | EndReason::TimeUp => self.rules.transcription.is_some(),
@@ -31,6 +33,9 @@ impl Director {
         let items = self.state.unwritten();
         if waits && on_call && !items.is_empty() {
             self.late = Some(Late { until: now.after(LATE_WORDS), items });
+            if in_flight {
+                self.send(ClientEvent::ResponseCancel { response_id: None });
+            }
         } else {
             self.out.push_back(Command::Hangup);
         }

@@ -327,6 +327,13 @@ fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
     assert_eq!(sim.director.poll_timeout(), None);
     assert_eq!(State::fold("s", &sim.log), *sim.director.state());
 
+    // Nobody goes on speaking to somebody who has left.
+    let mut sim = asks::asked();
+    sim.answer(9_000);
+    sim.begin();
+    sim.send(Input::Page(&PageMessage::Finish));
+    assert_eq!((sim.cancels, sim.hung_up), (1, false));
+
     let mut sim = ended();
     sim.wait(2_999);
     assert!(!sim.hung_up);

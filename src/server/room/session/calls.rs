@@ -195,6 +195,10 @@ impl Session {
 
     /// The page ends its call on the Socket route.
     pub(super) fn bye(&mut self, page_epoch: Epoch) {
+        if self.is_over() {
+            // What is kept for late words ends by itself.
+            return;
+        }
         if matches!(&self.call, Some(Call { way: Way::Socket { epoch, .. }, .. }) if *epoch == page_epoch) {
             self.hang_up();
             self.direct(Input::CallLost);
@@ -203,6 +207,9 @@ impl Session {
 
     /// A call on the Socket route sounds in one page. Without that page the clock stands still until there is another.
     pub(super) fn end_orphan(&mut self) {
+        if self.is_over() {
+            return;
+        }
         let here = self.page.as_ref().map(|page| page.id);
         if matches!(&self.call, Some(Call { way: Way::Socket { page, .. }, .. }) if Some(*page) != here) {
             self.hang_up();
@@ -247,6 +254,7 @@ impl Session {
             }
             FromSideband::Event(message) => {
                 if on_socket.is_some()
+                    && !self.is_over()
                     && let Some(caption) = caption(&message.event)
                 {
                     self.tell(caption);
@@ -302,6 +310,11 @@ impl Session {
         if same && self.call.is_none() && self.director.state().ended.is_none() {
             self.direct(Input::CallBroken(UpstreamFault::Lost));
         }
+    }
+
+    /// The interview is over. A call that is still there is kept for the words that are under way, and hears nothing.
+    fn is_over(&self) -> bool {
+        self.director.state().ended.is_some()
     }
 
     pub(super) fn hang_up(&mut self) {
