@@ -174,7 +174,7 @@ impl Inner {
             SocketEvent::Closed { code } => {
                 drop(self.socket.take());
                 if self.is_back() && code >= close::REFUSED {
-                    self.forget();
+                    self.start_over();
                 }
                 self.channel(channel::Input::Closed { code });
             }

@@ -198,7 +198,7 @@ impl Inner {
     }
 
     /// There is nothing to come back to.
-    pub(super) fn forget(&self) {
+    pub(super) fn start_over(&self) {
         self.session.id.take();
         storage::forget_session();
         self.view.take();
