@@ -38,7 +38,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
         <div class="connecting">
             <StringFigure scene words />
             <h1 data-heading tabindex="-1">
-                {title}
+                {move || title()}
             </h1>
             <p class="lead" role="status" data-testid="link-status">
                 {move || {
@@ -69,7 +69,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
                             view! {
                                 <li hidden=move || !sub.is_part_of(room.route.get())>
                                     <span>{sub.label()}</span>
-                                    <span class="figures">{reached}</span>
+                                    <span class="figures">{move || reached()}</span>
                                 </li>
                             }
                         })
