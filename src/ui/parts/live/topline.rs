@@ -60,6 +60,7 @@ fn LinkBadge(room: Room) -> impl IntoView {
                     {it.label()}
                 </option>
             }
+            .into_any()
         };
         Choice::ALL.map(option).collect_view()
     };

@@ -56,7 +56,7 @@ pub fn ConnectionChoice(choices: Choices) -> impl IntoView {
                                     <span>{it.label()}</span>
                                     <small>{it.meaning()}</small>
                                 </label>
-                            }
+                            }.into_any()
                         })
                         .collect_view()}
                 </fieldset>

@@ -15,7 +15,7 @@ use crate::ui::use_room::{Room, Watch};
 #[component]
 pub fn Comeback(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
     let back = Derived::new(move || room.snapshot.with(Option::is_some));
-    move || back.get().then(|| view! { <Continue room choices application_id /> })
+    move || back.get().then(|| view! { <Continue room choices application_id /> }.into_any())
 }
 
 #[component]
