@@ -24,10 +24,7 @@ pub fn room() -> Option<EventTarget> {
 /// [`BrowserError::Call`]
 pub fn announce(target: &EventTarget, message: &RoomMessage) -> Result<(), BrowserError> {
     let Some(name) = message.event.announced_as() else { return Ok(()) };
-    let event = serde_json::to_string(&message.event).unwrap_or_default();
-    let event = js_sys::JSON::parse(&event).unwrap_or(JsValue::NULL);
-    let payload = js_sys::Reflect::get(&event, &JsValue::from_str("payload")).unwrap_or(JsValue::UNDEFINED);
-    let detail = if payload.is_undefined() { js_sys::Object::new().into() } else { payload };
+    let detail = js_sys::JSON::parse(&message.event.payload()).unwrap_or(JsValue::NULL);
     dispatch(target, name, &detail)
 }
 

@@ -25,7 +25,12 @@ impl Listener {
         kind: &'static str,
         mut on_event: impl FnMut(E) + 'static,
     ) -> Result<Self, BrowserError> {
-        let callback = Closure::new(move |event: Event| on_event(event.unchecked_into()));
+        Self::attach(target, kind, Box::new(move |event| on_event(event.unchecked_into())))
+    }
+
+    // What does not depend on the closure's type, once for all of them.
+    fn attach(target: &EventTarget, kind: &'static str, on_event: Box<dyn FnMut(Event)>) -> Result<Self, BrowserError> {
+        let callback = Closure::wrap(on_event);
         target
             .add_event_listener_with_callback(kind, callback.as_ref().unchecked_ref())
             .map_err(|error| BrowserError::from_js("addEventListener", &error))?;

@@ -99,7 +99,8 @@ impl Drop for Signal {
 /// Reads what our server says. None for what a newer one may say.
 #[must_use]
 pub fn read(text: &str) -> Option<Word> {
-    let Fields { r#type, id, sdp, error, candidate, sdp_mid, sdp_m_line_index } = serde_json::from_str(text).ok()?;
+    let Fields { r#type, id, sdp, error, candidate, sdp_mid, sdp_m_line_index } =
+        serde_json::from_slice(text.as_bytes()).ok()?;
     let epoch = || id.parse().ok().map(Epoch);
     match r#type.as_str() {
         "answer" => Some(Word::Answer { epoch: epoch()?, sdp }),

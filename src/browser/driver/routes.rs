@@ -79,10 +79,12 @@ impl Inner {
 
     /// Tells how much was heard, and notes how the line is.
     pub(super) fn beat_of_the_socket(&self) {
-        let played = self.carried.sound.borrow().as_ref().map(|(_, sound)| sound.played());
-        let Some(played) = played else { return };
+        let played = self.carried.sound.borrow().as_ref().map(|(_, sound)| (sound.played(), sound.is_settled()));
+        let Some((played, settled)) = played else { return };
         let polls = self.next_poll();
-        if self.carried.cut.take() || polls.is_multiple_of(BEATS_A_PLAYED) {
+        // After a cut the count is only told once it is the last one.
+        let cut = settled && self.carried.cut.take();
+        if cut || polls.is_multiple_of(BEATS_A_PLAYED) {
             self.say(&PageMessage::Played { epoch: played.epoch, samples: played.samples.into() });
         }
         let stats = LineStats { received: self.carried.frames.get(), lost: played.gaps.into(), ..LineStats::default() };

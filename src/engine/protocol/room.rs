@@ -4,6 +4,7 @@
 //! by which a provider event reaches the page: the server uses it for the room channel, and the page for the data
 //! channel of a direct call ([`project_text`]). Everything is idempotent by item id, so both may tell the same thing.
 
+mod payload;
 mod seen;
 mod wire;
 

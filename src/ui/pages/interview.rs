@@ -68,7 +68,6 @@ pub fn Interview(room: Room, application_id: Option<String>, house: House) -> im
         }
     });
     effect(move || set_title(screen.get().title()));
-    let number = move || room.question.get().map(|it| (it.idx + 1).to_string());
     view! {
         <div class="page" data-screen=move || screen.get().name()>
             <Masthead />
@@ -80,7 +79,7 @@ pub fn Interview(room: Room, application_id: Option<String>, house: House) -> im
                 data-phase=move || room.phase.with(Phase::name)
                 data-route=move || room.route.get().name()
                 data-ai=move || room.ai.get().name()
-                data-question=number
+                data-question=move || room.question.get().map(|it| (it.idx + 1).to_string())
                 on:permissions_ready=move |_: ev::CustomEvent| choices.permitted.show(true)
             >
                 {move || match screen.get() {

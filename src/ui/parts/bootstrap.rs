@@ -6,6 +6,7 @@ use super::icon::{Icon, Sign};
 use super::lobby::Choices;
 use crate::engine::wording;
 use crate::ui::derived::Derived;
+use crate::ui::press::press;
 use crate::ui::use_room::{Room, Watch};
 
 /// Connects on the candidate's click. `choices.permitted` is set by the room's `permissions_ready` event; before that the
@@ -15,7 +16,7 @@ pub fn RealtimeSessionBootstrap(room: Room, choices: Choices, application_id: Wa
     let missing = Derived::new(move || {
         wording::missing(choices.support(room), choices.consent.get(), &room.mic.get(), choices.permitted.get())
     });
-    let start = move |_| {
+    let start = move || {
         if missing.get_untracked().is_none() {
             room.start.run(choices.options(application_id.get_untracked()));
         }
@@ -27,7 +28,7 @@ pub fn RealtimeSessionBootstrap(room: Room, choices: Choices, application_id: Wa
                 class="primary large"
                 aria-disabled=move || missing.get().is_some().to_string()
                 aria-describedby="start-reason"
-                on:click=start
+                on:click=press(start)
             >
                 "Start interview"
                 <Icon sign=Sign::Arrow />

@@ -13,6 +13,7 @@ use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::string::Scene;
 use crate::engine::wording;
 use crate::ui::derived::Derived;
+use crate::ui::press::press;
 use crate::ui::use_room::Room;
 
 /// The steps, and when it failed what happened and what to do.
@@ -38,7 +39,7 @@ pub fn Connecting(room: Room) -> impl IntoView {
         <div class="connecting">
             <StringFigure scene words />
             <h1 data-heading tabindex="-1">
-                {title}
+                {move || title()}
             </h1>
             <p class="lead" role="status" data-testid="link-status">
                 {move || {
@@ -53,10 +54,10 @@ pub fn Connecting(room: Room) -> impl IntoView {
             </p>
             <ol class="steps">
                 {Step::ALL
-                    .map(|step| view! { <StepRow room step fault /> })
+                    .map(|step| view! { <StepRow room step fault /> }.into_any())
                     .collect_view()}
             </ol>
-            {move || fault.get().map(|fault| view! { <Failed room fault begun=begun() /> })}
+            {move || fault.get().map(|fault| view! { <Failed room fault begun=begun() /> }.into_any())}
             <details class="fold">
                 <summary>"Details"</summary>
                 <ol class="substeps">
@@ -69,9 +70,9 @@ pub fn Connecting(room: Room) -> impl IntoView {
                             view! {
                                 <li hidden=move || !sub.is_part_of(room.route.get())>
                                     <span>{sub.label()}</span>
-                                    <span class="figures">{reached}</span>
+                                    <span class="figures">{move || reached()}</span>
                                 </li>
-                            }
+                            }.into_any()
                         })
                         .collect_view()}
                 </ol>
@@ -93,10 +94,10 @@ fn StepRow(room: Room, step: Step, fault: Derived<Option<Fault>>) -> impl IntoVi
     let reason = move || fault.get().filter(|_| state() == StepState::Failed).map(Fault::what);
     view! {
         <li data-testid=format!("step-{}", step.name()) data-state=move || state().name()>
-            <span class="sign">{move || view! { <Icon sign=sign() /> }}</span>
+            <span class="sign">{move || view! { <Icon sign=sign() /> }.into_any()}</span>
             <span>{move || step.label(room.route.get())}</span>
             <span class="figures">{move || wording::step(state())}</span>
-            {move || reason().map(|it| view! { <span class="why">{it}</span> })}
+            {move || reason().map(|it| view! { <span class="why">{it}</span> }.into_any())}
         </li>
     }
     .into_any()
@@ -106,7 +107,7 @@ fn StepRow(room: Room, step: Step, fault: Derived<Option<Fault>>) -> impl IntoVi
 fn Failed(room: Room, fault: Fault, begun: bool) -> impl IntoView {
     let other_way = fault.is_of_the_route() && room.choice.get_untracked() != Choice::WebSocket;
     let actions = view! {
-        <button type="button" class="primary" on:click=move |_| room.retry.run(())>
+        <button type="button" class="primary" on:click=press(move || room.retry.run(()))>
             <Icon sign=Sign::Repeat />
             "Try again"
         </button>
@@ -115,22 +116,22 @@ fn Failed(room: Room, fault: Fault, begun: bool) -> impl IntoView {
                 view! {
                     <button
                         type="button"
-                        on:click=move |_| {
+                        on:click=press(move || {
                             room.choose_route.run(Choice::WebSocket);
                             room.retry.run(());
-                        }
+                        })
                     >
                         "Use WebSocket instead"
                     </button>
-                }
+                }.into_any()
             })}
         {begun
             .then(|| {
                 view! {
-                    <button type="button" on:click=move |_| room.end.run(())>
+                    <button type="button" on:click=press(move || room.end.run(()))>
                         "End and read the report"
                     </button>
-                }
+                }.into_any()
             })}
     };
     notice::fault(Sign::Caution, fault.what(), fault.cure(), actions.into_any())

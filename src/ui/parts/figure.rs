@@ -32,9 +32,9 @@ pub fn StringFigure(scene: Arc<dyn Fn() -> Scene + Send + Sync>, words: Derived<
     let bar = move |class: &'static str, side: fn(&(u8, u8)) -> u8| {
         view! {
             <span class=class>
-                {(0..STEPS).map(|it| view! { <i data-on=move || (bars.with(side) > it).to_string()></i> }).collect_view()}
+                {(0..STEPS).map(|it| view! { <i data-on=move || (bars.with(side) > it).to_string()></i> }.into_any()).collect_view()}
             </span>
-        }
+        }.into_any()
     };
     view! {
         <div class="figure" role="img" aria-label=move || words.get()>

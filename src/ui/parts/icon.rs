@@ -1,6 +1,7 @@
 //! Our own icons: 24 grid, 1.75 stroke, round caps, the colour of the text beside them.
 
 use leptos::prelude::*;
+use leptos::tachys::html::InertElement;
 
 use crate::engine::html::Html;
 
@@ -83,10 +84,7 @@ pub fn draw(html: &mut Html, sign: Sign) {
 /// One icon.
 #[component]
 pub fn Icon(sign: Sign) -> impl IntoView {
-    view! {
-        <svg class="icon" data-sign=format!("{sign:?}") viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-            <path d=sign.path() />
-        </svg>
-    }
-    .into_any()
+    let mut html = Html::default();
+    draw(&mut html, sign);
+    InertElement::new(html.finish()).into_any()
 }

@@ -93,9 +93,9 @@ fn QuestionCard(room: Room) -> impl IntoView {
             data-none=move || room.question.with(Option::is_none).to_string()
             data-long=move || room.question.with(|it| it.as_ref().is_some_and(|it| it.text.len() > LONG)).to_string()
         >
-            <p class="kind">{kind}</p>
+            <p class="kind">{move || kind()}</p>
             <h1 data-heading tabindex="-1">
-                {text}
+                {move || text()}
             </h1>
         </article>
     }

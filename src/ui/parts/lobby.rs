@@ -105,7 +105,7 @@ pub fn Lobby(room: Room, choices: Choices, application_id: Watch<Option<String>>
                 {move || {
                     application_id
                         .get()
-                        .map(|it| view! { <p class="soft">"Application " <span class="code">{it}</span></p> })
+                        .map(|it| view! { <p class="soft">"Application " <span class="code">{it}</span></p> }.into_any())
                 }}
             </header>
             <Comeback room choices application_id />
@@ -160,7 +160,7 @@ fn Unsupported(room: Room, choices: Choices) -> impl IntoView {
                                 <p>{cure}</p>
                             </div>
                         </div>
-                    }
+                    }.into_any()
                 })
         }}
     }

@@ -39,7 +39,7 @@ pub fn Colophon() -> impl IntoView {
 pub fn StillString() -> impl IntoView {
     let shape = Shape::portrait();
     let stroke = |factor: f32, class: &'static str| {
-        view! { <path class=class d=shape.path(1_200.0, 200.0, factor) stroke="url(#voices)" /> }
+        view! { <path class=class d=shape.path(1_200.0, 200.0, factor) stroke="url(#voices)" /> }.into_any()
     };
     view! {
         <svg class="still" viewBox="0 0 1200 200" preserveAspectRatio="none" aria-hidden="true" focusable="false">

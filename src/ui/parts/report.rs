@@ -60,7 +60,7 @@ fn OnItsWay(room: Room) -> impl IntoView {
                             <Icon sign=Sign::Caution />
                             <span>{it}</span>
                         </p>
-                    }
+                    }.into_any()
                 })
         }}
     }
@@ -70,7 +70,7 @@ fn OnItsWay(room: Room) -> impl IntoView {
 /// The report itself. A recording may come after it: what is the same as before is left as it stands.
 fn ready(room: Room, report: &Report, copied: Watch<Option<bool>>) -> AnyView {
     let section = |name: &'static str, html: String| {
-        view! { <section class=name aria-labelledby=name inner_html=html></section> }
+        view! { <section class=name aria-labelledby=name inner_html=html></section> }.into_any()
     };
     view! {
         <dl class="summary" inner_html=summary::write(report)></dl>

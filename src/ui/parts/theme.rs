@@ -23,6 +23,7 @@ pub fn ThemeSwitch() -> impl IntoView {
                 <span class="unseen">{label}</span>
             </label>
         }
+        .into_any()
     };
     view! {
         <fieldset class="theme">

@@ -1,5 +1,7 @@
 //! Live captions of both sides, growing word by word for the eyes and line by line for the ears.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
 use crate::engine::interview::Speaker;
@@ -25,10 +27,16 @@ pub fn Captions(room: Room, persona: Derived<String>) -> impl IntoView {
     let reading_back = Watch::new(false);
     let ids = Derived::new(move || room.lines.with(|it| it.iter().map(|it| it.item_id.clone()).collect::<Vec<_>>()));
     let finished = Derived::new(move || {
-        let lines = room.lines.get();
-        let count = wording::finished(&lines);
-        lines.iter().take(count).map(|it| (it.item_id.clone(), it.speaker, wording::line(it))).collect::<Vec<_>>()
+        let count = room.lines.with(|it| wording::finished(it));
+        ids.with(|it| it.iter().take(count).cloned().collect::<Vec<_>>())
     });
+    let growing = move |id| view! { <CaptionLine room persona id /> }.into_any();
+    // It is read aloud as it is when it is finished, and never again.
+    let said = move |id: String| {
+        let line = room.lines.get_untracked().into_iter().find(|it| it.item_id == id);
+        let words = line.map(|it| format!("{}: {}", name(it.speaker, &persona.get_untracked()), wording::line(&it)));
+        view! { <li>{words}</li> }.into_any()
+    };
     let none = Derived::new(move || ids.with(Vec::is_empty));
     view! {
         <section class="captions" aria-labelledby="captions-title">
@@ -45,18 +53,14 @@ pub fn Captions(room: Room, persona: Derived<String>) -> impl IntoView {
             >
                 // The growing words are for the eyes alone.
                 <ol class="lines" aria-hidden="true">
-                    <For each=move || ids.get() key=Clone::clone let:id>
-                        <CaptionLine room persona id />
-                    </For>
+                    {each(ids, Arc::new(growing))}
                 </ol>
                 <ol class="unseen">
-                    <For each=move || finished.get() key=|it| it.0.clone() let:done>
-                        <li>{format!("{}: {}", name(done.1, &persona.get_untracked()), done.2)}</li>
-                    </For>
+                    {each(finished, Arc::new(said))}
                 </ol>
             </div>
             {move || {
-                none.get().then(|| view! { <p class="empty soft">"What is said appears here as it is spoken."</p> })
+                none.get().then(|| view! { <p class="empty soft">"What is said appears here as it is spoken."</p> }.into_any())
             }}
             {move || {
                 reading_back
@@ -67,12 +71,17 @@ pub fn Captions(room: Room, persona: Derived<String>) -> impl IntoView {
                                 <Icon sign=Sign::ArrowDown />
                                 "Newest line"
                             </button>
-                        }
+                        }.into_any()
                     })
             }}
         </section>
     }
     .into_any()
+}
+
+/// A view for each line, kept as long as the line is there.
+fn each(ids: Derived<Vec<String>>, view: Arc<dyn Fn(String) -> AnyView + Send + Sync>) -> AnyView {
+    view! { <For each=move || ids.get() key=Clone::clone children=move |id| view(id) /> }.into_any()
 }
 
 #[component]
@@ -106,7 +115,7 @@ fn CaptionLine(room: Room, persona: Derived<String>, id: String) -> impl IntoVie
             <p class="who">
                 <span class="name">{move || name(speaker(), &persona.get())}</span>
                 <span class="figures soft">{move || at()}</span>
-                {move || state().map(|it| view! { <span class="state">{it}</span> })}
+                {move || state().map(|it| view! { <span class="state">{it}</span> }.into_any())}
             </p>
             <p class="words">{move || line.with(|it| it.as_ref().map(wording::line))}</p>
         </li>

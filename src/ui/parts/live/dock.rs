@@ -18,7 +18,7 @@ pub fn Dock(room: Room) -> impl IntoView {
                 aria-pressed=move || muted.get().to_string()
                 on:click=press(move || room.mute.run(!muted.get_untracked()))
             >
-                {move || view! { <Icon sign=if muted.get() { Sign::MicrophoneOff } else { Sign::Microphone } /> }}
+                {move || view! { <Icon sign=if muted.get() { Sign::MicrophoneOff } else { Sign::Microphone } /> }.into_any()}
                 <span>{move || if muted.get() { "Unmute" } else { "Mute" }}</span>
             </button>
             <button type="button" on:click=press(move || room.repeat.run(()))>

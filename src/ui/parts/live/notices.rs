@@ -35,7 +35,7 @@ pub fn Notices(room: Room) -> impl IntoView {
                                     <Icon sign=Sign::Caution />
                                     <span>{it}</span>
                                 </p>
-                            }
+                            }.into_any()
                         })
                 }}
             </div>
@@ -55,7 +55,7 @@ pub fn Notices(room: Room) -> impl IntoView {
                                     </p>
                                 </div>
                             </div>
-                        }
+                        }.into_any()
                     })
             }}
             {move || {
@@ -67,7 +67,7 @@ pub fn Notices(room: Room) -> impl IntoView {
                                 <Icon sign=Sign::MicrophoneOff />
                                 <span>"You are muted. Nobody hears you until you choose \u{201c}Unmute\u{201d}."</span>
                             </p>
-                        }
+                        }.into_any()
                     })
             }}
         </div>

@@ -8,6 +8,7 @@ use crate::engine::link::{Phase, Route};
 use crate::engine::wording;
 use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
+use crate::ui::press::change;
 use crate::ui::use_room::Room;
 
 /// The slim line on top.
@@ -59,6 +60,7 @@ fn LinkBadge(room: Room) -> impl IntoView {
                     {it.label()}
                 </option>
             }
+            .into_any()
         };
         Choice::ALL.map(option).collect_view()
     };
@@ -67,11 +69,11 @@ fn LinkBadge(room: Room) -> impl IntoView {
             <summary>
                 <span role="status" data-testid="link-status">
                     <Icon sign=Sign::Signal />
-                    <span class="transport">{badge}</span>
+                    <span class="transport">{move || badge()}</span>
                     <span class="unseen">", "</span>
                     <span>{move || verdict.get()}</span>
                     <span class="figures delay" aria-live="off">
-                        {delay}
+                        {move || delay()}
                     </span>
                 </span>
                 <span class="unseen">", details"</span>
@@ -80,7 +82,7 @@ fn LinkBadge(room: Room) -> impl IntoView {
                 <dl class="facts-list">
                     <div>
                         <dt>"Way"</dt>
-                        <dd>{way}</dd>
+                        <dd>{move || way()}</dd>
                     </div>
                     <div>
                         <dt>"Round trip"</dt>
@@ -100,13 +102,13 @@ fn LinkBadge(room: Room) -> impl IntoView {
                     <select
                         id="route"
                         data-testid="route"
-                        on:change=move |event| {
+                        on:change=change(move |event| {
                             if let Some(choice) = Choice::named(&event_target_value(&event)) {
                                 room.choose_route.run(choice);
                             }
-                        }
+                        })
                     >
-                        {choices}
+                        {move || choices()}
                     </select>
                     <small class="soft">"Changes in the next pause; nothing is lost."</small>
                 </label>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Choices;
 use crate::engine::link::choice::Choice;
+use crate::ui::press::change;
 
 /// Whether this page keeps the answers as sound, for the candidate alone.
 #[component]
@@ -18,7 +19,7 @@ pub fn RecordChoice(choices: Choices) -> impl IntoView {
                         type="checkbox"
                         aria-describedby="recording-note"
                         prop:checked=move || record.get()
-                        on:change=move |event| record.show(event_target_checked(&event))
+                        on:change=change(move |event| record.show(event_target_checked(&event)))
                     />
                     <span>"Record my answers in this page's memory"</span>
                 </label>
@@ -50,12 +51,12 @@ pub fn ConnectionChoice(choices: Choices) -> impl IntoView {
                                         value=it.name()
                                         prop:checked=move || chosen.get() == it
                                         checked=it == chosen.get_untracked()
-                                        on:change=move |_| chosen.show(it)
+                                        on:change=change(move |_| chosen.show(it))
                                     />
                                     <span>{it.label()}</span>
                                     <small>{it.meaning()}</small>
                                 </label>
-                            }
+                            }.into_any()
                         })
                         .collect_view()}
                 </fieldset>

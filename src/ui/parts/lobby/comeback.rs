@@ -8,13 +8,14 @@ use crate::ui::derived::Derived;
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::parts::live::captions::Captions;
 use crate::ui::parts::live::persona;
+use crate::ui::press::press;
 use crate::ui::use_room::{Room, Watch};
 
 /// Shown as soon as our server knows the interview of this tab.
 #[component]
 pub fn Comeback(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
     let back = Derived::new(move || room.snapshot.with(Option::is_some));
-    move || back.get().then(|| view! { <Continue room choices application_id /> })
+    move || back.get().then(|| view! { <Continue room choices application_id /> }.into_any())
 }
 
 #[component]
@@ -33,14 +34,14 @@ fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>)
                     <button
                         type="button"
                         class="primary"
-                        on:click=move |_| room.resume.run(choices.options(application_id.get_untracked()))
+                        on:click=press(move || room.resume.run(choices.options(application_id.get_untracked())))
                     >
                         "Continue your interview"
                         <Icon sign=Sign::Arrow />
                     </button>
-                    <p class="reason">{number}</p>
+                    <p class="reason">{move || number()}</p>
                 </div>
-                <p data-testid="question">{text}</p>
+                <p data-testid="question">{move || text()}</p>
                 <Captions room persona=Derived::new(move || persona(room)) />
             </div>
         </section>

@@ -36,7 +36,7 @@ pub fn WhatHappens(choices: Choices) -> impl IntoView {
                                     <span>{word}</span>
                                     <small>{format!("{length} min, {count} questions")}</small>
                                 </label>
-                            }
+                            }.into_any()
                         })
                         .collect_view()}
                 </fieldset>

@@ -165,7 +165,7 @@ fn LevelMeter(room: Room) -> impl IntoView {
                 aria-valuemax=BARS.to_string()
                 aria-valuenow=move || lit.get().to_string()
             >
-                {(0..BARS).map(|it| view! { <i data-on=move || (lit.get() > it).to_string()></i> }).collect_view()}
+                {(0..BARS).map(|it| view! { <i data-on=move || (lit.get() > it).to_string()></i> }.into_any()).collect_view()}
             </div>
             <p role="status" data-testid="heard">
                 {move || if heard.get() { "We hear you. Your microphone works." } else { "Say a few words: the bars should move." }}
@@ -193,6 +193,7 @@ pub fn Picker(
                     {it.label}
                 </option>
             }
+            .into_any()
         };
         devices.get().into_iter().map(option).collect_view()
     };
@@ -230,6 +231,7 @@ fn facts(given: &MicGiven) -> impl IntoView + use<> {
                 <dd>{value}</dd>
             </div>
         }
+        .into_any()
     })
     .collect_view()
 }

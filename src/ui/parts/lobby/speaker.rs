@@ -52,7 +52,7 @@ pub fn SpeakerCheck(room: Room) -> impl IntoView {
                                     chosen=room.output_id
                                     choose=room.choose_output
                                 />
-                            }
+                            }.into_any()
                         })
                 }}
             </div>

@@ -25,6 +25,7 @@ pub(super) fn tools(room: Room, copied: Watch<Option<bool>>) -> AnyView {
                 {words}
             </button>
         }
+        .into_any()
     };
     let buttons = [
         (Sign::Copy, "Copy as text", Act::Copy),
