@@ -308,6 +308,15 @@ impl Candidate {
         self.numbering ^= 1;
     }
 
+    /// Waits for so many more loud frames on the Direct route.
+    pub(crate) async fn until_loud(&mut self, frames: usize) {
+        let (start, before) = (Instant::now(), self.loud_frames());
+        while self.loud_frames() < before + frames {
+            assert!(start.elapsed() < LIMIT, "{} loud frames", self.loud - before);
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Waits until the first question was asked, without the room channel.
     pub(crate) async fn until_asked(&self) {
         let start = Instant::now();
