@@ -99,7 +99,7 @@ impl App {
     /// # Errors
     /// [`AppError`] when a port is taken or the voice is damaged.
     pub async fn start(config: Config) -> Result<Self, AppError> {
-        let port = Port::open(&PortSettings { port: config.rtc_port, public_ips: config.public_ip.clone() }).await?;
+        let port = Port::open(&PortSettings::from(&config)).await?;
         let embedded = match config.provider_kind() {
             ProviderKind::Embedded => Some(embed(&config, port.clone()).await?),
             ProviderKind::Hosted { .. } => None,
