@@ -17,6 +17,7 @@ pub mod listen;
 pub mod media;
 pub mod metrics;
 pub mod provider;
+pub mod relay;
 pub mod room;
 pub mod router;
 pub mod routes;
@@ -99,7 +100,7 @@ impl App {
     /// # Errors
     /// [`AppError`] when a port is taken or the voice is damaged.
     pub async fn start(config: Config) -> Result<Self, AppError> {
-        let port = Port::open(&PortSettings { port: config.rtc_port, public_ips: config.public_ip.clone() }).await?;
+        let port = Port::open(&PortSettings::from(&config)).await?;
         let embedded = match config.provider_kind() {
             ProviderKind::Embedded => Some(embed(&config, port.clone()).await?),
             ProviderKind::Hosted { .. } => None,
@@ -107,6 +108,7 @@ impl App {
         let address = embedded.as_ref().map_or(config.provider_addr, |it| it.address);
         let provider = Provider::of(&config, address)?;
         let mut app = Self::new(config, provider);
+        app.rooms = app.rooms.receiving_on(port.clone());
         app.port = Some(port);
         if let Some(Embedded { voice, listener, .. }) = embedded {
             warm(&voice, u32::from(app.config.session_minutes));

@@ -32,6 +32,9 @@ pub enum ApiError {
     Busy { retry_after_s: u32 },
     #[error("an open start with a hosted provider needs PRACTICE=1 on this address")]
     Closed,
+    /// A page that asks for a call with the provider itself.
+    #[error("calls of this interview go through our server only")]
+    Sealed,
     /// `retry_after_s`: zero where the voice service did not say.
     #[error("{}", fault.what())]
     Upstream {
@@ -51,7 +54,7 @@ impl ApiError {
     pub const fn status(&self) -> u16 {
         match self {
             Self::Invalid(_) | Self::Offer(_) => 422,
-            Self::Consent | Self::Origin | Self::Closed => 403,
+            Self::Consent | Self::Origin | Self::Closed | Self::Sealed => 403,
             Self::Session | Self::Ticket => 401,
             Self::Over => 410,
             Self::Conflict | Self::NoRestart => 409,

@@ -4,7 +4,7 @@
 //! provider says comes out of it as if the call were one of the browser's own: with the events of an output buffer, and
 //! with the words at the pace of their sound.
 
-mod words;
+pub(in crate::server) mod words;
 
 use std::time::Duration;
 

@@ -53,9 +53,12 @@ pub struct Config {
     /// Key of that server, if it wants one
     #[arg(long, env = "TRANSCRIPTION_KEY", value_name = "KEY", value_parser = sources::secret, hide_default_value = true)]
     pub transcription_key: Option<SecretString>,
-    /// UDP port of the embedded media, one for all calls; 0 takes any free one
+    /// UDP port of the media, one for all calls; 0 takes any free one
     #[arg(long, env = "VIVAVOCE_RTC_PORT", value_name = "PORT")]
     pub rtc_port: u16,
+    /// TCP port of the media, for networks without UDP (443 passes nearly everywhere); unset, there is none
+    #[arg(long, env = "VIVAVOCE_RTC_TCP_PORT", value_name = "PORT")]
+    pub rtc_tcp_port: Option<u16>,
     /// Addresses to advertise for media behind NAT, separated by commas
     #[arg(long, env = "PUBLIC_IP", value_name = "IPS", value_delimiter = ',')]
     pub public_ip: Vec<IpAddr>,

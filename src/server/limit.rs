@@ -16,6 +16,7 @@ use tower_governor::key_extractor::KeyExtractor;
 use super::App;
 use super::auth::{self, From, client_ip};
 use super::config::Config;
+use super::routes::OFFER;
 use crate::api::ApiError;
 
 /// The longest body: an offer of 64 KiB, escaped as JSON, with room to spare.
@@ -28,9 +29,10 @@ impl axum::response::IntoResponse for ApiError {
     }
 }
 
-/// Guards every path below `/api/`; all others pass.
+/// Guards every path below `/api/`, and offers of relayed calls; all others pass.
 pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    if !request.uri().path().starts_with("/api/") {
+    let path = request.uri().path();
+    if !path.starts_with("/api/") && path != OFFER {
         return next.run(request).await;
     }
     let from = auth::origin(request.headers(), &app.config);

@@ -2,6 +2,7 @@
 
 mod lane;
 pub mod log;
+mod relayed;
 mod session;
 mod spend;
 mod ticket;
@@ -18,6 +19,8 @@ use tokio_util::task::TaskTracker;
 
 pub use self::lane::{Lane, Sound};
 use self::log::MemoryLog;
+use self::relayed::Answers;
+pub use self::relayed::{RelayLane, To};
 use self::session::{Limits, Session};
 use self::spend::Spend;
 use self::ticket::{Redeemed, Tickets};
@@ -26,11 +29,13 @@ use super::clock::{unix_ms, unix_s};
 use super::config::Config;
 use super::metrics::Metrics;
 use super::provider::Provider;
+use super::rtc::Port;
 use super::{faults, ice};
 use crate::api::{ApiError, Exchanged, Ticket};
 use crate::engine::interview::EndReason;
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::report::Report;
+use crate::engine::link::Route;
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::room::{PageMessage, RoomMessage};
 use crate::engine::sdp::Offer;
@@ -49,9 +54,16 @@ const AFTERLIFE: Duration = Duration::from_secs(30 * 60);
 #[derive(Debug)]
 pub(in crate::server) enum ToSession {
     Exchange {
+        /// [`Route::Relay`], or the provider's own calls.
+        route: Route,
         offer: Offer,
         restart: bool,
         reply: oneshot::Sender<Result<Exchanged, ApiError>>,
+    },
+    /// What belongs to the negotiation of a relayed call beside offers.
+    Signal {
+        call: u32,
+        signal: Signal,
     },
     /// A page opened the room channel. It replaces the one before.
     Join {
@@ -76,6 +88,16 @@ pub(in crate::server) enum ToSession {
     },
 }
 
+/// What a page says about its relayed call.
+#[derive(Debug)]
+pub(in crate::server) enum Signal {
+    /// An address that the browser found after its offer.
+    Candidate(String),
+    /// Who wants to know of the end of the call: the other end learns of it when this one is dropped.
+    Watch(oneshot::Sender<()>),
+    Bye,
+}
+
 /// Names one connection of a page, counted over the whole server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageId(u64);
@@ -96,6 +118,8 @@ struct Entry {
     ip: IpAddr,
     mailbox: mpsc::Sender<ToSession>,
     tickets: Arc<Mutex<Tickets>>,
+    /// Answers to offers of relayed calls, to be given again.
+    answers: Arc<Mutex<Answers>>,
     /// Set when the interview is over.
     over: Option<Instant>,
 }
@@ -122,6 +146,8 @@ pub struct Rooms {
     inner: Arc<Mutex<Inner>>,
     config: Arc<Config>,
     provider: Provider,
+    /// Where the media of relayed calls is received.
+    port: Option<Port>,
     log: MemoryLog,
     spend: Spend,
     metrics: Metrics,
@@ -173,7 +199,14 @@ impl Rooms {
         tasks: TaskTracker,
     ) -> Self {
         let spend = Spend::new(config.cost_cap_day.filter(|_| !provider.is_embedded()));
-        Self { inner: Arc::default(), config, provider, log: MemoryLog::default(), spend, metrics, shutdown, tasks }
+        let (inner, log) = (Arc::default(), MemoryLog::default());
+        Self { inner, config, provider, port: None, log, spend, metrics, shutdown, tasks }
+    }
+
+    /// Relayed calls receive on `port`; without one there are none.
+    #[must_use]
+    pub fn receiving_on(self, port: Port) -> Self {
+        Self { port: Some(port), ..self }
     }
 
     /// Whoever speaks and listens in these rooms.
@@ -258,7 +291,7 @@ impl Rooms {
     /// Spends a ticket on an exchange. The same `request_id` gets the first answer again.
     ///
     /// # Errors
-    /// [`ApiError::Ticket`] if it is unknown, expired or another session's; [`ApiError::Conflict`] if another request spent
+    /// [`ApiError::Sealed`] for a call with the provider itself where there shall be none; [`ApiError::Ticket`] if the ticket is unknown, expired or another session's; [`ApiError::Conflict`] if another request spent
     /// it; whatever became of the exchange.
     pub async fn exchange(
         &self,
@@ -266,10 +299,13 @@ impl Rooms {
         session_id: &str,
         client_secret: &str,
         offer: Offer,
-        restart: bool,
+        to: To,
     ) -> Result<Exchanged, ApiError> {
         faults::exchange().await?;
         let entry = self.entry(session_id).ok_or(ApiError::Ticket)?;
+        if self.config.sealed && to.route == Route::Direct {
+            return Err(ApiError::Sealed);
+        }
         let redeemed = {
             let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);
             tickets.redeem(client_secret, request_id, Instant::now())?
@@ -280,10 +316,7 @@ impl Rooms {
                 if entry.over.is_some() {
                     return Err(ApiError::Over);
                 }
-                let (reply, answered) = oneshot::channel();
-                let asked = entry.mailbox.send(ToSession::Exchange { offer, restart, reply }).await;
-                asked.map_err(|_| ApiError::Over)?;
-                let answer = answered.await.unwrap_or(Err(ApiError::Over));
+                let answer = entry.exchange(to, offer).await;
                 set.send_replace(Some(answer));
                 outcome
             }
@@ -363,10 +396,12 @@ impl Rooms {
             self.log.clone(),
             limits,
             self.tasks.clone(),
-        );
+        )
+        .receiving_on(self.port.clone());
         let (rooms, id, shutdown) = (self.clone(), id.to_owned(), self.shutdown.clone());
         self.tasks.spawn(async move { session.run(inbox, shutdown, AFTERLIFE, || rooms.set_over(&id)).await });
-        Entry { owner, ip, mailbox, tickets: Arc::default(), over: None }
+        let (tickets, answers) = (Arc::default(), Arc::default());
+        Entry { owner, ip, mailbox, tickets, answers, over: None }
     }
 
     fn issue(&self, entry: &Entry, session_id: &str) -> Ticket {

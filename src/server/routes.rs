@@ -1,16 +1,18 @@
-//! What the server answers besides the page itself: the API's second addresses, the room channel, and how it is doing.
+//! What the server answers besides the page itself: the API's second addresses, the room channel, the negotiation of
+//! relayed calls, and how it is doing.
 
 pub mod health;
 pub mod interview;
 pub mod metrics;
 pub mod room_channel;
+pub mod webrtc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{ResponseOptions, handle_server_fns_with_context};
 
@@ -23,13 +25,19 @@ const SECOND_ADDRESSES: [(&str, &str); 2] = [
     ("/api/webrtc-exchange", "/api/interview/sdp-exchange"),
 ];
 
+/// An offer as one shot. Guarded like the API.
+pub const OFFER: &str = "/webrtc/offer";
+
 /// All of them, to be merged into the router.
 pub fn routes() -> Router<App> {
     let mut router = Router::new()
         .route("/ws/interview", get(room_channel::join))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::beside_the_page));
+        .route("/metrics", get(metrics::beside_the_page))
+        .route("/ws/webrtc", get(webrtc::negotiate))
+        .route(OFFER, post(webrtc::offer))
+        .route("/webrtc/answer", get(webrtc::answer));
     for (second, first) in SECOND_ADDRESSES {
         router = router.route(second, any(move |app, request| forward(app, request, Uri::from_static(first))));
     }

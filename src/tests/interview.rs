@@ -12,6 +12,10 @@ mod limits;
 #[path = "provider/peer.rs"]
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod peer;
+#[path = "interview/relay.rs"]
+mod relay;
+#[path = "interview/signal.rs"]
+mod signal;
 #[path = "interview/socket.rs"]
 mod socket;
 #[path = "interview/sound.rs"]

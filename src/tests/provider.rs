@@ -9,6 +9,7 @@ mod faults;
 #[path = "provider/line.rs"]
 mod line;
 #[path = "provider/peer.rs"]
+#[expect(dead_code, reason = "shared with the tests of the relay")]
 mod peer;
 #[path = "provider/secrets.rs"]
 mod secrets;
@@ -117,6 +118,22 @@ async fn media_is_continuous_and_evenly_paced() {
     let (wall, told) = ((last.at - first.at).as_millis(), u128::from(last.time.wrapping_sub(first.time) / 48));
     assert!(wall.abs_diff(told) < 150, "the timestamps say {told} ms, the clock {wall} ms");
     assert!(packets.len() as u128 * 20 > told * 8 / 10, "{} packets in {told} ms", packets.len());
+}
+
+/// S000-33: a candidate whose network lets no UDP through, both ways.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_without_udp_is_no_obstacle() {
+    let house = House::open().await;
+    let (peer, offer) = Peer::offer_over_tcp().await;
+    let mut call = house.call_from(peer, offer, patient()).await;
+    let began = Instant::now();
+    call.peer.play(jfk());
+    call.next("input_audio_buffer.speech_started").await;
+    call.say("Good morning.");
+    call.next("output_audio_buffer.stopped").await;
+    assert!(call.heard(began, Instant::now()).is_some(), "sound arrived");
+    call.peer.close();
+    house.until_calls(0, 5_000 * MS).await;
 }
 
 /// S000-32: a far end that reports loss is sent less.

@@ -10,7 +10,7 @@ mod wire;
 
 use serde::{Deserialize, Serialize};
 
-pub use seen::project_text;
+pub use seen::{project_text, reduce};
 
 use super::server::ServerEvent;
 use crate::engine::interview::{EndReason, Question, Snapshot, Speaker};

@@ -10,7 +10,7 @@ use crate::engine::protocol::server::{ServerEvent, ServerMessage};
 
 /// Words that wait for their sound.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(in crate::server) struct Words {
     /// Each with its place in the playout: the end of the sound that came before it.
     waiting: VecDeque<(u64, Box<ServerMessage>)>,
     /// Something was told of what sounds.
@@ -19,7 +19,11 @@ pub(super) struct Words {
 
 impl Words {
     /// Takes what the provider says, and gives back what is no word of the interviewer's.
-    pub(super) fn take(&mut self, message: Box<ServerMessage>, playout: &Playout) -> Option<Box<ServerMessage>> {
+    pub(in crate::server) fn take(
+        &mut self,
+        message: Box<ServerMessage>,
+        playout: &Playout,
+    ) -> Option<Box<ServerMessage>> {
         match &message.event {
             ServerEvent::OutputTranscriptDelta { at, .. } | ServerEvent::OutputTranscriptDone { at, .. } => {
                 if !playout.drops(&at.response_id) {
@@ -36,7 +40,7 @@ impl Words {
     }
 
     /// The next words whose time has come.
-    pub(super) fn due(&mut self, playout: &Playout) -> Option<Box<ServerMessage>> {
+    pub(in crate::server) fn due(&mut self, playout: &Playout) -> Option<Box<ServerMessage>> {
         let (_, message) = self.waiting.pop_front_if(|(at, _)| *at <= playout.given())?;
         self.told = true;
         Some(message)
@@ -44,14 +48,14 @@ impl Words {
 
     /// What sounds is cut off, and what waits was not heard. From a server that tells all the words at once these are the
     /// only ones, and better than none.
-    pub(super) fn cut(&mut self) -> impl Iterator<Item = Box<ServerMessage>> + use<> {
+    pub(in crate::server) fn cut(&mut self) -> impl Iterator<Item = Box<ServerMessage>> + use<> {
         let told = std::mem::take(&mut self.told);
         let waiting = std::mem::take(&mut self.waiting).into_iter().filter(move |_| !told);
         waiting.map(|(_, message)| message)
     }
 
     /// What waits will never sound.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::server) fn forget(&mut self) {
         self.waiting.clear();
     }
 }

@@ -4,6 +4,7 @@ mod backlog;
 mod calls;
 mod figures;
 mod page;
+mod relayed;
 
 use std::time::Duration;
 
@@ -19,15 +20,18 @@ use self::page::Page;
 use super::ToSession;
 use super::log::MemoryLog;
 use super::spend::Spend;
+use crate::api::ApiError;
 use crate::engine::floor::Patience;
 use crate::engine::interview::cost::MicroUsd;
 use crate::engine::interview::director::{Command, Director, Input, Rules};
 use crate::engine::interview::plan::Plan;
 use crate::engine::interview::record::{Record, State};
+use crate::engine::link::Route;
 use crate::engine::time::{Epoch, Tick};
 use crate::server::clock::unix_ms;
 use crate::server::metrics::Metrics;
 use crate::server::provider::Provider;
+use crate::server::rtc::Port;
 
 /// How often the delay of the room channel is measured.
 const PING: Duration = Duration::from_secs(10);
@@ -48,6 +52,8 @@ pub(super) struct Session {
     id: String,
     director: Director,
     provider: Provider,
+    /// Where the media of relayed calls is received.
+    port: Option<Port>,
     log: MemoryLog,
     records: u64,
     began: Instant,
@@ -103,6 +109,7 @@ impl Session {
             id: id.to_owned(),
             director: Director::new(rules, state, Tick::ZERO),
             provider,
+            port: None,
             log,
             records: 0,
             began: Instant::now(),
@@ -126,6 +133,11 @@ impl Session {
         };
         session.append(opened);
         session
+    }
+
+    /// Relayed calls receive here; without a port there are none.
+    pub(super) fn receiving_on(self, port: Option<Port>) -> Self {
+        Self { port, ..self }
     }
 
     /// Lives until the interview is over and its report is not asked for any more.
@@ -168,7 +180,12 @@ impl Session {
 
     fn outside(&mut self, message: ToSession) {
         match message {
-            ToSession::Exchange { offer, restart, reply } => self.exchange(offer, restart, reply),
+            ToSession::Exchange { reply, .. } if self.director.state().ended.is_some() => {
+                _ = reply.send(Err(ApiError::Over));
+            }
+            ToSession::Exchange { route: Route::Relay, offer, restart, reply } => self.relay(&offer, restart, reply),
+            ToSession::Exchange { offer, restart, reply, .. } => self.exchange(offer, restart, reply),
+            ToSession::Signal { call, signal } => self.signal(call, signal),
             ToSession::Join { page, lane, sound, seen } => self.join(Page::new(page, lane, sound), seen),
             ToSession::Page { page, message } if self.page.as_ref().is_some_and(|it| it.id == page) => {
                 self.page_says(&message);

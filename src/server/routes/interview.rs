@@ -11,10 +11,11 @@ use leptos_axum::ResponseOptions;
 use super::set_status;
 use crate::api::{ApiError, Exchanged, Readiness, Ticket};
 use crate::engine::interview::report::Report;
+use crate::engine::link::Route;
 use crate::engine::sdp::Offer;
 use crate::server::App;
 use crate::server::auth;
-use crate::server::room::Start;
+use crate::server::room::{Start, To};
 
 /// What a server function needs of its request.
 struct Caller {
@@ -126,7 +127,8 @@ async fn exchange(
     let caller = Caller::of_request()?;
     check_id("request_id", request_id)?;
     let offer = Offer::parse(offer).map_err(|error| ApiError::Offer(error.to_string()))?;
-    caller.app.rooms.exchange(request_id, session_id, client_secret, offer, restart).await
+    let to = To { route: Route::Direct, restart };
+    caller.app.rooms.exchange(request_id, session_id, client_secret, offer, to).await
 }
 
 pub async fn finish(request_id: String, session_id: String) -> Result<Report, ApiError> {
@@ -149,7 +151,7 @@ async fn read(session_id: &str) -> Result<Report, ApiError> {
 }
 
 /// An id that a page chose: up to 64 of `[A-Za-z0-9_-]`.
-fn check_id(name: &str, id: &str) -> Result<(), ApiError> {
+pub(super) fn check_id(name: &str, id: &str) -> Result<(), ApiError> {
     let plain = id.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'_' | b'-'));
     if plain && (1..=64).contains(&id.len()) {
         Ok(())

@@ -33,13 +33,14 @@ const SILENCE: Duration = Duration::from_secs(35);
 const SEND: Duration = Duration::from_secs(10);
 
 /// Close codes: RFC 6455 section 7.4.1.
-mod code {
-    pub(super) const POLICY: u16 = 1_008;
-    pub(super) const RESTART: u16 = 1_012;
+pub(super) mod code {
+    pub(in crate::server::routes) const UNSUPPORTED: u16 = 1_003;
+    pub(in crate::server::routes) const POLICY: u16 = 1_008;
+    pub(in crate::server::routes) const RESTART: u16 = 1_012;
     // Our own: a page sees a close code, but not the status of an upgrade that was refused.
-    pub(super) const NOT_YOURS: u16 = 4_401;
-    pub(super) const REPLACED: u16 = 4_409;
-    pub(super) const OVER: u16 = 4_410;
+    pub(in crate::server::routes) const NOT_YOURS: u16 = 4_401;
+    pub(in crate::server::routes) const REPLACED: u16 = 4_409;
+    pub(in crate::server::routes) const OVER: u16 = 4_410;
 }
 
 /// Which session the page means, and how far it has seen the events.
@@ -85,7 +86,7 @@ pub async fn join(
         })
 }
 
-async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
+pub(super) async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
     let frame = CloseFrame { code, reason: reason.into() };
     _ = timeout(SEND, socket.send(Message::Close(Some(frame)))).await;
 }
@@ -159,19 +160,19 @@ fn complaint(code: &str, message: &str) -> RoomMessage {
 }
 
 /// A bucket that fills by so many in a second and holds ten seconds' worth.
-struct Flood {
+pub(super) struct Flood {
     rate: f64,
     left: f64,
     at: Instant,
 }
 
 impl Flood {
-    fn new(now: Instant, per_second: u32) -> Self {
+    pub(super) fn new(now: Instant, per_second: u32) -> Self {
         let rate = f64::from(per_second);
         Self { rate, left: rate * 10.0, at: now }
     }
 
-    fn admit(&mut self, now: Instant) -> bool {
+    pub(super) fn admit(&mut self, now: Instant) -> bool {
         let earned = now.duration_since(self.at).as_secs_f64() * self.rate;
         self.left = (self.left + earned).min(self.rate * 10.0) - 1.0;
         self.at = now;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use str0m::net::Protocol;
 use tokio::sync::mpsc;
 
 use super::port::Datagram;
@@ -18,11 +19,14 @@ const MAILBOX: usize = 64;
 /// Addresses remembered for one call. A phone that wanders between networks uses two or three.
 const MAX_ADDRESSES: usize = 16;
 
+/// Where packets come from. The same address is another one on another protocol.
+type Source = (Protocol, SocketAddr);
+
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
     by_ufrag: HashMap<String, Entry>,
-    by_address: HashMap<SocketAddr, Entry>,
+    by_address: HashMap<Source, Entry>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,9 +56,15 @@ impl Demux {
         let table = self.lock();
         let entry = match stun_ufrag(&datagram.bytes) {
             Some(ufrag) => table.by_ufrag.get(ufrag),
-            None => table.by_address.get(&datagram.source),
+            None => table.by_address.get(&(datagram.protocol, datagram.source)),
         };
         entry.is_some_and(|entry| entry.mailbox.try_send(datagram).is_ok())
+    }
+
+    /// Whether a call has verified this source.
+    #[must_use]
+    pub fn knows(&self, protocol: Protocol, source: SocketAddr) -> bool {
+        self.lock().by_address.contains_key(&(protocol, source))
     }
 
     // A panic elsewhere cannot leave the table half written: every change is one call on a map.
@@ -68,7 +78,7 @@ impl Demux {
 pub struct Registration {
     demux: Demux,
     entry: Entry,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Source>,
 }
 
 impl Registration {
@@ -78,7 +88,8 @@ impl Registration {
     }
 
     /// Sends everything from `source` to this call. Call it for verified sources only.
-    pub fn learn(&mut self, source: SocketAddr) {
+    pub fn learn(&mut self, protocol: Protocol, source: SocketAddr) {
+        let source = (protocol, source);
         if self.addresses.contains(&source) {
             return;
         }
@@ -104,21 +115,27 @@ impl Drop for Registration {
 
 impl Table {
     /// Another call may have taken the address over since.
-    fn forget(&mut self, address: &SocketAddr, call: u64) {
+    fn forget(&mut self, address: &Source, call: u64) {
         if self.by_address.get(address).is_some_and(|entry| entry.call == call) {
             self.by_address.remove(address);
         }
     }
 }
 
-/// The local fragment in the USERNAME of a STUN binding request, or `None` for anything else (RFC 8489, section 5).
-fn stun_ufrag(bytes: &[u8]) -> Option<&str> {
+/// Whether these bytes ask whether we are there (RFC 8489, section 5).
+pub(super) fn is_binding_request(bytes: &[u8]) -> bool {
     const BINDING_REQUEST: [u8; 2] = [0, 1];
     const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
+
+    bytes.get(..2) == Some(&BINDING_REQUEST) && bytes.get(4..8) == Some(&MAGIC_COOKIE)
+}
+
+/// The local fragment in the USERNAME of a STUN binding request, or `None` for anything else (RFC 8489, section 5).
+fn stun_ufrag(bytes: &[u8]) -> Option<&str> {
     const USERNAME: [u8; 2] = [0, 6];
     const HEADER_BYTES: usize = 20;
 
-    if bytes.get(..2)? != BINDING_REQUEST || bytes.get(4..8)? != MAGIC_COOKIE {
+    if !is_binding_request(bytes) {
         return None;
     }
     let mut rest = bytes.get(HEADER_BYTES..)?;
@@ -151,7 +168,8 @@ mod tests {
 
     fn from(source: &str, bytes: &[u8]) -> Datagram {
         let local = "127.0.0.1:1".parse().unwrap();
-        Datagram { source: source.parse().unwrap(), local, bytes: Bytes::copy_from_slice(bytes) }
+        let bytes = Bytes::copy_from_slice(bytes);
+        Datagram { source: source.parse().unwrap(), local, protocol: Protocol::Udp, bytes }
     }
 
     #[test]
@@ -177,7 +195,7 @@ mod tests {
         assert!(second_mail.try_recv().is_ok());
         // Media is refused until its source is verified.
         assert!(!demux.deliver(from("10.0.0.1:1", &[128, 0])));
-        first.learn("10.0.0.1:1".parse().unwrap());
+        first.learn(Protocol::Udp, "10.0.0.1:1".parse().unwrap());
         assert!(demux.deliver(from("10.0.0.1:1", &[128, 0])));
         assert!(first_mail.try_recv().is_ok());
         // A request still goes where its name says.
@@ -191,11 +209,11 @@ mod tests {
         let (mut ended, _mail) = demux.register();
         ended.add_ufrag("one");
         for port in 1..40 {
-            ended.learn(SocketAddr::from(([10, 0, 0, 1], port)));
+            ended.learn(Protocol::Udp, SocketAddr::from(([10, 0, 0, 1], port)));
         }
         assert_eq!(demux.lock().by_address.len(), MAX_ADDRESSES);
         let (mut heir, _heirs_mail) = demux.register();
-        heir.learn(SocketAddr::from(([10, 0, 0, 1], 39)));
+        heir.learn(Protocol::Udp, SocketAddr::from(([10, 0, 0, 1], 39)));
         drop(ended);
         assert_eq!(demux.lock().by_address.len(), 1);
         assert!(demux.lock().by_ufrag.is_empty());

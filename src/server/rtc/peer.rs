@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
@@ -109,6 +109,11 @@ impl Peer {
                 rtc.add_local_candidate(candidate);
             }
         }
+        for address in port.advertised_tcp() {
+            if let Ok(candidate) = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build() {
+                rtc.add_local_candidate(candidate);
+            }
+        }
         let answer = rtc.sdp_api().accept_offer(offer).map_err(|_| OfferError::NotSdp)?.to_sdp_string();
         let mut peer = Self {
             rtc,
@@ -179,15 +184,15 @@ impl Peer {
 
     /// Takes a datagram from the mailbox.
     pub fn receive(&mut self, datagram: &Datagram, now: Instant) {
-        let Datagram { source, local, bytes } = datagram;
-        let Ok(receive) = Receive::new(Protocol::Udp, *source, *local, bytes) else { return };
+        let Datagram { source, local, protocol, bytes } = datagram;
+        let Ok(receive) = Receive::new(*protocol, *source, *local, bytes) else { return };
         let input = Input::Receive(now, receive);
         // For STUN this checks the integrity: only then may the source stand for the call.
         if !self.rtc.accepts(&input) {
             return;
         }
         if is_stun(bytes) {
-            self.registration.learn(*source);
+            self.registration.learn(*protocol, *source);
         }
         self.last_heard = now;
         self.apply(input);
@@ -304,7 +309,7 @@ impl Peer {
                     self.deadline = at;
                     return;
                 }
-                Ok(Output::Transmit(it)) => self.port.send(it.source, it.destination, &it.contents),
+                Ok(Output::Transmit(it)) => self.port.send(it.proto, it.source, it.destination, &it.contents),
                 Ok(Output::Event(event)) => self.on_event(event),
                 Err(error) => {
                     tracing::debug!(%error, "peer connection broke");
@@ -385,8 +390,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_offer_without_candidates_is_answered_as_the_dtls_client() {
-        let port =
-            Port::open(&PortSettings { port: 0, public_ips: vec!["203.0.113.7".parse().unwrap()] }).await.unwrap();
+        let public_ips = vec!["203.0.113.7".parse().unwrap()];
+        let settings = PortSettings { tcp_port: Some(0), public_ips, ..PortSettings::default() };
+        let port = Port::open(&settings).await.unwrap();
         let (registration, _mail) = port.demux().register();
         let (_peer, answer) = Peer::answer(&port, registration, &offer(), Instant::now()).unwrap();
         assert!(answer.contains("a=setup:active"), "{answer}");
@@ -394,6 +400,10 @@ mod tests {
         let number = port.advertised()[0].port();
         assert!(answer.contains(&format!("127.0.0.1 {number} typ host")), "{answer}");
         assert!(answer.contains(&format!("203.0.113.7 {number} typ host")), "{answer}");
+        let number = port.advertised_tcp()[0].port();
+        for ip in ["127.0.0.1", "203.0.113.7"] {
+            assert!(answer.contains(&format!("{ip} {number} typ host tcptype passive")), "{answer}");
+        }
         port.close();
     }
 

@@ -1,24 +1,28 @@
-//! The UDP port that all calls share.
+//! The port that all calls share: UDP, and TCP where it is switched on.
 //!
 //! A socket per local address, because a peer connection takes a STUN request only when the address that it came in on is
 //! one of its own candidates. All of them have the same port number, so that one hole in a firewall is enough.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use str0m::Rtc;
-use tokio::net::UdpSocket;
+use str0m::net::Protocol;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::demux::Demux;
+use super::tcp::{self, Lines};
+use crate::server::config::Config;
 use crate::server::faults;
 
 /// Larger datagrams than this are cut; WebRTC stays below an Ethernet frame.
-const MAX_DATAGRAM_BYTES: usize = 2_048;
+pub(super) const MAX_DATAGRAM_BYTES: usize = 2_048;
 
 /// Free ports that are tried until one is free on every address.
 const TRIES: usize = 8;
@@ -27,12 +31,13 @@ const TRIES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     #[error("cannot list the network addresses of this machine")]
-    Interfaces(#[source] std::io::Error),
-    #[error("cannot open UDP port {port}")]
+    Interfaces(#[source] io::Error),
+    #[error("cannot open {protocol} port {port} for media")]
     Bind {
+        protocol: &'static str,
         port: u16,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -41,8 +46,16 @@ pub enum PortError {
 pub struct PortSettings {
     /// The port of every address. Zero takes any free one.
     pub port: u16,
+    /// The same for ICE over TCP. None: there is none.
+    pub tcp_port: Option<u16>,
     /// Addresses under which a NAT in front of us is reached at the same port. Advertised in addition.
     pub public_ips: Vec<IpAddr>,
+}
+
+impl From<&Config> for PortSettings {
+    fn from(config: &Config) -> Self {
+        Self { port: config.rtc_port, tcp_port: config.rtc_tcp_port, public_ips: config.public_ip.clone() }
+    }
 }
 
 /// A datagram as it came in.
@@ -51,6 +64,7 @@ pub struct Datagram {
     pub source: SocketAddr,
     /// The address of the socket that received it.
     pub local: SocketAddr,
+    pub protocol: Protocol,
     pub bytes: Bytes,
 }
 
@@ -62,6 +76,8 @@ pub struct Port(Arc<Inner>);
 struct Inner {
     sockets: Vec<(SocketAddr, Arc<UdpSocket>)>,
     advertised: Vec<SocketAddr>,
+    advertised_tcp: Vec<SocketAddr>,
+    lines: Lines,
     demux: Demux,
     receivers: Vec<JoinHandle<()>>,
     closed: CancellationToken,
@@ -80,19 +96,40 @@ impl Port {
     /// [`PortError`] if there is no address to receive on, or the port is taken.
     pub async fn open(settings: &PortSettings) -> Result<Self, PortError> {
         warm_up();
-        let sockets = bind(settings.port).await?;
-        let port = sockets.first().map_or(settings.port, |(address, _)| address.port());
-        let public = settings.public_ips.iter().map(|ip| SocketAddr::new(*ip, port));
-        let advertised = public.chain(sockets.iter().map(|(address, _)| *address)).collect();
-        let (demux, closed) = (Demux::default(), CancellationToken::new());
+        let ips = local_ips()?;
+        let sockets = bind("UDP", &ips, settings.port, UdpSocket::bind, UdpSocket::local_addr).await?;
+        let sockets: Vec<_> = sockets.into_iter().map(|(address, socket)| (address, Arc::new(socket))).collect();
+        let listeners = match settings.tcp_port {
+            Some(port) => bind("TCP", &ips, port, TcpListener::bind, TcpListener::local_addr).await?,
+            None => Vec::new(),
+        };
+        let advertised = |locals: Vec<SocketAddr>| {
+            let port = locals.first().map(SocketAddr::port);
+            let public = settings.public_ips.iter().filter_map(|ip| Some(SocketAddr::new(*ip, port?)));
+            public.chain(locals.iter().copied()).collect()
+        };
+        let (demux, lines, closed) = (Demux::default(), Lines::default(), CancellationToken::new());
         let receiver = |(local, socket): &(SocketAddr, Arc<UdpSocket>)| {
             tokio::spawn(receive(*local, Arc::clone(socket), demux.clone(), closed.clone()))
         };
-        let receivers = sockets.iter().map(receiver).collect();
-        Ok(Self(Arc::new(Inner { sockets, advertised, demux, receivers, closed })))
+        let mut receivers: Vec<_> = sockets.iter().map(receiver).collect();
+        let advertised_tcp = advertised(listeners.iter().map(|(address, _)| *address).collect());
+        let served = |(_, listener)| {
+            tokio::spawn(tcp::serve(listener, demux.clone(), lines.clone(), closed.clone(), tcp::PATIENCE))
+        };
+        receivers.extend(listeners.into_iter().map(served));
+        Ok(Self(Arc::new(Inner {
+            advertised: advertised(sockets.iter().map(|(address, _)| *address).collect()),
+            advertised_tcp,
+            sockets,
+            lines,
+            demux,
+            receivers,
+            closed,
+        })))
     }
 
-    /// Whether datagrams are received on every address.
+    /// Whether packets are received on every address.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.0.closed.is_cancelled() && self.0.receivers.iter().all(|it| !it.is_finished())
@@ -115,9 +152,18 @@ impl Port {
         &self.0.advertised
     }
 
-    /// Sends a datagram from `source`, or through the first socket where `source` is an address of the NAT.
+    /// The same for ICE over TCP. Empty where it is switched off.
+    #[must_use]
+    pub fn advertised_tcp(&self) -> &[SocketAddr] {
+        &self.0.advertised_tcp
+    }
+
+    /// Sends a packet. A datagram goes from `source`, or through the first socket where `source` is an address of the NAT.
     /// What the socket cannot take at once is lost, as datagrams are.
-    pub fn send(&self, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+    pub fn send(&self, protocol: Protocol, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        if protocol != Protocol::Udp {
+            return self.0.lines.send(destination, bytes);
+        }
         if faults::udp_is_cut() {
             return;
         }
@@ -141,27 +187,33 @@ fn warm_up() {
 }
 
 /// A socket for every address, all on one port. Addresses that go away meanwhile are left out.
-async fn bind(port: u16) -> Result<Vec<(SocketAddr, Arc<UdpSocket>)>, PortError> {
-    let ips = local_ips()?;
+async fn bind<S>(
+    protocol: &'static str,
+    ips: &[IpAddr],
+    port: u16,
+    open: impl AsyncFn(SocketAddr) -> io::Result<S>,
+    address: impl Fn(&S) -> io::Result<SocketAddr>,
+) -> Result<Vec<(SocketAddr, S)>, PortError> {
+    let fails = |port| move |source| PortError::Bind { protocol, port, source };
     let mut tries = 0;
     'again: loop {
         tries += 1;
         let mut sockets = Vec::with_capacity(ips.len());
         let mut chosen = port;
-        for ip in &ips {
-            match UdpSocket::bind(SocketAddr::new(*ip, chosen)).await {
+        for ip in ips {
+            match open(SocketAddr::new(*ip, chosen)).await {
                 Ok(socket) => {
-                    let address = socket.local_addr().map_err(|source| PortError::Bind { port, source })?;
+                    let address = address(&socket).map_err(fails(port))?;
                     chosen = address.port();
-                    sockets.push((address, Arc::new(socket)));
+                    sockets.push((address, socket));
                 }
-                Err(source) if source.kind() == std::io::ErrorKind::AddrNotAvailable => {}
+                Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {}
                 Err(_) if port == 0 && tries < TRIES => continue 'again,
-                Err(source) => return Err(PortError::Bind { port: chosen, source }),
+                Err(source) => return Err(fails(chosen)(source)),
             }
         }
         if sockets.is_empty() {
-            return Err(PortError::Bind { port, source: std::io::ErrorKind::AddrNotAvailable.into() });
+            return Err(fails(port)(io::ErrorKind::AddrNotAvailable.into()));
         }
         return Ok(sockets);
     }
@@ -192,7 +244,8 @@ async fn receive(local: SocketAddr, socket: Arc<UdpSocket>, demux: Demux, closed
         match received {
             Ok(_) if faults::udp_is_cut() => buffer.clear(),
             Ok((_, source)) => {
-                demux.deliver(Datagram { source, local, bytes: buffer.split().freeze() });
+                let bytes = buffer.split().freeze();
+                demux.deliver(Datagram { source, local, protocol: Protocol::Udp, bytes });
             }
             // An ICMP error of an earlier datagram is reported here; the socket itself is fine.
             Err(error) => {

@@ -123,6 +123,13 @@ pub(crate) struct Candidate {
     waiting: VecDeque<Value>,
     decoder: Box<Decoder>,
     loud: usize,
+    /// Its call is with our own server.
+    pub(crate) relayed: bool,
+    /// When sound was last heard on a call.
+    pub(crate) loud_at: Option<Instant>,
+    /// What came on the call's data channels: the provider's, and the one that our server opened.
+    pub(crate) events: Vec<(Instant, Value)>,
+    pub(crate) room: Vec<Value>,
 }
 
 impl Candidate {
@@ -145,6 +152,10 @@ impl Candidate {
             waiting: VecDeque::new(),
             decoder: Box::new(Decoder::new().unwrap()),
             loud: 0,
+            relayed: false,
+            loud_at: None,
+            events: Vec::new(),
+            room: Vec::new(),
         };
         // The same id would get the first candidate's session again.
         static STARTED: AtomicU32 = AtomicU32::new(0);
@@ -198,15 +209,21 @@ impl Candidate {
     }
 
     async fn open(&mut self, house: &House, query: &str) -> Option<Channel> {
-        let origin = house.origin.replacen("http", "ws", 1);
-        let address = format!("{origin}/ws/interview?session_id={}{query}", self.session_id);
-        let mut request = address.into_client_request().unwrap();
-        request.headers_mut().insert("origin", self.origin.parse().unwrap());
-        request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
-        let (socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        assert_eq!(house.origin, self.origin);
+        let socket = self.socket("/ws/interview", query).await;
         self.waiting.clear();
         self.mic = None;
         self.channel.replace(Channel::new(socket))
+    }
+
+    /// A socket of the server's, for this session.
+    pub(crate) async fn socket(&self, path: &str, query: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        let origin = self.origin.replacen("http", "ws", 1);
+        let address = format!("{origin}{path}?session_id={}{query}", self.session_id);
+        let mut request = address.into_client_request().unwrap();
+        request.headers_mut().insert("origin", self.origin.parse().unwrap());
+        request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
+        tokio_tungstenite::connect_async(request).await.unwrap().0
     }
 
     /// The room channel breaks without a word.
@@ -256,15 +273,23 @@ impl Candidate {
     }
 
     /// A request of the API, with what every request of this session carries.
-    pub(crate) fn request(&self, path: &str, mut body: Value) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, path: &str, body: Value) -> reqwest::RequestBuilder {
+        self.request_at(&format!("/api/interview/{path}"), body)
+    }
+
+    /// The same of another address.
+    pub(crate) fn request_at(&self, path: &str, mut body: Value) -> reqwest::RequestBuilder {
         if !self.session_id.is_empty() {
             body["session_id"] = json!(self.session_id);
         }
-        self.http
-            .post(format!("{}/api/interview/{path}", self.origin))
-            .header("origin", &self.origin)
-            .header("cookie", &self.cookie)
-            .json(&body)
+        let request = self.http.post(format!("{}{path}", self.origin)).header("origin", &self.origin);
+        request.header("cookie", &self.cookie).json(&body)
+    }
+
+    /// Asks for something of this session. The query ends with its id.
+    pub(crate) fn get(&self, path_and_query: &str) -> reqwest::RequestBuilder {
+        let request = self.http.get(format!("{}{path_and_query}session_id={}", self.origin, self.session_id));
+        request.header("cookie", &self.cookie)
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
@@ -368,6 +393,7 @@ impl Candidate {
     }
 
     async fn wait(&mut self, is: impl Fn(&Value) -> bool, what: &str) -> Value {
+        let start = Instant::now();
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 if is(&event) {
@@ -375,6 +401,7 @@ impl Candidate {
                 }
                 continue;
             }
+            assert!(start.elapsed() < 2 * LIMIT, "no {what}: {:?}", self.told);
             self.look();
             self.read(what).await;
         }
@@ -421,19 +448,51 @@ impl Candidate {
         self.loud
     }
 
-    /// Takes in what arrived on the call. A strict client could read each event.
+    /// Takes in what arrived on the call. A strict client could read each event of a provider; a page reads less.
     fn look(&mut self) {
         while let Ok(seen) = self.peer.seen.try_recv() {
             let packet = match seen {
                 Seen::Packet(packet) => packet,
-                Seen::Event(_, event) => {
-                    decoded(event);
+                Seen::Event(at, event) => {
+                    if !self.relayed {
+                        decoded(event.clone());
+                    }
+                    self.events.push((at, event));
+                    continue;
+                }
+                Seen::Room(message) => {
+                    self.room.push(message);
                     continue;
                 }
             };
             let pcm = self.decoder.decode(&packet.payload).unwrap();
             let power = pcm.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / pcm.len() as f64;
-            self.loud += usize::from(power.sqrt() > 300.0);
+            if power.sqrt() > 300.0 {
+                self.loud += 1;
+                self.loud_at = Some(packet.at);
+            }
+        }
+    }
+
+    /// Waits until so many frames more held sound.
+    pub(crate) async fn hear_call(&mut self, frames: usize) {
+        let (before, start) = (self.loud_frames(), Instant::now());
+        while self.loud_frames() < before + frames {
+            assert!(start.elapsed() < LIMIT, "{} loud frames of {frames}", self.loud_frames() - before);
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The event of this type that comes next on the call's data channel, counted from the `from`th of all.
+    pub(crate) async fn on_call(&mut self, kind: &str, from: usize) -> (Instant, Value) {
+        let start = Instant::now();
+        loop {
+            self.loud_frames();
+            if let Some(found) = self.events[from..].iter().find(|(_, it)| it["type"] == kind) {
+                return found.clone();
+            }
+            assert!(start.elapsed() < LIMIT, "no {kind} on the call");
+            sleep(Duration::from_millis(10)).await;
         }
     }
 }

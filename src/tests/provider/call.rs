@@ -34,7 +34,7 @@ impl House {
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(SecretString::from(KEY));
         change(&mut settings);
-        let port = Port::open(&PortSettings::default()).await.unwrap();
+        let port = Port::open(&PortSettings { tcp_port: Some(0), ..PortSettings::default() }).await.unwrap();
         let provider = Provider::start(settings, port).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -58,6 +58,11 @@ impl House {
     /// A call whose `session.created` has arrived.
     pub(crate) async fn call(&self, session: Value) -> Call {
         let (peer, offer) = Peer::offer().await;
+        self.call_from(peer, offer, session).await
+    }
+
+    /// The same from a peer that has made its offer.
+    pub(crate) async fn call_from(&self, peer: Peer, offer: String, session: Value) -> Call {
         let asked = Instant::now();
         let response = self.post_offer(offer.clone(), &session).await;
         assert_eq!(response.status(), 201);
@@ -155,6 +160,7 @@ impl Call {
         match seen {
             Seen::Event(at, event) => self.events.push((at, decoded(event))),
             Seen::Packet(packet) => self.packets.push(packet),
+            Seen::Room(message) => panic!("the provider opens no channel: {message}"),
         }
     }
 

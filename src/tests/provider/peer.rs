@@ -1,8 +1,10 @@
 //! The far end of a call: a real WebRTC peer on a real socket.
 
+#[path = "wire.rs"]
+mod wire;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,12 +12,13 @@ use serde_json::Value;
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::channel::ChannelId;
 use str0m::media::{Direction, MediaKind, Mid};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::RtpWrite;
 use str0m::{Candidate, Event, Input, Output, Rtc};
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use vivavoce::server::media::codec;
+
+use self::wire::Wire;
 
 /// What the peer is asked to do.
 enum Do {
@@ -25,6 +28,10 @@ enum Do {
     /// A new offer from a new socket.
     Restart(oneshot::Sender<String>),
     Answer(String),
+    /// A candidate that came after the answer.
+    Candidate(String),
+    /// The network is dead until this is taken back.
+    Cut(bool),
     /// Every so many-th audio packet does not arrive.
     Lose(u64),
     Close,
@@ -34,6 +41,8 @@ enum Do {
 #[derive(Debug)]
 pub(crate) enum Seen {
     Event(Instant, Value),
+    /// A message on the channel that the server opened.
+    Room(Value),
     Packet(Packet),
 }
 
@@ -56,7 +65,25 @@ pub(crate) struct Peer {
 impl Peer {
     /// A peer and its offer. It waits for [`Peer::answer`].
     pub(crate) async fn offer() -> (Self, String) {
-        let mut end = End::new().await;
+        let (wire, local) = Wire::udp().await;
+        Self::begin(End::new(Protocol::Udp, wire, Some(local)))
+    }
+
+    /// A peer that has no UDP, and its offer. It connects to the TCP candidate of the answer.
+    pub(crate) async fn offer_over_tcp() -> (Self, String) {
+        Self::begin(End::new(Protocol::Tcp, Wire::None, None))
+    }
+
+    /// A peer whose offer names no candidate, the offer, and the candidate.
+    pub(crate) async fn offer_and_trickle() -> (Self, String, String) {
+        let (wire, local) = Wire::udp().await;
+        let mut end = End::new(Protocol::Udp, wire, None);
+        end.local = Some(local);
+        let (peer, offer) = Self::begin(end);
+        (peer, offer, Candidate::host(local, "udp").unwrap().to_sdp_string())
+    }
+
+    fn begin(mut end: End) -> (Self, String) {
         let mut change = end.rtc.sdp_api();
         end.mid = Some(change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None));
         change.add_channel("oai-events".to_owned());
@@ -70,6 +97,16 @@ impl Peer {
 
     pub(crate) fn answer(&self, answer: String) {
         self.commands.send(Do::Answer(answer)).ok();
+    }
+
+    /// Takes a candidate that the far end sent after its answer.
+    pub(crate) fn candidate(&self, candidate: &str) {
+        self.commands.send(Do::Candidate(candidate.to_owned())).ok();
+    }
+
+    /// Cuts the network, or mends it.
+    pub(crate) fn cut(&self, cut: bool) {
+        self.commands.send(Do::Cut(cut)).ok();
     }
 
     pub(crate) fn send(&self, event: &Value) {
@@ -103,11 +140,15 @@ impl Peer {
 
 struct End {
     rtc: Rtc,
-    socket: Arc<UdpSocket>,
-    local: SocketAddr,
+    protocol: Protocol,
+    wire: Wire,
+    local: Option<SocketAddr>,
+    cut: bool,
     pending: Option<SdpPendingOffer>,
     mid: Option<Mid>,
     channel: Option<ChannelId>,
+    /// The channel that the server opened.
+    room: Option<ChannelId>,
     outbox: VecDeque<String>,
     playing: VecDeque<Bytes>,
     sent: u64,
@@ -117,18 +158,22 @@ struct End {
 }
 
 impl End {
-    async fn new() -> Self {
+    fn new(protocol: Protocol, wire: Wire, local: Option<SocketAddr>) -> Self {
         str0m::crypto::from_feature_flags().install_process_default();
         let mut rtc = Rtc::builder().clear_codecs().enable_opus(true, false).set_rtp_mode(true).build(Instant::now());
-        let (socket, local) = open().await;
-        rtc.add_local_candidate(Candidate::host(local, "udp").unwrap());
+        if let Some(local) = local {
+            rtc.add_local_candidate(Candidate::host(local, "udp").unwrap());
+        }
         Self {
             rtc,
-            socket,
+            protocol,
+            wire,
             local,
+            cut: false,
             pending: None,
             mid: None,
             channel: None,
+            room: None,
             outbox: VecDeque::new(),
             playing: VecDeque::new(),
             sent: 0,
@@ -140,7 +185,6 @@ impl End {
 
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Do>, out: mpsc::UnboundedSender<Seen>) {
         let mut beat = tokio::time::interval(Duration::from_millis(20));
-        let mut buffer = vec![0; 2_048];
         loop {
             let Some(deadline) = self.drain(&out) else { return };
             tokio::select! {
@@ -149,12 +193,11 @@ impl End {
                     None => return, // vanished
                 },
                 _ = beat.tick() => self.frame(),
-                received = self.socket.recv_from(&mut buffer) => {
-                    let (len, source) = received.unwrap();
-                    if self.is_lost(&buffer[..len]) {
+                (bytes, source) = self.wire.recv() => {
+                    if self.cut || self.is_lost(&bytes) {
                         continue;
                     }
-                    let receive = Receive::new(Protocol::Udp, source, self.local, &buffer[..len]).unwrap();
+                    let receive = Receive::new(self.protocol, source, self.local.unwrap(), &bytes).unwrap();
                     let input = Input::Receive(Instant::now(), receive);
                     if self.rtc.accepts(&input) {
                         self.rtc.handle_input(input).unwrap();
@@ -177,16 +220,26 @@ impl End {
     async fn command(&mut self, command: Do) {
         match command {
             Do::Lose(nth) => self.lose = nth,
+            Do::Cut(cut) => self.cut = cut,
+            Do::Candidate(candidate) => {
+                self.rtc.add_remote_candidate(Candidate::from_sdp_string(&candidate).unwrap());
+            }
             Do::Send(text) => self.outbox.push_back(text),
             Do::Play(frames) => self.playing.extend(frames),
             Do::Answer(answer) => {
+                if self.protocol == Protocol::Tcp {
+                    let (wire, local) = Wire::tcp(&answer).await;
+                    (self.wire, self.local) = (wire, Some(local));
+                }
                 let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
                 self.rtc.sdp_api().accept_answer(self.pending.take().unwrap(), answer).unwrap();
                 // A restart forgot the old ones; twice is as good as once.
-                self.rtc.add_local_candidate(Candidate::host(self.local, "udp").unwrap());
+                self.rtc.add_local_candidate(self.candidate());
             }
             Do::Restart(offered) => {
-                (self.socket, self.local) = open().await;
+                let (wire, local) = Wire::udp().await;
+                (self.wire, self.local) = (wire, Some(local));
+                self.cut = false;
                 let mut change = self.rtc.sdp_api();
                 change.ice_restart(false);
                 let (offer, pending) = change.apply().unwrap();
@@ -194,6 +247,14 @@ impl End {
                 offered.send(offer.to_sdp_string()).unwrap();
             }
             Do::Close => self.rtc.close().unwrap(),
+        }
+    }
+
+    fn candidate(&self) -> Candidate {
+        let local = self.local.unwrap();
+        match self.protocol {
+            Protocol::Tcp => Candidate::builder().tcp().host(local).tcptype(TcpType::Active).build().unwrap(),
+            _ => Candidate::host(local, "udp").unwrap(),
         }
     }
 
@@ -223,16 +284,18 @@ impl End {
         loop {
             match self.rtc.poll_output().unwrap() {
                 Output::Timeout(at) => return self.rtc.is_alive().then_some(at),
-                // Towards an address of another interface: not from a loopback socket.
-                Output::Transmit(it) => drop(self.socket.try_send_to(&it.contents, it.destination)),
+                Output::Transmit(it) if !self.cut => self.wire.send(&it.contents, it.destination),
+                Output::Transmit(_) => {}
                 Output::Event(Event::Connected) => self.connected = true,
-                Output::Event(Event::ChannelOpen(id, label)) => {
-                    assert_eq!(label, "oai-events");
-                    self.channel = Some(id);
-                }
+                Output::Event(Event::ChannelOpen(id, label)) => match label.as_str() {
+                    "oai-events" => self.channel = Some(id),
+                    "interview-events" => self.room = Some(id),
+                    label => panic!("a channel called {label}"),
+                },
                 Output::Event(Event::ChannelData(data)) => {
                     let event = serde_json::from_slice(&data.data).unwrap();
-                    out.send(Seen::Event(Instant::now(), event)).ok();
+                    let of_room = self.room == Some(data.id);
+                    out.send(if of_room { Seen::Room(event) } else { Seen::Event(Instant::now(), event) }).ok();
                 }
                 Output::Event(Event::RtpPacket(it)) => {
                     let packet = Packet {
@@ -248,10 +311,4 @@ impl End {
             }
         }
     }
-}
-
-async fn open() -> (Arc<UdpSocket>, SocketAddr) {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let local = socket.local_addr().unwrap();
-    (Arc::new(socket), local)
 }

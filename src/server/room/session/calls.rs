@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::PageId;
 use super::Session;
+use super::relayed::Relayed;
 use crate::api::{ApiError, Exchanged};
 use crate::engine::interview::Speaker;
 use crate::engine::interview::director::Input;
@@ -52,17 +53,19 @@ pub(super) enum FromTask {
 #[derive(Debug)]
 pub(super) struct Call {
     /// Counts the calls of this session, from 1.
-    number: u32,
-    way: Way,
+    pub(super) number: u32,
+    pub(super) way: Way,
 }
 
 /// How we reach the provider.
 #[derive(Debug)]
-enum Way {
+pub(super) enum Way {
     /// The browser has the call; we lead it. `id`: the provider's name for it.
     Direct { id: String, sideband: Sideband },
     /// The call is ours. It sounds in this page, and ends with it.
     Socket { page: PageId, epoch: Epoch, carry: Carry },
+    /// The call is ours, and so is the browser's peer.
+    Relay(Relayed),
 }
 
 impl Call {
@@ -70,6 +73,7 @@ impl Call {
         match &self.way {
             Way::Direct { sideband, .. } => sideband.send(event),
             Way::Socket { carry, .. } => carry.send(event),
+            Way::Relay(relayed) => relayed.send(event),
         }
     }
 }
@@ -77,10 +81,6 @@ impl Call {
 impl Session {
     /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
     pub(super) fn exchange(&mut self, offer: Offer, restart: bool, reply: Reply) {
-        if self.director.state().ended.is_some() {
-            _ = reply.send(Err(ApiError::Over));
-            return;
-        }
         if !restart && self.call.is_some() {
             // A page that wants a new call has none; and nobody shall talk to one that we do not listen to any more.
             self.hang_up();
@@ -88,7 +88,7 @@ impl Session {
         }
         let running = self.call.as_ref().and_then(|call| match &call.way {
             Way::Direct { id, .. } => Some((id.clone(), call.number)),
-            Way::Socket { .. } => None,
+            Way::Socket { .. } | Way::Relay(_) => None,
         });
         let (provider, persona) = (self.provider.clone(), self.director.state().plan.persona.clone());
         let session_id = self.id.clone();

@@ -84,6 +84,7 @@ impl Session {
     /// Tells what is part of the session: a page that comes back is told it later.
     pub(super) fn tell(&mut self, event: RoomEvent) {
         let message = self.number(event);
+        self.announce(&message);
         self.backlog.keep(message.clone());
         self.send(message);
     }
@@ -91,6 +92,7 @@ impl Session {
     /// Tells what is of use to this page only, and now.
     pub(super) fn tell_page(&mut self, event: RoomEvent) {
         let message = self.number(event);
+        self.announce(&message);
         self.send(message);
     }
 

@@ -1,0 +1,148 @@
+//! The door of relayed calls: their offers, what else belongs to their negotiation, and their answers once more.
+
+use std::collections::VecDeque;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::{Entry, Rooms, Signal, ToSession};
+use crate::api::{ApiError, Exchanged};
+use crate::engine::link::Route;
+use crate::engine::sdp::Offer;
+
+/// For so long an answer is given again to a page that did not get it (S004-04).
+const AGAIN: Duration = Duration::from_secs(60);
+/// Calls whose answers are kept. A page that asks for an older one has long had another.
+const KEPT: usize = 8;
+
+/// Where an offer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct To {
+    /// [`Route::Relay`]: to our own peer. Otherwise to the provider.
+    pub route: Route,
+    /// To the call that there is, for another path.
+    pub restart: bool,
+}
+
+/// The latest answers of relayed calls.
+#[derive(Debug, Default)]
+pub(super) struct Answers(VecDeque<(Instant, Exchanged)>);
+
+impl Answers {
+    fn keep(&mut self, now: Instant, answer: Exchanged) {
+        self.0.retain(|(_, it)| it.call != answer.call);
+        if self.0.len() >= KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, answer));
+    }
+
+    /// The latest answer of a call. None if there never was such a call.
+    fn find(&self, now: Instant, call: u32) -> Option<Result<Exchanged, ApiError>> {
+        let latest = self.0.iter().map(|(_, it)| it.call).max()?;
+        let found = self.0.iter().find(|(at, it)| it.call == call && now < *at + AGAIN);
+        match found {
+            Some((_, answer)) => Some(Ok(answer.clone())),
+            None => (1..=latest).contains(&call).then_some(Err(ApiError::Over)),
+        }
+    }
+}
+
+impl Entry {
+    /// Has the session answer an offer.
+    pub(super) async fn exchange(&self, to: To, offer: Offer) -> Result<Exchanged, ApiError> {
+        let To { route, restart } = to;
+        let (reply, answered) = oneshot::channel();
+        let asked = self.mailbox.send(ToSession::Exchange { route, offer, restart, reply }).await;
+        asked.map_err(|_| ApiError::Over)?;
+        let answer = answered.await.unwrap_or(Err(ApiError::Over))?;
+        if route == Route::Relay {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers.keep(Instant::now(), answer.clone());
+        }
+        Ok(answer)
+    }
+}
+
+/// A page's way to negotiate relayed calls of its session.
+#[derive(Clone, Debug)]
+pub struct RelayLane(Entry);
+
+impl RelayLane {
+    /// Makes a call, or restarts ICE of the one that there is.
+    ///
+    /// # Errors
+    /// [`ApiError::Offer`], [`ApiError::NoRestart`], or [`ApiError::Over`] when the interview is.
+    pub async fn offer(&self, offer: Offer, restart: bool) -> Result<Exchanged, ApiError> {
+        self.0.exchange(To { route: Route::Relay, restart }, offer).await
+    }
+
+    /// Hands on an address that the browser found. False when the session is gone.
+    pub async fn candidate(&self, call: u32, candidate: String) -> bool {
+        self.signal(call, Signal::Candidate(candidate)).await
+    }
+
+    /// The page ends its call.
+    pub async fn bye(&self, call: u32) {
+        self.signal(call, Signal::Bye).await;
+    }
+
+    /// Comes back when the call is over, or if there is none of that number.
+    pub async fn over(&self, call: u32) {
+        let (watcher, over) = oneshot::channel();
+        self.signal(call, Signal::Watch(watcher)).await;
+        // Nothing is ever sent: the other end is dropped with the call.
+        _ = over.await;
+    }
+
+    async fn signal(&self, call: u32, signal: Signal) -> bool {
+        let mailbox: &mpsc::Sender<ToSession> = &self.0.mailbox;
+        mailbox.send(ToSession::Signal { call, signal }).await.is_ok()
+    }
+}
+
+impl Rooms {
+    /// Opens the negotiation of relayed calls for a session that the cookie owns.
+    ///
+    /// # Errors
+    /// [`ApiError::Session`] if it does not, [`ApiError::Over`] if the interview is over.
+    pub fn relay(&self, session_id: &str, cookie: Option<&str>) -> Result<RelayLane, ApiError> {
+        let entry = self.owned(session_id, cookie)?;
+        if entry.over.is_some() || entry.mailbox.is_closed() { Err(ApiError::Over) } else { Ok(RelayLane(entry)) }
+    }
+
+    /// The answer of a relayed call once more, for a page that did not get it. None if there never was such a call.
+    ///
+    /// # Errors
+    /// [`ApiError::Session`] if the cookie does not own the session, [`ApiError::Over`] if it is too late.
+    pub fn answer(&self, session_id: &str, cookie: Option<&str>, call: u32) -> Result<Option<Exchanged>, ApiError> {
+        let entry = self.owned(session_id, cookie)?;
+        let answers = entry.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.find(Instant::now(), call).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_given_again_for_a_minute() {
+        let (mut answers, now) = (Answers::default(), Instant::now());
+        let answer = |call, text: &str| Exchanged { answer: text.to_owned(), call };
+        assert_eq!(answers.find(now, 1), None);
+        answers.keep(now, answer(2, "first"));
+        assert_eq!(answers.find(now, 2), Some(Ok(answer(2, "first"))));
+        assert_eq!(answers.find(now, 1), Some(Err(ApiError::Over)), "a call of another route, or forgotten");
+        for call in [0, 3] {
+            assert_eq!(answers.find(now, call), None, "{call}");
+        }
+        answers.keep(now + AGAIN, answer(2, "restarted"));
+        assert_eq!(answers.find(now + AGAIN, 2), Some(Ok(answer(2, "restarted"))));
+        assert_eq!(answers.find(now + 2 * AGAIN, 2), Some(Err(ApiError::Over)));
+        (3..3 + KEPT as u32).for_each(|call| answers.keep(now, answer(call, "")));
+        assert_eq!((answers.0.len(), answers.find(now, 2)), (KEPT, Some(Err(ApiError::Over))));
+    }
+}

@@ -1,0 +1,117 @@
+//! Calls on the Relay route: the browser's peer is our own server.
+
+use tokio::sync::oneshot;
+
+use super::super::Signal;
+use super::Session;
+use super::calls::{Call, FromTask, Reply, Way};
+use crate::api::{ApiError, Exchanged};
+use crate::engine::interview::director::Input;
+use crate::engine::link::Route;
+use crate::engine::protocol::client::ClientEvent;
+use crate::engine::protocol::room::RoomMessage;
+use crate::engine::sdp::Offer;
+use crate::server::relay::{For, FromRelay, Relay};
+
+/// A relayed call.
+#[derive(Debug)]
+pub(super) struct Relayed {
+    relay: Relay,
+    /// Dropped with the call, and so the other ends learn of its end.
+    watchers: Vec<oneshot::Sender<()>>,
+}
+
+impl Relayed {
+    pub(super) fn send(&self, event: ClientEvent) {
+        self.relay.send(event);
+    }
+}
+
+impl Session {
+    /// Answers an offer to our own peer. With `restart` it is a new offer of the call there is.
+    pub(super) fn relay(&mut self, offer: &Offer, restart: bool, reply: Reply) {
+        if restart {
+            return self.restart_relayed(offer, reply);
+        }
+        let Some(port) = self.port.clone() else {
+            _ = reply.send(Err(ApiError::Internal));
+            return;
+        };
+        if self.call.is_some() {
+            self.hang_up();
+            self.direct(Input::CallLost);
+        }
+        // An exchange that is under way is not wanted any more.
+        self.epoch = self.epoch.next();
+        self.calls += 1;
+        let (epoch, to_session) = (self.epoch, self.report.clone());
+        let whose = For { session_id: &self.id, persona: &self.director.state().plan.persona };
+        let answered = Relay::answer(&port, &self.provider, whose, offer.as_str(), &self.tasks, move |report| {
+            let to_session = to_session.clone();
+            Box::pin(async move {
+                let report = match report {
+                    FromRelay::Line(report) => FromTask::Line(report),
+                    FromRelay::Hearing(hearing) => FromTask::Hearing(hearing),
+                };
+                _ = to_session.send((epoch, report)).await;
+            })
+        });
+        match answered {
+            Ok((relay, answer)) => {
+                self.figures.route = Route::Relay;
+                let relayed = Relayed { relay, watchers: Vec::new() };
+                self.call = Some(Call { number: self.calls, way: Way::Relay(relayed) });
+                if reply.send(Ok(Exchanged { answer, call: self.calls })).is_err() {
+                    self.hang_up(); // Whoever asked is gone.
+                }
+            }
+            Err(error) => drop(reply.send(Err(ApiError::Offer(error.to_string())))),
+        }
+    }
+
+    fn restart_relayed(&self, offer: &Offer, reply: Reply) {
+        let Some(Call { number, way: Way::Relay(Relayed { relay, .. }) }) = &self.call else {
+            _ = reply.send(Err(ApiError::NoRestart));
+            return;
+        };
+        let (call, answered) = (*number, relay.restart(offer.as_str().to_owned()));
+        self.tasks.spawn(async move {
+            let answer = match answered.await {
+                Ok(Ok(answer)) => Ok(Exchanged { answer, call }),
+                Ok(Err(error)) => Err(ApiError::Offer(error.to_string())),
+                // The call ended meanwhile.
+                Err(_) => Err(ApiError::NoRestart),
+            };
+            _ = reply.send(answer);
+        });
+    }
+
+    /// Takes what a page says of its relayed call beside offers. A call that is not there any more has nothing to say.
+    pub(super) fn signal(&mut self, of: u32, signal: Signal) {
+        let Some(Call { number, way: Way::Relay(relayed) }) = &mut self.call else { return };
+        if *number != of {
+            return;
+        }
+        match signal {
+            Signal::Candidate(candidate) => relayed.relay.candidate(candidate),
+            Signal::Watch(watcher) => {
+                relayed.watchers.retain(|it| !it.is_closed());
+                relayed.watchers.push(watcher);
+            }
+            Signal::Bye => {
+                self.hang_up();
+                self.direct(Input::CallLost);
+            }
+        }
+    }
+
+    /// Says on the call's own channel what the rest of a page may hear of (S003-06, S003-30).
+    pub(super) fn announce(&self, message: &RoomMessage) {
+        let Some(Call { way: Way::Relay(Relayed { relay, .. }), .. }) = &self.call else { return };
+        if message.event.announced_as().is_some()
+            && let Ok(text) = serde_json::to_string(message)
+        {
+            relay.tell(text);
+        }
+    }
+}
