@@ -30,7 +30,7 @@ pub enum UpstreamFault {
     Garbled,
     /// It refused the offer of this browser.
     Offer,
-    /// It gives our server no control over a call that the browser holds.
+    /// It gives our server no control over a call, or does not listen to it.
     Uncontrolled,
     /// The control socket, or the call itself, broke off.
     Lost,
@@ -66,7 +66,7 @@ const TABLE: [Row; 16] = [
     row("overloaded", "The interviewer's voice service is overloaded.", LATER),
     row("garbled", "The voice service gave an answer that makes no sense.", LATER),
     last("offer", "The voice service cannot talk to this browser.", "Use a current Chrome, Edge, Firefox or Safari."),
-    last("uncontrolled", "This voice service does not let our server lead the interview on a direct call.",
+    last("uncontrolled", "This voice service does not let our server lead the interview.",
         "Only the people who run this server can mend it: another PROVIDER. Tell them, then try again."),
     row("lost", "The line to the voice service broke off.", AGAIN),
     row("expired", "The voice service ended the call: its time limit was reached.", AGAIN),
