@@ -61,14 +61,14 @@ fn every_event_of_the_schema_is_told_to_the_page() -> Result<(), BrowserError> {
         .collect::<Result<_, _>>()?;
     let parse = |name: &str, payload: &str| {
         let text = format!(r#"{{"n":1,"type":"{name}","ts":1,"payload":{payload}}}"#);
-        serde_json::from_str::<RoomMessage>(&text).map_err(|_| BrowserError::Missing("message"))
+        serde_json::from_slice::<RoomMessage>(text.as_bytes()).map_err(|_| BrowserError::Missing("message"))
     };
     for (name, payload) in table {
         announce(&target, &parse(name, payload)?)?;
         let (told, detail) = heard.take().pop().unwrap_or_default();
         assert_eq!(told, name);
         let detail = js_sys::JSON::stringify(&detail).map(String::from).unwrap_or_default();
-        let same = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        let same = |text: &str| serde_json::from_slice::<serde_json::Value>(text.as_bytes()).ok();
         assert_eq!(same(&detail), same(payload), "{name}");
     }
     announce(&target, &parse("clock", r#"{"elapsed_ms":1,"left_ms":2,"running":true}"#)?)?;
