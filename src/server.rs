@@ -6,8 +6,8 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "faults")]
 pub mod faults;
-#[cfg(not(feature = "faults"))]
 #[path = "server/faults/inert.rs"]
+#[cfg(not(feature = "faults"))]
 pub mod faults;
 pub mod headers;
 pub mod health;

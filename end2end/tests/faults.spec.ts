@@ -90,10 +90,11 @@ test("a connection to the provider that breaks off is made again", async ({ page
   test.setTimeout(120_000);
   const room = await asked(page);
   const before = await session(page);
-  const faults = 'vivavoce_provider_faults_total{fault="lost"}';
-  const lost = await server.metric(faults);
+  const [faults, calls] = ['vivavoce_provider_faults_total{fault="lost"}', 'vivavoce_calls_total{route="direct"}'];
+  const [lost, made] = [await server.metric(faults), await server.metric(calls)];
   await server.order({ fault: "upstream" });
   await expect.poll(() => server.metric(faults)).toBeGreaterThan(lost);
+  await expect.poll(() => server.metric(calls), { timeout: 20_000 }).toBeGreaterThan(made);
   await phase(page, "live");
   expect(await session(page)).toBe(before);
   await room.asked(0);

@@ -54,6 +54,13 @@ impl House {
         timeout(LIMIT, self.app.tasks.wait()).await.unwrap();
     }
 
+    /// The value of one line of `/metrics`.
+    pub(crate) fn metric(&self, line: &str) -> f64 {
+        let text = self.app.metrics.render(0);
+        let value = text.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{line} in {text}")).parse().unwrap()
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.app.voice.as_ref().unwrap().sessions()
     }

@@ -260,9 +260,10 @@ async fn a_flood_of_frames_is_no_reason_to_lose_an_event() {
     assert!(late < Duration::from_secs(1), "the interviewer goes on: {late:?}");
 }
 
-/// S003-22: each fallback is one line in the log.
+/// S003-22, S003-29, S004-14..17: each fallback is one line in the log, what a page measured is in the session's, and all of it
+/// is in the sums of the house.
 #[tokio::test]
-async fn a_fallback_is_logged_with_its_reason() {
+async fn a_fallback_and_what_a_page_measures_are_logged_and_counted() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     let listening = tracing::subscriber::set_default(subscriber);
@@ -270,6 +271,15 @@ async fn a_fallback_is_logged_with_its_reason() {
     let mut candidate = Candidate::start(&house, 5).await;
     candidate.join(&house).await;
     candidate.next("welcome").await;
+    candidate.join(&house).await;
+    candidate.next("welcome").await;
+    let stats = json!({
+        "type": "stats", "stream_started_at": 1, "response_count": 2, "latency_sum_ms": 700, "candidate_type": "relay",
+        "transport": "tls", "relay_seconds": 4, "relay_bytes": 9_000,
+    });
+    // Totals that are told twice are the same totals.
+    candidate.say(&stats).await;
+    candidate.say(&stats).await;
     candidate.say(&json!({ "type": "fallback", "reason": "timeout" })).await;
     candidate.say(&json!({ "type": "fallback", "reason": "the moon" })).await;
     assert_eq!(candidate.next("error").await["payload"]["code"], "invalid_event");
@@ -281,4 +291,18 @@ async fn a_fallback_is_logged_with_its_reason() {
     assert!(lines.len() == 1 && lines[0].contains("reason=\"timeout\"") && lines[0].contains("session="), "{lines:?}");
     let session = text.lines().find(|it| it.contains("ended=")).unwrap();
     assert!(session.contains("route=\"socket\"") && session.contains("fallbacks=1"), "{session}");
+    assert!(session.contains("relay_seconds=4") && session.contains("latency_mean_ms=350"), "{session}");
+    for (line, expected) in [
+        ("vivavoce_fallbacks_total{reason=\"timeout\"}", 1.0),
+        ("vivavoce_calls_total{route=\"socket\"}", 1.0),
+        ("vivavoce_room_resumes_total", 1.0),
+        ("vivavoce_sessions_ended_total{reason=\"finished\"}", 1.0),
+        ("vivavoce_turn_relay_seconds_total", 4.0),
+        ("vivavoce_turn_relay_bytes_total", 9_000.0),
+        ("vivavoce_candidate_pairs_total{type=\"relay\",transport=\"tls\"}", 1.0),
+        ("vivavoce_turn_delay_seconds_count", 2.0),
+        ("vivavoce_turn_delay_seconds_sum", 0.7),
+    ] {
+        assert!((house.metric(line) - expected).abs() < 1e-9, "{line} is {}", house.metric(line));
+    }
 }
