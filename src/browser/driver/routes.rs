@@ -87,7 +87,8 @@ impl Inner {
         if cut || polls.is_multiple_of(BEATS_A_PLAYED) {
             self.say(&PageMessage::Played { epoch: played.epoch, samples: played.samples.into() });
         }
-        let stats = LineStats { received: self.carried.frames.get(), lost: played.gaps.into(), ..LineStats::default() };
+        let (received, lost, gaps) = (self.carried.frames.get(), played.gaps.into(), played.gaps.into());
+        let stats = LineStats { received, lost, gaps, ..LineStats::default() };
         self.figure(polls, &stats);
         let stuck = self.socket.borrow().as_ref().is_some_and(RoomSocket::is_stuck);
         if stuck {

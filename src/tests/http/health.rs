@@ -8,6 +8,7 @@ use vivavoce::server::App;
 use vivavoce::server::config::Config;
 use vivavoce::server::provider::Provider;
 use vivavoce::server::routes::metrics;
+use vivavoce::server::rtc::{Port, PortSettings};
 
 use crate::{EXCHANGE, Server, TOKEN, offer, start};
 
@@ -30,6 +31,22 @@ async fn readiness_names_the_broken_part_and_life_does_not_depend_on_it() {
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     let expected = json!({ "ready": false, "broken": [{ "part": "provider", "why": "unreachable" }] });
     assert_eq!(ready.body, expected);
+}
+
+#[tokio::test]
+async fn a_port_that_is_closed_and_a_server_that_stops_are_not_ready() {
+    let config = Config::with_environment(&[]).unwrap();
+    let provider = Provider::of(&config, config.provider_addr).unwrap();
+    let mut app = App::new(config, provider);
+    let port = Port::open(&PortSettings::default()).await.unwrap();
+    app.port = Some(port.clone());
+    let broken = async |app: &App| app.health.broken(app).await.into_iter().map(|it| it.part).collect::<Vec<_>>();
+    // Nobody is at the provider's address, here as before.
+    assert_eq!(broken(&app).await, ["provider"]);
+    port.close();
+    assert_eq!(broken(&app).await, ["provider", "media port"]);
+    app.shutdown.cancel();
+    assert_eq!(broken(&app).await, ["server", "provider", "media port"]);
 }
 
 /// S004-17: the sums are there for whoever has the token, and for nobody where there is none.
