@@ -327,6 +327,8 @@ fn refusal(error: &ApiError, has_place: bool) -> Refusal {
         }
         ApiError::Internal | ApiError::Conflict => Refusal::Passing(UpstreamFault::Broken.into()),
         ApiError::NoRestart => Refusal::NoRestart,
+        // Only an address that names the direct route leads here: the ticket names one that is open.
+        ApiError::Sealed => Refusal::Hopeless(Fallback::Refused),
         ApiError::Busy { retry_after_s } => Refusal::Final(Fault::Busy { retry_after_s: *retry_after_s }),
         ApiError::Invalid(_) | ApiError::Offer(_) => Refusal::Final(UpstreamFault::Offer.into()),
         ApiError::Closed => Refusal::Final(UpstreamFault::Settings.into()),
