@@ -331,7 +331,7 @@ fn refusal(error: &ApiError, has_place: bool) -> Refusal {
         ApiError::Sealed => Refusal::Hopeless(Fallback::Refused),
         ApiError::Busy { retry_after_s } => Refusal::Final(Fault::Busy { retry_after_s: *retry_after_s }),
         ApiError::Invalid(_) | ApiError::Offer(_) => Refusal::Final(UpstreamFault::Offer.into()),
-        ApiError::Closed | ApiError::Sealed => Refusal::Final(UpstreamFault::Settings.into()),
+        ApiError::Closed => Refusal::Final(UpstreamFault::Settings.into()),
         ApiError::Consent | ApiError::Origin | ApiError::Session | ApiError::Ticket | ApiError::Over => {
             Refusal::Final(Fault::Refused)
         }
