@@ -71,6 +71,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn remembers(this: &FarEnd) -> bool;
     #[wasm_bindgen(method)]
+    pub(super) fn network_changes(this: &FarEnd, kind: &str);
+    #[wasm_bindgen(method)]
     pub(super) fn without_webrtc(this: &FarEnd);
     #[wasm_bindgen(method)]
     pub(super) fn free(this: &FarEnd);

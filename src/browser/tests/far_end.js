@@ -40,6 +40,9 @@ export class FarEnd {
     this.tone = this.context.createOscillator();
     this.tone.connect(this.gain).connect(this.out);
     this.tone.start();
+    this.network = new EventTarget();
+    this.network.type = "wifi";
+    Object.defineProperty(navigator, "connection", { value: this.network, configurable: true });
     const far = this;
     window.fetch = (request, init) => far.serve(new Request(request, init));
     window.WebSocket = class extends EventTarget {
@@ -147,6 +150,11 @@ export class FarEnd {
     for (let i = 0; i < 480; i++) view.setInt16(12 + 2 * i, 16000 * Math.sin((seq * 480 + i) / 8), true);
     this.open_socket().dispatchEvent(new MessageEvent("message", { data: frame }));
   }
+  // The browser has news of its network, which may be of another kind.
+  network_changes(type) {
+    this.network.type = type;
+    this.network.dispatchEvent(new Event("change"));
+  }
   remember(session) { sessionStorage.setItem("vivavoce.session", session); }
   remembers() { return sessionStorage.getItem("vivavoce.session") !== null; }
   without_webrtc() {
@@ -190,6 +198,7 @@ export class FarEnd {
 
   free() {
     if (this.real.RTCPeerConnection) window.RTCPeerConnection = this.real.RTCPeerConnection;
+    delete navigator.connection;
     sessionStorage.clear();
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;

@@ -97,6 +97,24 @@ async fn s003_44_a_refused_negotiation_goes_on_over_the_socket() -> Result<(), B
     Ok(())
 }
 
+/// From the Socket WebRTC is tried again in another network, and not whenever the browser guesses anew how quick this one is.
+#[wasm_bindgen_test]
+async fn another_guess_of_the_network_is_not_another_network() -> Result<(), BrowserError> {
+    sound::serve();
+    let page = Page::open();
+    page.far.refuse("sdp-exchange", ICE);
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    let before = page.far.has_asked("ephemeral-token");
+    page.far.network_changes("wifi");
+    settle().await;
+    assert_eq!((page.far.has_asked("ephemeral-token"), page.far.has_said("call")), (before, 1));
+    page.far.network_changes("cellular");
+    until("another try", || page.far.has_asked("ephemeral-token") == before + 1).await;
+    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
+    Ok(())
+}
+
 #[wasm_bindgen_test]
 async fn a_browser_without_webrtc_has_its_call_on_the_socket() -> Result<(), BrowserError> {
     sound::serve();
