@@ -69,6 +69,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn remember(this: &FarEnd, session: &str);
     #[wasm_bindgen(method)]
+    pub(super) fn asked_for(this: &FarEnd) -> Option<String>;
+    #[wasm_bindgen(method)]
     pub(super) fn remembers(this: &FarEnd) -> bool;
     #[wasm_bindgen(method)]
     pub(super) fn network_changes(this: &FarEnd, kind: &str);

@@ -82,6 +82,7 @@ export class FarEnd {
           embedded: true, connect_timeout_ms: 30000,
         });
       case "ephemeral-token":
+        this.session = body.session_id;
         return Response.json({
           session_id: "s-1", client_secret: "t", expires_at: 9e9, ice_servers: [], ice_policy: "all", route: this.route,
         });
@@ -156,6 +157,8 @@ export class FarEnd {
     this.network.dispatchEvent(new Event("change"));
   }
   remember(session) { sessionStorage.setItem("vivavoce.session", session); }
+  // For which session the last ticket was asked.
+  asked_for() { return this.session; }
   remembers() { return sessionStorage.getItem("vivavoce.session") !== null; }
   without_webrtc() {
     this.real.RTCPeerConnection = window.RTCPeerConnection;

@@ -203,6 +203,20 @@ async fn a_page_that_was_loaded_anew_goes_on() -> Result<(), BrowserError> {
     Ok(())
 }
 
+/// Who starts before the server was heard of goes on with the interview of this tab: it is not thrown away unseen.
+#[wasm_bindgen_test]
+async fn a_start_before_the_server_is_heard_goes_on() -> Result<(), BrowserError> {
+    let mut page = Page::open();
+    page.driver = None;
+    page.far.remember("s-1");
+    page.driver = Some(super::super::Driver::new(page.screen));
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!((page.far.asked_for().as_deref(), page.far.has_said("finish")), (Some("s-1"), 0));
+    assert!(page.far.remembers());
+    Ok(())
+}
+
 /// Where the server knows of no such interview, the page is the lobby of a new one.
 #[wasm_bindgen_test]
 async fn a_page_that_is_too_late_starts_anew() -> Result<(), BrowserError> {
