@@ -11,6 +11,7 @@ export class FarEnd {
     // What another test has left behind is not what this one comes back to.
     sessionStorage.clear();
     this.real = {
+      AudioContext: window.AudioContext,
       fetch: window.fetch, WebSocket: window.WebSocket, getUserMedia: devices.getUserMedia,
       clone: MediaStream.prototype.clone, cloneTrack: MediaStreamTrack.prototype.clone,
     };
@@ -40,6 +41,13 @@ export class FarEnd {
     this.tone = this.context.createOscillator();
     this.tone.connect(this.gain).connect(this.out);
     this.tone.start();
+    const contexts = this.contexts = [];
+    window.AudioContext = class extends AudioContext {
+      constructor(options) {
+        super(options);
+        contexts.push(this);
+      }
+    };
     this.network = new EventTarget();
     this.network.type = "wifi";
     Object.defineProperty(navigator, "connection", { value: this.network, configurable: true });
@@ -151,6 +159,8 @@ export class FarEnd {
     for (let i = 0; i < 480; i++) view.setInt16(12 + 2 * i, 16000 * Math.sin((seq * 480 + i) / 8), true);
     this.open_socket().dispatchEvent(new MessageEvent("message", { data: frame }));
   }
+  // The browser suspends the page's sound, and the tab stays visible.
+  suspend() { return Promise.all(this.contexts.map((context) => context.suspend())); }
   // The browser has news of its network, which may be of another kind.
   network_changes(type) {
     this.network.type = type;
@@ -201,6 +211,7 @@ export class FarEnd {
 
   free() {
     if (this.real.RTCPeerConnection) window.RTCPeerConnection = this.real.RTCPeerConnection;
+    window.AudioContext = this.real.AudioContext;
     delete navigator.connection;
     sessionStorage.clear();
     window.fetch = this.real.fetch;

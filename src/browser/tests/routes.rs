@@ -56,6 +56,19 @@ async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), 
     Ok(())
 }
 
+/// A browser that suspends the sound of a visible tab is asked to go on: both voices are back by themselves.
+#[wasm_bindgen_test]
+async fn a_suspended_sound_is_woken_in_a_call_on_the_room_channel() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    until("the candidate's voice", || page.far.heard_frames() > 10).await;
+    let suspended = wasm_bindgen_futures::JsFuture::from(page.far.suspend()).await;
+    suspended.map_err(|error| BrowserError::from_js("suspend", &error))?;
+    let before = page.far.heard_frames();
+    until("the candidate's voice again", || page.far.heard_frames() > before + 10).await;
+    until("no notice", || !page.screen.sound_blocked.get_untracked()).await;
+    Ok(())
+}
+
 /// The microphone is replaced on the Socket too: the candidate is heard on.
 #[wasm_bindgen_test]
 async fn another_microphone_is_heard_on_the_room_channel() -> Result<(), BrowserError> {
