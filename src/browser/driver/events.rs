@@ -250,14 +250,7 @@ impl Inner {
                     None => self.drop_recording(),
                 }
             }
-            Some(Effect::CallEnded(fault)) => {
-                let epoch = self.epoch.get();
-                self.step(if fault.is_final() {
-                    Input::Refused(epoch, Refusal::Final(fault.into()))
-                } else {
-                    Input::ChannelClosed(epoch)
-                });
-            }
+            Some(Effect::CallEnded(fault)) => self.step(Input::CallEnded(self.epoch.get(), fault)),
             Some(Effect::CallOpen(epoch)) => self.step(Input::Reached(epoch, Reach::CallOpen)),
             Some(Effect::Cut(epoch)) => self.cut_sound(epoch),
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
