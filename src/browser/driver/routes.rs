@@ -85,8 +85,9 @@ impl Inner {
         self.keep_running();
         let polls = self.next_poll();
         // After a cut the count is only told once it is the last one.
-        let cut = settled && self.carried.cut.take();
-        if cut || polls.is_multiple_of(BEATS_A_PLAYED) {
+        let told = if self.carried.cut.get() { settled } else { polls.is_multiple_of(BEATS_A_PLAYED) };
+        if told {
+            self.carried.cut.set(false);
             self.say(&PageMessage::Played { epoch: played.epoch, samples: played.samples.into() });
         }
         let (received, lost, gaps) = (self.carried.frames.get(), played.gaps.into(), played.gaps.into());
