@@ -97,8 +97,9 @@ impl Inner {
                     self.session.started_at.set(unix_ms());
                 }
             }
-            Phase::Recovering => self.figures.borrow_mut().interrupted(),
-            Phase::Lobby | Phase::Connecting => {}
+            // Each stage of a repair is shown; it is one break.
+            Phase::Recovering if *self.phase.borrow() != Phase::Recovering => self.figures.borrow_mut().interrupted(),
+            Phase::Lobby | Phase::Connecting | Phase::Recovering => {}
             Phase::Ending => {
                 self.finish_recording();
                 self.release_mic();

@@ -194,6 +194,8 @@ export class FarEnd {
   hang_up() { this.channel.close(); }
 
   has_said(type) { return this.said.filter((text) => JSON.parse(text).type === type).length; }
+  // As the page counted them when it told its figures last.
+  stalls() { return JSON.parse(this.said.findLast((text) => JSON.parse(text).type === "stats")).stalls; }
   has_asked(what) { return this.requests.filter((name) => name === what).length; }
   live_tracks() { return this.tracks.filter((track) => track.readyState === "live").length; }
   heard_tracks() { return this.tracks.filter((track) => track.readyState === "live" && track.enabled).length; }
