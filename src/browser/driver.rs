@@ -261,9 +261,21 @@ impl Inner {
         self.listeners.borrow_mut().push(left);
         // Not in every browser.
         if let Ok(connection) = js_sys::Reflect::get(&window.navigator(), &"connection".into())
-            && let Some(connection) = connection.dyn_ref()
+            && let Some(target) = connection.dyn_ref::<web_sys::EventTarget>()
         {
-            on(connection, "change", || Event::Link(Input::NetworkChanged))?;
+            // It is told of each new guess of how quick the network is, too. Without its kind there is nothing to go by.
+            let kind = {
+                let connection = connection.clone();
+                move || js_sys::Reflect::get(&connection, &"type".into()).unwrap_or_default()
+            };
+            let (push, was) = (self.pusher(), RefCell::new(kind()));
+            let changed = Listener::new(target, "change", move |_: web_sys::Event| {
+                let is = kind();
+                if was.replace(is.clone()) != is {
+                    push(Event::Link(Input::NetworkChanged));
+                }
+            })?;
+            self.listeners.borrow_mut().push(changed);
         }
         let push = self.pusher();
         let changed = devices::watch(move || push(Event::DevicesChanged))?;

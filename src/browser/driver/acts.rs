@@ -15,6 +15,10 @@ use crate::engine::room_view::{RoomView, loudness};
 impl Driver {
     /// Starts the interview. To be called while handling a click, or the browser may block the sound.
     pub fn start(&self, options: StartOptions) {
+        // Nobody was told yet that this tab is in an interview already: it is not thrown away unseen.
+        if self.0.is_back() && self.0.view.borrow().snapshot().is_none() {
+            return self.resume(options);
+        }
         // A second click on the same button must not forget the session that the first one made.
         if self.0.is_idle() {
             self.0.begin_session(options);

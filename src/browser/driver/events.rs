@@ -97,8 +97,9 @@ impl Inner {
                     self.session.started_at.set(unix_ms());
                 }
             }
-            Phase::Recovering => self.figures.borrow_mut().interrupted(),
-            Phase::Lobby | Phase::Connecting => {}
+            // Each stage of a repair is shown; it is one break.
+            Phase::Recovering if *self.phase.borrow() != Phase::Recovering => self.figures.borrow_mut().interrupted(),
+            Phase::Lobby | Phase::Connecting | Phase::Recovering => {}
             Phase::Ending => {
                 self.finish_recording();
                 self.release_mic();
@@ -250,14 +251,7 @@ impl Inner {
                     None => self.drop_recording(),
                 }
             }
-            Some(Effect::CallEnded(fault)) => {
-                let epoch = self.epoch.get();
-                self.step(if fault.is_final() {
-                    Input::Refused(epoch, Refusal::Final(fault.into()))
-                } else {
-                    Input::ChannelClosed(epoch)
-                });
-            }
+            Some(Effect::CallEnded(fault)) => self.step(Input::CallEnded(self.epoch.get(), fault)),
             Some(Effect::CallOpen(epoch)) => self.step(Input::Reached(epoch, Reach::CallOpen)),
             Some(Effect::Cut(epoch)) => self.cut_sound(epoch),
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),

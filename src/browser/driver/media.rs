@@ -318,7 +318,6 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
     mic.set_enabled(!inner.is_silent());
     let push = inner.pusher();
     _ = mic.watch(move || push(Event::MicEnded));
-    let carried = inner.carried.sound.borrow().as_ref().map_or(Ok(()), |(_, sound)| sound.replace_mic(mic.stream()));
     let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
     drop(inner);
     // The driver may go while this waits.
@@ -327,6 +326,8 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
         None => Ok(()),
     };
     let Some(inner) = me.upgrade() else { return Ok(()) };
+    // After the wait: a call on the room channel may have begun meanwhile, with the microphone before this one.
+    let carried = inner.carried.sound.borrow().as_ref().map_or(Ok(()), |(_, sound)| sound.replace_mic(mic.stream()));
     if let Err(error) = carried.and(sent) {
         leptos::logging::warn!("{error}");
         if inner.keep_mic("That microphone cannot be used.") {

@@ -119,6 +119,10 @@ async fn call(attempt: &Attempt) -> Result<(), Stop> {
     });
     let sound = starting.await.map_err(|error| broken(&error))?;
     let inner = attempt.driver()?;
+    // Maybe there is another one by now.
+    if let Some(mic) = inner.media.mic.borrow().as_ref().filter(|mic| *mic.stream() != stream) {
+        sound.replace_mic(mic.stream()).map_err(|error| broken(&error))?;
+    }
     inner.hear(&sound.stream());
     drop(inner.carried.sound.replace(Some((attempt.epoch, sound))));
     inner.call();

@@ -3,6 +3,7 @@
 use wasm_bindgen_futures::spawn_local;
 
 use super::super::clock::now;
+use super::super::meter::Meter;
 use super::super::room_socket::{RoomSocket, SocketEvent};
 use super::super::signal::{self, Signal, Word};
 use super::super::storage;
@@ -81,10 +82,12 @@ impl Inner {
     pub(super) fn beat_of_the_socket(&self) {
         let played = self.carried.sound.borrow().as_ref().map(|(_, sound)| (sound.played(), sound.is_settled()));
         let Some((played, settled)) = played else { return };
+        self.keep_running();
         let polls = self.next_poll();
         // After a cut the count is only told once it is the last one.
-        let cut = settled && self.carried.cut.take();
-        if cut || polls.is_multiple_of(BEATS_A_PLAYED) {
+        let told = if self.carried.cut.get() { settled } else { polls.is_multiple_of(BEATS_A_PLAYED) };
+        if told {
+            self.carried.cut.set(false);
             self.say(&PageMessage::Played { epoch: played.epoch, samples: played.samples.into() });
         }
         let (received, lost, gaps) = (self.carried.frames.get(), played.gaps.into(), played.gaps.into());
@@ -94,6 +97,16 @@ impl Inner {
         if stuck {
             self.channel(channel::Input::Stuck);
         }
+    }
+
+    /// On the Socket both voices go through the audio context. One that stands still is woken, and if it cannot be, the
+    /// candidate has to press something.
+    fn keep_running(&self) {
+        let runs = self.media.meter.borrow().as_ref().is_some_and(Meter::runs);
+        if !runs {
+            self.media.resume();
+        }
+        self.screen.sound_blocked.show(!(runs && self.media.sound.get()));
     }
 
     /// Tells the server why the Socket was fallen back to, as soon as it can be told.

@@ -35,6 +35,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn has_said(this: &FarEnd, kind: &str) -> u32;
     #[wasm_bindgen(method)]
+    pub(super) fn stalls(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
     pub(super) fn has_asked(this: &FarEnd, what: &str) -> u32;
     #[wasm_bindgen(method)]
     pub(super) fn live_tracks(this: &FarEnd) -> u32;
@@ -69,7 +71,13 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn remember(this: &FarEnd, session: &str);
     #[wasm_bindgen(method)]
+    pub(super) fn asked_for(this: &FarEnd) -> Option<String>;
+    #[wasm_bindgen(method)]
     pub(super) fn remembers(this: &FarEnd) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn suspend(this: &FarEnd) -> js_sys::Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn network_changes(this: &FarEnd, kind: &str);
     #[wasm_bindgen(method)]
     pub(super) fn without_webrtc(this: &FarEnd);
     #[wasm_bindgen(method)]
@@ -171,6 +179,8 @@ async fn a_busy_server_delays_a_repair_and_does_not_end_it() -> Result<(), Brows
     assert_eq!(page.phase(), Phase::Recovering);
     page.far.refuse("ephemeral-token", "");
     until("live again", || page.phase() == Phase::Live).await;
+    page.driver()?.end();
+    assert_eq!(page.far.stalls(), 1, "several tries, one break");
     Ok(())
 }
 

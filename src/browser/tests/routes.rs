@@ -56,6 +56,19 @@ async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), 
     Ok(())
 }
 
+/// A browser that suspends the sound of a visible tab is asked to go on: both voices are back by themselves.
+#[wasm_bindgen_test]
+async fn a_suspended_sound_is_woken_in_a_call_on_the_room_channel() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    until("the candidate's voice", || page.far.heard_frames() > 10).await;
+    let suspended = wasm_bindgen_futures::JsFuture::from(page.far.suspend()).await;
+    suspended.map_err(|error| BrowserError::from_js("suspend", &error))?;
+    let before = page.far.heard_frames();
+    until("the candidate's voice again", || page.far.heard_frames() > before + 10).await;
+    until("no notice", || !page.screen.sound_blocked.get_untracked()).await;
+    Ok(())
+}
+
 /// The microphone is replaced on the Socket too: the candidate is heard on.
 #[wasm_bindgen_test]
 async fn another_microphone_is_heard_on_the_room_channel() -> Result<(), BrowserError> {
@@ -94,6 +107,24 @@ async fn s003_44_a_refused_negotiation_goes_on_over_the_socket() -> Result<(), B
     assert_eq!((page.route(), page.far.called()), (Route::Socket, 0));
     assert_eq!((page.far.has_said("fallback"), page.far.has_said("call")), (1, 1));
     assert_eq!(page.screen.choice.get_untracked(), Choice::Automatic);
+    Ok(())
+}
+
+/// From the Socket WebRTC is tried again in another network, and not whenever the browser guesses anew how quick this one is.
+#[wasm_bindgen_test]
+async fn another_guess_of_the_network_is_not_another_network() -> Result<(), BrowserError> {
+    sound::serve();
+    let page = Page::open();
+    page.far.refuse("sdp-exchange", ICE);
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    let before = page.far.has_asked("ephemeral-token");
+    page.far.network_changes("wifi");
+    settle().await;
+    assert_eq!((page.far.has_asked("ephemeral-token"), page.far.has_said("call")), (before, 1));
+    page.far.network_changes("cellular");
+    until("another try", || page.far.has_asked("ephemeral-token") == before + 1).await;
+    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
     Ok(())
 }
 
@@ -182,6 +213,20 @@ async fn a_page_that_was_loaded_anew_goes_on() -> Result<(), BrowserError> {
     until("a live call", || page.phase() == Phase::Live).await;
     assert_eq!(page.screen.lines.get_untracked().len(), 1);
     assert_eq!((page.far.open_sockets(), page.far.has_said("finish")), (1, 0));
+    Ok(())
+}
+
+/// Who starts before the server was heard of goes on with the interview of this tab: it is not thrown away unseen.
+#[wasm_bindgen_test]
+async fn a_start_before_the_server_is_heard_goes_on() -> Result<(), BrowserError> {
+    let mut page = Page::open();
+    page.driver = None;
+    page.far.remember("s-1");
+    page.driver = Some(super::super::Driver::new(page.screen));
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!((page.far.asked_for().as_deref(), page.far.has_said("finish")), (Some("s-1"), 0));
+    assert!(page.far.remembers());
     Ok(())
 }
 

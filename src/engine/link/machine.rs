@@ -233,6 +233,11 @@ impl Link {
             (_, Input::Leave) => self.give_up(Phase::Lobby),
             (_, Input::RoomClosed(fault)) => self.fail(fault),
             (_, Input::Refused(_, Refusal::Final(fault))) => self.refused(now, fault),
+            (_, Input::CallEnded(_, fault)) if fault.is_final() => self.refused(now, fault.into()),
+            // What is wrong with the provider is not mended by another way to it.
+            (State::Opening { .. } | State::Trying { .. }, Input::CallEnded(_, fault)) => {
+                self.reopen(now, fault.into(), Fallback::Refused);
+            }
             (State::Opening { .. } | State::Trying { .. }, Input::Reached(_, reach)) => self.reach(now, reach),
             (State::Opening { .. } | State::Trying { .. }, Input::Packets(_, sample)) if sample.received > 0 => {
                 self.reach(now, Reach::FirstPacket);
@@ -274,7 +279,7 @@ impl Link {
                 self.settle(now, since);
                 self.restart(now);
             }
-            (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_)) => {
+            (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_) | Input::CallEnded(..)) => {
                 // The end of the interview closes it too, and says so on the room channel in the same moment.
                 self.state = State::Wobbling { since, until: now.after(self.policy.hangup), then: Mend::Reopen };
             }
@@ -285,7 +290,10 @@ impl Link {
                     Mend::Reopen => self.reopen(now, UpstreamFault::Lost.into(), Fallback::Lost),
                 }
             }
-            (State::Restarting { .. }, Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_)) => {
+            (
+                State::Restarting { .. },
+                Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_) | Input::CallEnded(..),
+            ) => {
                 self.reopen(now, Fault::Network, Fallback::Lost);
             }
             (State::Restarting { until }, Input::Timeout) if until <= now => self.restart(now),
@@ -302,6 +310,7 @@ impl Link {
                 | Input::Ice(..)
                 | Input::Packets(..)
                 | Input::ChannelClosed(_)
+                | Input::CallEnded(..)
                 | Input::Online
                 | Input::Offline
                 | Input::NetworkChanged
@@ -317,7 +326,8 @@ impl Link {
             | Input::Refused(epoch, _)
             | Input::Ice(epoch, _)
             | Input::Packets(epoch, _)
-            | Input::ChannelClosed(epoch) => *epoch != self.epoch,
+            | Input::ChannelClosed(epoch)
+            | Input::CallEnded(epoch, _) => *epoch != self.epoch,
             Input::Start
             | Input::Choose(_)
             | Input::Quiet(_)
