@@ -1,6 +1,8 @@
 //! Which function to call, and with what. There is no model to choose: a function is called when `tool_choice` says so,
 //! or when somebody asks for it by its name.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::request::{Newest, Request};
@@ -81,11 +83,16 @@ fn made_up(schema: &Value, depth: usize) -> Value {
         Some("array") => json!([]),
         Some("null") => Value::Null,
         _ => {
-            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let made = required.map(|name| (name.to_owned(), made_up(&schema["properties"][name], depth + 1)));
+            let made = required(schema).into_iter();
+            let made = made.map(|name| (name.to_owned(), made_up(&schema["properties"][name], depth + 1)));
             Value::Object(made.collect::<Map<_, _>>())
         }
     }
+}
+
+/// The names that a schema requires, each once: repeated ones would multiply from level to level.
+fn required(schema: &Value) -> BTreeSet<&str> {
+    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 #[cfg(test)]
@@ -130,5 +137,17 @@ mod tests {
         for empty in [json!(null), json!({}), json!({ "type": "string" }), json!([1])] {
             assert_eq!(arguments(&empty), "{}", "{empty}");
         }
+    }
+
+    /// Without end if each repetition were made up anew: a hundred to the power of eight.
+    #[test]
+    fn a_name_that_is_required_again_and_again_is_made_up_once() {
+        let mut schema = json!({ "type": "string" });
+        for _ in 0..MAX_DEPTH {
+            schema = json!({ "type": "object", "required": vec!["a"; 100], "properties": { "a": schema } });
+        }
+        assert_eq!(required(&schema).len(), 1);
+        let made = arguments(&schema);
+        assert_eq!((made.matches("\"a\"").count(), made.len()), (MAX_DEPTH, MAX_DEPTH * 6 + 4), "{made}");
     }
 }
