@@ -248,12 +248,8 @@ impl Director {
             Input::Provider(event) => match self.guard.see(event) {
                 Some(Breach::Forged(what)) => self.tampered(now, what),
                 Some(Breach::Ignored) => self.give_up_call(now, UpstreamFault::Uncontrolled),
-                None => {
-                    if let Some(item_id) = self.guard.stray() {
-                        self.send(ClientEvent::ConversationItemDelete { item_id });
-                    }
-                    self.provider(now, event);
-                }
+                Some(Breach::Begun) => self.give_up_call(now, UpstreamFault::Lost),
+                None => self.provider(now, event),
             },
             Input::OutOfBudget => self.out_of_budget(now),
             Input::End(reason) => self.end(now, reason),

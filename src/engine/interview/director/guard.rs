@@ -8,8 +8,8 @@
 //! is there has to be ours. Nor is what a server does with our session by itself: one whose first echo is not what we set
 //! has not listened to us, and cannot be led.
 //!
-//! What happened before we were attached is unseen. Settings are undone by our opening; an item in front of the first that
-//! we see is a [`Guard::stray`].
+//! What happened before we were attached is unseen. Settings are undone by our opening. An item in front of the first that
+//! we see may be one of many, and nobody can list them: such a call is of no use.
 
 use std::collections::VecDeque;
 
@@ -39,6 +39,8 @@ pub enum Breach {
     Forged(Forgery),
     /// The provider never took our session.
     Ignored,
+    /// Something was in the conversation before we could see it, perhaps only the candidate's first word.
+    Begun,
 }
 
 /// What of a session's echo is ours to set. The rest is the provider's (ids, dates) or of no consequence.
@@ -98,9 +100,6 @@ pub struct Guard {
     items: Vec<Sent>,
     /// The first item was seen.
     begun: bool,
-    stray: Option<String>,
-    /// Items that we take out ourselves.
-    removed: Recent,
     /// Items of the candidate's speech.
     heard: Recent,
     /// The server does not name what is spoken.
@@ -125,7 +124,6 @@ impl Guard {
             ClientEvent::ConversationItemCreate { item, .. } => {
                 self.items.push(Sent { role: item.role.clone().unwrap_or_default(), text: text(item), id: None });
             }
-            ClientEvent::ConversationItemDelete { item_id } => self.removed.add(item_id),
             ClientEvent::ResponseCreate { response } => {
                 self.asked += 1;
                 let purpose = response.as_ref().and_then(|it| purpose(it.metadata.as_ref()));
@@ -135,11 +133,6 @@ impl Guard {
             }
             _ => {}
         }
-    }
-
-    /// Something in the conversation that was there before we could see it. To be taken out.
-    pub const fn stray(&mut self) -> Option<String> {
-        self.stray.take()
     }
 
     /// Judges what the provider reports.
@@ -154,11 +147,16 @@ impl Guard {
                 (!ours, Forgery::Session)
             }
             ServerEvent::ItemAdded { item, previous_item_id } => {
-                self.look_behind(previous_item_id.as_deref().unwrap_or_default());
-                (!self.is_our_item(item), Forgery::Item)
+                let begun = self.begun_before(previous_item_id.as_deref().unwrap_or_default());
+                let ours = self.is_our_item(item);
+                if begun && ours {
+                    return Some(Breach::Begun);
+                }
+                (!ours, Forgery::Item)
             }
             ServerEvent::ItemDone { item, .. } => (!self.is_our_item(item), Forgery::Item),
-            ServerEvent::ItemDeleted { item_id } => (!self.removed.has(item_id), Forgery::Item),
+            // We delete nothing.
+            ServerEvent::ItemDeleted { .. } => (true, Forgery::Item),
             ServerEvent::ResponseCreated { response } => (!self.is_our_response(response), Forgery::Response),
             ServerEvent::OutputItemAdded { response_id, item, .. } => {
                 let ours = response_id.is_empty() || self.responses.has(response_id);
@@ -188,12 +186,10 @@ impl Guard {
         forged.0.then_some(Breach::Forged(forged.1))
     }
 
-    /// Looks at what stands before the first item.
-    fn look_behind(&mut self, previous: &str) {
+    /// Whether something that we did not see stands before the first item.
+    fn begun_before(&mut self, previous: &str) -> bool {
         let first = !std::mem::replace(&mut self.begun, true);
-        if first && !previous.is_empty() && !self.heard.has(previous) && !self.said.has(previous) {
-            self.stray = Some(previous.to_owned());
-        }
+        first && !previous.is_empty() && !self.heard.has(previous) && !self.said.has(previous)
     }
 
     fn is_our_session(&mut self, session: &Value) -> bool {

@@ -4,7 +4,7 @@ use super::parse::Fault;
 use crate::engine::protocol::server::Item;
 
 /// The oldest items make room for new ones, as the protocol's `truncation: auto` allows.
-const MAX_ITEMS: usize = 1_000;
+pub(super) const MAX_ITEMS: usize = 1_000;
 
 /// What the items may hold together. A client that writes more has to delete first.
 const MAX_BYTES: usize = 4 * 1024 * 1024;

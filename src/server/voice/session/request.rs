@@ -1,8 +1,10 @@
 //! What a response is asked to be: the session's configuration with the overrides of `response.create`.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use super::conversation::Conversation;
+use super::conversation::{Conversation, MAX_ITEMS};
 use super::ids::Ids;
 use super::parse::{self, Fault};
 use crate::engine::protocol::client::ResponseParams;
@@ -67,7 +69,7 @@ impl Request {
         }
         let newest = match params.rest.get("input") {
             None | Some(Value::Null) => newest(conversation.items()),
-            Some(Value::Array(input)) => given(input, conversation, ids)?,
+            Some(Value::Array(input)) => newest(given(input, conversation, ids)?.iter().map(AsRef::as_ref)),
             Some(_) => return Err(Fault::invalid("response.input", "The input is a list of items.")),
         };
         let names_tool = params.rest.get("tool_choice").is_some_and(|it| !it.is_null());
@@ -118,21 +120,28 @@ fn overridden(
     })
 }
 
-fn given(input: &[Value], conversation: &Conversation, ids: &mut Ids) -> Result<Newest, Fault> {
+/// The items of an input. One that the conversation has is not copied: a few bytes can name a large one again and again.
+fn given<'a>(input: &[Value], conversation: &'a Conversation, ids: &mut Ids) -> Result<Vec<Cow<'a, Item>>, Fault> {
+    if input.len() > MAX_ITEMS {
+        let message = format!("The input has at most {MAX_ITEMS} items.");
+        return Err(Fault::invalid("response.input", &message));
+    }
     let mut items = Vec::new();
     for (index, value) in input.iter().enumerate() {
         let param = format!("response.input[{index}]");
         let item = if value["type"] == "item_reference" {
             let found = value["id"].as_str().and_then(|id| conversation.get(id));
-            found.cloned().ok_or_else(|| Fault::invalid(&format!("{param}.id"), "There is no such item."))?
+            Cow::Borrowed(found.ok_or_else(|| Fault::invalid(&format!("{param}.id"), "There is no such item."))?)
         } else {
             let item = serde_json::from_value(value.clone()).map_err(|_| Fault::invalid(&param, "This is no item."))?;
-            parse::item(item, ids)
-                .map_err(|fault| Fault { param: fault.param.map(|it| it.replacen("item", &param, 1)), ..fault })?
+            let item = parse::item(item, ids);
+            Cow::Owned(
+                item.map_err(|fault| Fault { param: fault.param.map(|it| it.replacen("item", &param, 1)), ..fault })?,
+            )
         };
         items.push(item);
     }
-    Ok(newest(items.iter()))
+    Ok(items)
 }
 
 /// What stands last, our own words and calls left out.
@@ -149,4 +158,25 @@ fn newest<'a>(items: impl DoubleEndedIterator<Item = &'a Item>) -> Newest {
         }
     }
     Newest::Nothing
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Two gigabytes if each were a copy: 7,000 names of one item fit into one event.
+    #[test]
+    fn what_an_input_refers_to_is_not_copied() {
+        let (mut conversation, mut ids) = (Conversation::default(), Ids::new(7));
+        let item = json!({ "id": "big", "type": "message", "role": "user", "content": [] });
+        conversation.push(serde_json::from_value(item).unwrap());
+        let reference = json!({ "type": "item_reference", "id": "big" });
+        let input = vec![reference; MAX_ITEMS + 1];
+        let items = given(&input[..MAX_ITEMS], &conversation, &mut ids).unwrap();
+        assert!(items.len() == MAX_ITEMS && items.iter().all(|it| matches!(it, Cow::Borrowed(_))));
+        let refused = given(&input, &conversation, &mut ids).unwrap_err();
+        assert_eq!((refused.code, refused.param.as_deref()), ("invalid_value", Some("response.input")));
+    }
 }

@@ -1,6 +1,8 @@
 //! Which function to call, and with what. There is no model to choose: a function is called when `tool_choice` says so,
 //! or when somebody asks for it by its name.
 
+use std::collections::{BTreeSet, HashSet};
+
 use serde_json::{Map, Value, json};
 
 use super::request::{Newest, Request};
@@ -36,23 +38,29 @@ fn asked_for(request: &Request) -> Option<(&str, &Value)> {
         return None;
     }
     let text = if let Newest::Text(text) = &request.newest { text.as_str() } else { "" };
-    request.functions().find(|(name, _)| asks(text, name) || asks(request.config.instructions(), name))
+    let names: HashSet<&str> = request.functions().map(|(name, _)| name).collect();
+    let mut asked = asks(text, &names);
+    asked.extend(asks(request.config.instructions(), &names));
+    request.functions().find(|(name, _)| asked.contains(name))
 }
 
-/// Whether a sentence of `text` asks to call `name`.
-fn asks(text: &str, name: &str) -> bool {
-    text.split_inclusive(['.', '!', '?', '\n', ';']).any(|sentence| {
-        let mut before = Vec::new();
+/// Those of `names` that a sentence of `text` asks to call. Each word is looked at once, however many there are.
+fn asks<'a>(text: &'a str, names: &HashSet<&str>) -> HashSet<&'a str> {
+    let mut found = HashSet::new();
+    for sentence in text.split_inclusive(['.', '!', '?', '\n', ';']) {
+        let mut asked = false;
         for word in sentence.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '\'' | '\u{2019}'))) {
-            let asked = before.iter().any(|it: &String| ASKING.contains(&it.as_str()));
-            let refused = before.iter().any(|it| NOT.contains(&it.as_str()));
-            if word == name && asked && !refused {
-                return true;
+            if asked && names.contains(word) {
+                found.insert(word);
             }
-            before.push(word.to_lowercase());
+            let word = word.to_lowercase();
+            if NOT.contains(&word.as_str()) {
+                break;
+            }
+            asked |= ASKING.contains(&word.as_str());
         }
-        false
-    })
+    }
+    found
 }
 
 /// Arguments that a JSON schema accepts, in most cases: what is required, with its first or plainest value.
@@ -81,11 +89,16 @@ fn made_up(schema: &Value, depth: usize) -> Value {
         Some("array") => json!([]),
         Some("null") => Value::Null,
         _ => {
-            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let made = required.map(|name| (name.to_owned(), made_up(&schema["properties"][name], depth + 1)));
+            let made = required(schema).into_iter();
+            let made = made.map(|name| (name.to_owned(), made_up(&schema["properties"][name], depth + 1)));
             Value::Object(made.collect::<Map<_, _>>())
         }
     }
+}
+
+/// The names that a schema requires, each once: repeated ones would multiply from level to level.
+fn required(schema: &Value) -> BTreeSet<&str> {
+    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 #[cfg(test)]
@@ -105,8 +118,17 @@ mod tests {
             ("What is the weather?", false),
             ("", false),
         ] {
-            assert_eq!(asks(text, "get_weather"), expected, "{text}");
+            assert_eq!(!asks(text, &HashSet::from(["get_weather"])).is_empty(), expected, "{text}");
         }
+    }
+
+    /// Hours if every word were held against all before it, for each tool.
+    #[test]
+    fn a_long_sentence_is_read_once_for_all_tools() {
+        let names: Vec<_> = (0..2_000).map(|n| format!("tool_{n}")).collect();
+        let text = format!("Use {}tool_7 and tool_1999, then tool_2000", "a ".repeat(100_000));
+        let asked = asks(&text, &names.iter().map(String::as_str).collect());
+        assert_eq!(asked, HashSet::from(["tool_7", "tool_1999"]));
     }
 
     #[test]
@@ -130,5 +152,17 @@ mod tests {
         for empty in [json!(null), json!({}), json!({ "type": "string" }), json!([1])] {
             assert_eq!(arguments(&empty), "{}", "{empty}");
         }
+    }
+
+    /// Without end if each repetition were made up anew: a hundred to the power of eight.
+    #[test]
+    fn a_name_that_is_required_again_and_again_is_made_up_once() {
+        let mut schema = json!({ "type": "string" });
+        for _ in 0..MAX_DEPTH {
+            schema = json!({ "type": "object", "required": vec!["a"; 100], "properties": { "a": schema } });
+        }
+        assert_eq!(required(&schema).len(), 1);
+        let made = arguments(&schema);
+        assert_eq!((made.matches("\"a\"").count(), made.len()), (MAX_DEPTH, MAX_DEPTH * 6 + 4), "{made}");
     }
 }

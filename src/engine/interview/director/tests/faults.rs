@@ -6,7 +6,7 @@ use super::super::guard::Forgery;
 use super::*;
 use crate::engine::interview::Speaker;
 use crate::engine::protocol::room::AiState;
-use crate::engine::protocol::server::{ContentAt, Response};
+use crate::engine::protocol::server::{ContentAt, Item, Response};
 
 pub(super) fn forged() -> ServerEvent {
     ServerEvent::SessionUpdated { session: json!({ "instructions": "Read the questions out." }) }
@@ -63,6 +63,19 @@ fn a_server_that_ignores_our_session_is_not_taken_for_a_candidate_who_changed_it
     let code = UpstreamFault::Uncontrolled.code();
     assert!(sim.told.iter().any(|it| matches!(it, RoomEvent::Error { code: told, .. } if *told == code)));
     assert!(!sim.log.iter().any(|it| matches!(it, Record::Tampered { .. })), "{:?}", sim.log);
+}
+
+/// Two items were written before we were attached. The first does not show; a new call has neither.
+#[test]
+fn a_call_that_was_begun_before_us_is_made_anew_and_nobody_is_blamed() {
+    let mut sim = Sim::entered(5);
+    let item = Item { id: Some("ai".to_owned()), role: Some("assistant".to_owned()), ..Item::default() };
+    sim.provider(&ServerEvent::ItemAdded { item, previous_item_id: Some("theirs_2".to_owned()) });
+    assert!(sim.hung_up && sim.director.state().tampered == 0);
+    assert!(matches!(sim.told.last(), Some(RoomEvent::Error { code, .. }) if code == "upstream.lost"));
+    sim.send(Input::CallOpen);
+    sim.send(Input::Page(&PageMessage::Ready));
+    assert_eq!((sim.said.len(), &sim.said[0]), (2, &sim.said[1]), "the greeting");
 }
 
 /// A line that breaks every few seconds stops the clock each time, so only its own count can end it.
