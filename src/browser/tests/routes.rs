@@ -172,6 +172,8 @@ async fn a_route_that_fails_leaves_the_one_before() -> Result<(), BrowserError> 
     page.driver()?.choose_route(Choice::WebRtc);
     until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
     assert_eq!((page.route(), page.screen.choice.get_untracked()), (Route::Socket, Choice::Automatic));
+    let notice = page.screen.notice.get_untracked();
+    assert!(notice.as_deref().is_some_and(|it| it.contains("does not work here")), "{notice:?}");
     Ok(())
 }
 
