@@ -33,6 +33,9 @@ impl Inner {
                 if input == Input::Online {
                     self.channel(channel::Input::Online);
                 }
+                if let Input::Online | Input::NetworkChanged = input {
+                    self.leave_signal(false);
+                }
                 self.step(input);
             }
             Event::Channel(input) => self.channel(input),

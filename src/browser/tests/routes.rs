@@ -199,6 +199,26 @@ async fn s003_06_a_relayed_call_has_its_own_socket_and_channel() -> Result<(), B
     Ok(())
 }
 
+/// The path that a call was negotiated on may be gone with the network: a restart goes over another socket, and neither the
+/// one nor the other ends the call.
+#[wasm_bindgen_test]
+async fn a_relayed_call_restarts_over_a_new_socket_when_the_old_one_is_dead() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.serve_route("relay");
+    page.driver()?.start(options(Choice::WebRtc));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!(page.far.negotiations(), 1);
+    page.far.deafen(true);
+    wasm_bindgen_futures::JsFuture::from(page.far.starve())
+        .await
+        .map_err(|error| BrowserError::from_js("starve", &error))?;
+    until("a second restart", || page.far.negotiations() == 2).await;
+    page.far.deafen(false);
+    until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
+    assert_eq!((page.far.called(), page.far.has_negotiated("bye")), (1, 0));
+    Ok(())
+}
+
 /// A page that was loaded anew shows where its interview stood, and goes on with it.
 #[wasm_bindgen_test]
 async fn a_page_that_was_loaded_anew_goes_on() -> Result<(), BrowserError> {
