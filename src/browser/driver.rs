@@ -215,11 +215,17 @@ impl Inner {
     }
 
     fn step(&self, input: Input) {
-        let commands: Vec<Command> = {
+        let (commands, kept): (Vec<Command>, _) = {
             let mut link = self.link.borrow_mut();
+            let chosen = link.routes().choice();
             link.handle(now(), input);
-            std::iter::from_fn(|| link.poll_command()).collect()
+            // The candidate did not choose that: the route that was chosen does not work.
+            let kept = !matches!(input, Input::Choose(_)) && link.routes().choice() != chosen;
+            (std::iter::from_fn(|| link.poll_command()).collect(), kept)
         };
+        if kept {
+            self.remark("That way does not work here. The sound goes on as before.".to_owned());
+        }
         // No borrow is held while a command calls into the browser.
         for command in commands {
             self.run(command);

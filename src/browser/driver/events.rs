@@ -33,6 +33,9 @@ impl Inner {
                 if input == Input::Online {
                     self.channel(channel::Input::Online);
                 }
+                if let Input::Online | Input::NetworkChanged = input {
+                    self.leave_signal(false);
+                }
                 self.step(input);
             }
             Event::Channel(input) => self.channel(input),
@@ -227,7 +230,7 @@ impl Inner {
             _ = announce::announce(&room, message);
         }
         if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) | RoomEvent::ProviderReady = message.event {
-            self.screen.notice.show(self.view.borrow().notice().map(str::to_owned));
+            self.show_notice();
         }
         match told.effect {
             None => {}
@@ -307,7 +310,7 @@ impl Inner {
         }
         if self.notice_until.get().is_some_and(|until| until <= now) {
             self.notice_until.take();
-            self.screen.notice.show(self.view.borrow().notice().map(str::to_owned));
+            self.show_notice();
         }
         self.poll_stats();
         self.beat_of_the_socket();

@@ -216,9 +216,17 @@ impl Inner {
     }
 
     /// Says something that is soon of no interest.
-    fn remark(&self, text: String) {
+    pub(super) fn remark(&self, text: String) {
         self.screen.notice.show(Some(text));
         self.notice_until.set(Some(now().after(REMARK)));
+    }
+
+    /// Shows what the room says. Where that is nothing, a remark is left until its time is over.
+    pub(super) fn show_notice(&self) {
+        let notice = self.view.borrow().notice().map(str::to_owned);
+        if notice.is_some() || self.notice_until.get().is_none() {
+            self.screen.notice.show(notice);
+        }
     }
 
     /// Turns the microphone off, and the recording indicator with it.

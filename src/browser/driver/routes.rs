@@ -129,9 +129,19 @@ impl Inner {
         self.link.borrow().attempt().0 == Route::Relay
     }
 
-    /// Opens the negotiation of a relayed call, unless it is open.
+    /// The network is another one, and the negotiation may be on a path that is gone: the next offer goes over another
+    /// socket, and the call goes on. An answer that is still owed is waited for.
+    pub(super) fn leave_signal(&self, owed: bool) {
+        let signal = self.signal.borrow_mut().take_if(|it| it.is_owed() == owed);
+        if let Some(signal) = signal {
+            signal.leave();
+        }
+    }
+
+    /// Opens the negotiation of a relayed call, unless it is open. One that owes an answer gets no second offer.
     pub(super) fn negotiate(&self) -> Result<(), Refusal> {
         let id = self.session.id.borrow().clone().unwrap_or_default();
+        self.leave_signal(true);
         if self.signal.borrow().is_none() {
             let push = self.pusher();
             let signal = Signal::open(&id, move |event| push(Event::Signal(event)));
@@ -149,6 +159,10 @@ impl Inner {
             }
             SocketEvent::Text(text) => {
                 if let Some(word) = signal::read(&text) {
+                    if let (Word::Answer { .. } | Word::Refused { .. }, Some(signal)) = (&word, &*self.signal.borrow())
+                    {
+                        signal.answered();
+                    }
                     self.negotiated(word);
                 }
             }

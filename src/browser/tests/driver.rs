@@ -57,6 +57,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn has_negotiated(this: &FarEnd, kind: &str) -> u32;
     #[wasm_bindgen(method)]
+    pub(super) fn negotiations(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn deafen(this: &FarEnd, deaf: bool);
+    #[wasm_bindgen(method)]
     pub(super) fn serve_route(this: &FarEnd, route: &str);
     #[wasm_bindgen(method)]
     pub(super) fn open_events(this: &FarEnd);

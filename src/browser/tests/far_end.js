@@ -133,6 +133,7 @@ export class FarEnd {
 
   // A word of the page on the socket of a relayed call.
   async negotiate(socket, word) {
+    if (this.deaf && word.type === "offer") return;
     this.negotiated.push(word.type);
     if (word.type !== "offer") return;
     const answer = (event) => socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(event) }));
@@ -141,6 +142,9 @@ export class FarEnd {
     answer({ type: "answer", id: word.id, sdp: await this.answer(word.sdp), call: this.calls });
   }
   has_negotiated(type) { return this.negotiated.filter((it) => it === type).length; }
+  // How many sockets a call was negotiated on, and whether offers go lost there.
+  signals() { return this.signal_sockets.length; }
+  deafen(deaf) { this.deaf = deaf; }
   serve_route(route) { this.route = route; }
   // Our server's own channel on a relayed call.
   open_events() { this.events = this.pc.createDataChannel("interview-events"); }

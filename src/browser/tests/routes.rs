@@ -172,6 +172,8 @@ async fn a_route_that_fails_leaves_the_one_before() -> Result<(), BrowserError> 
     page.driver()?.choose_route(Choice::WebRtc);
     until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
     assert_eq!((page.route(), page.screen.choice.get_untracked()), (Route::Socket, Choice::Automatic));
+    let notice = page.screen.notice.get_untracked();
+    assert!(notice.as_deref().is_some_and(|it| it.contains("does not work here")), "{notice:?}");
     Ok(())
 }
 
@@ -194,6 +196,26 @@ async fn s003_06_a_relayed_call_has_its_own_socket_and_channel() -> Result<(), B
     until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
     page.driver()?.end();
     assert_eq!((page.far.has_negotiated("offer"), page.far.has_negotiated("bye")), (2, 1));
+    Ok(())
+}
+
+/// The path that a call was negotiated on may be gone with the network: a restart goes over another socket, and neither the
+/// one nor the other ends the call.
+#[wasm_bindgen_test]
+async fn a_relayed_call_restarts_over_a_new_socket_when_the_old_one_is_dead() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.serve_route("relay");
+    page.driver()?.start(options(Choice::WebRtc));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!(page.far.negotiations(), 1);
+    page.far.deafen(true);
+    wasm_bindgen_futures::JsFuture::from(page.far.starve())
+        .await
+        .map_err(|error| BrowserError::from_js("starve", &error))?;
+    until("a second restart", || page.far.negotiations() == 2).await;
+    page.far.deafen(false);
+    until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
+    assert_eq!((page.far.called(), page.far.has_negotiated("bye")), (1, 0));
     Ok(())
 }
 
