@@ -185,6 +185,7 @@ async fn a_busy_server_delays_a_repair_and_does_not_end_it() -> Result<(), Brows
     until("live again", || page.phase() == Phase::Live).await;
     page.driver()?.end();
     assert_eq!(page.far.stalls(), 1, "several tries, one break");
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
     Ok(())
 }
 

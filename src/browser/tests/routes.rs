@@ -6,6 +6,7 @@ use super::super::BrowserError;
 use super::driver::Page;
 use super::{settle, sound, until};
 use crate::engine::device::Support;
+use crate::engine::interview::EndReason;
 use crate::engine::link::choice::{Choice, Routes};
 use crate::engine::link::steps::{Step, StepState};
 use crate::engine::link::view::StartOptions;
@@ -53,6 +54,7 @@ async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), 
     until("how much was heard", || page.far.has_said("played") > told).await;
     page.driver()?.end();
     assert_eq!(page.far.has_said("bye"), 1);
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
     Ok(())
 }
 
@@ -196,6 +198,7 @@ async fn s003_06_a_relayed_call_has_its_own_socket_and_channel() -> Result<(), B
     until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
     page.driver()?.end();
     assert_eq!((page.far.has_negotiated("offer"), page.far.has_negotiated("bye")), (2, 1));
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
     Ok(())
 }
 
