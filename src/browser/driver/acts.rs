@@ -55,13 +55,15 @@ impl Driver {
         self.0.push(Event::Link(Input::Start));
     }
 
-    /// Ends the interview and frees its call at once. The report follows.
+    /// Ends the interview: microphone and sound are off at once, and the call is freed as soon as nothing is on its way. The
+    /// report follows.
     pub fn end(&self) {
         // The figures first: the server writes its line when the interview is finished.
         self.0.tell_stats();
         self.0.say(&PageMessage::Finish);
-        self.0.push(Event::Link(Input::Leave));
-        self.hush(false);
+        let late = self.0.view.borrow().answering();
+        self.0.push(Event::Link(Input::Leave { late }));
+        self.0.screen.hushed.show(false);
     }
 
     /// Asks for the microphone, in the lobby.

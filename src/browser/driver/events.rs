@@ -106,6 +106,7 @@ impl Inner {
             Phase::Ending => {
                 self.finish_recording();
                 self.release_mic();
+                self.media.fall_silent();
             }
             Phase::Failed(_) => {
                 self.channel(channel::Input::Leave);

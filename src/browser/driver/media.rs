@@ -66,6 +66,13 @@ impl Media {
         }
     }
 
+    /// Nobody is to be heard any more, though the call may still stand.
+    pub(super) fn fall_silent(&self) {
+        if let Some(speaker) = self.speaker.borrow().as_ref() {
+            speaker.set_muted(true);
+        }
+    }
+
     /// Nothing will sound any more. The recordings stay.
     pub(super) fn close(&self) {
         drop((self.tone.take(), self.speaker.take(), self.meter.take(), self.wake.take()));

@@ -232,6 +232,21 @@ async fn escape_silences_and_the_end_frees_the_call() -> Result<(), BrowserError
     Ok(())
 }
 
+/// Who ends in the middle of an answer is silent at once; the call goes when its last words are written down.
+#[wasm_bindgen_test]
+async fn a_call_with_words_on_their_way_is_closed_a_moment_later() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.tell(r#"{"n":1,"type":"speech","payload":{"active":true,"item_id":"u1"}}"#);
+    page.driver()?.end();
+    assert_eq!((page.far.live_tracks(), page.screen.mic.get_untracked()), (0, Mic::Off));
+    assert!(audio_elements().iter().all(web_sys::HtmlMediaElement::muted));
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    settle().await;
+    assert!(!page.far.is_left());
+    until("the peer is gone", || page.far.is_left()).await;
+    Ok(())
+}
+
 #[wasm_bindgen_test]
 async fn without_a_server_the_report_is_what_the_page_saw() -> Result<(), BrowserError> {
     let page = Page::live().await?;

@@ -35,8 +35,10 @@ pub enum Input {
     RoomClosed(Fault),
     /// The server says that the interview is over.
     Over(EndReason),
-    /// The candidate ends the interview.
-    Leave,
+    /// The candidate ends the interview. `late`: words that were said are not written down yet.
+    Leave {
+        late: bool,
+    },
     /// The report is here, or will not come.
     Reported(bool),
     Timeout,
