@@ -145,6 +145,8 @@ export class FarEnd {
   // How many sockets a call was negotiated on, and whether offers go lost there.
   signals() { return this.signal_sockets.length; }
   deafen(deaf) { this.deaf = deaf; }
+  // Signalling sockets that the page has opened.
+  negotiations() { return this.signals.length; }
   serve_route(route) { this.route = route; }
   // Our server's own channel on a relayed call.
   open_events() { this.events = this.pc.createDataChannel("interview-events"); }
