@@ -34,7 +34,7 @@ impl Stage {
     }
 
     /// Response number `n`, as it comes over a WebSocket: all at once, long before it is heard. `done`: to its end.
-    fn respond(&self, n: usize, text: &str, pcm: &[i16], done: bool) {
+    pub(crate) fn respond(&self, n: usize, text: &str, pcm: &[i16], done: bool) {
         let events = Dialect::Ga.response(n, text);
         let buffered = |it: &Value| it["type"].as_str().unwrap().starts_with("output_audio_buffer");
         let at = |kind: &str| json!({ "type": kind, "response_id": format!("resp_{n}"), "item_id": format!("item_a{n}"), "output_index": 0, "content_index": 0 });
@@ -53,7 +53,7 @@ impl Stage {
     }
 
     /// What the provider was given to hear.
-    fn heard(&self) -> Vec<i16> {
+    pub(crate) fn heard(&self) -> Vec<i16> {
         let appended = self.script.all("input_audio_buffer.append");
         let bytes = appended.iter().flat_map(|it| BASE64_STANDARD.decode(it["audio"].as_str().unwrap()).unwrap());
         frame::samples(&bytes.collect::<Vec<_>>())
