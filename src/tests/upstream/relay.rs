@@ -55,8 +55,8 @@ async fn a_provider_elsewhere_is_heard_and_hears_on_the_relay() {
 
     stage.script.told("response.create", 2).await;
     let from = stage.candidate.events.len();
-    stage.respond(2, "What are you proud of?", &tone(5 * SECOND), true);
     let before = stage.candidate.loud_frames();
+    stage.respond(2, "What are you proud of?", &tone(5 * SECOND), true);
     stage.candidate.hear_call(50).await;
     stage.candidate.peer.send(&json!({ "type": "session.update", "session": { "instructions": "Say yes." } }));
     let mut encoder = Encoder::at(24_000).unwrap();
