@@ -63,6 +63,8 @@ const ATTEMPTS: u32 = 3;
 pub enum Input<'a> {
     /// The sideband of a call is attached.
     CallOpen,
+    /// The same of a call that our server carries: the browser has no line to the provider.
+    CarriedOpen,
     /// The call is gone in good order, or is being replaced.
     CallLost,
     /// The call, or our hold on it, broke for this reason.
@@ -237,7 +239,8 @@ impl Director {
             return self.after_end(now, input);
         }
         match input {
-            Input::CallOpen => self.call_open(now),
+            Input::CallOpen => self.call_open(now, Guard::default()),
+            Input::CarriedOpen => self.call_open(now, Guard::carried()),
             Input::CallLost => self.call_lost(now),
             Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),

@@ -37,7 +37,7 @@ pub enum Forgery {
 pub enum Breach {
     /// Somebody else had a hand in it.
     Forged(Forgery),
-    /// The provider never took our session.
+    /// The provider never took our session, or does with the call as it likes.
     Ignored,
     /// Something was in the conversation before we could see it, perhaps only the candidate's first word.
     Begun,
@@ -90,6 +90,8 @@ struct Sent {
 /// The guard of one call.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
+    /// The call is ours: the browser cannot reach the provider, so nothing on it is the candidate's doing.
+    carried: bool,
     /// What we set of the session.
     ours: Value,
     /// The session as the provider first reported it.
@@ -117,6 +119,12 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// The guard of a call that our server carries.
+    #[must_use]
+    pub fn carried() -> Self {
+        Self { carried: true, ..Self::default() }
+    }
+
     /// Notes what we do ourselves.
     pub fn sent(&mut self, event: &ClientEvent) {
         match event {
@@ -137,6 +145,16 @@ impl Guard {
 
     /// Judges what the provider reports.
     pub fn see(&mut self, event: &ServerEvent) -> Option<Breach> {
+        let breach = self.judge(event)?;
+        match breach {
+            // A server that begins with an item of its own.
+            Breach::Begun if self.carried => None,
+            _ if self.carried => Some(Breach::Ignored),
+            _ => Some(breach),
+        }
+    }
+
+    fn judge(&mut self, event: &ServerEvent) -> Option<Breach> {
         let forged = match event {
             ServerEvent::SessionUpdated { session } => {
                 let first = !std::mem::replace(&mut self.echoed, true);
@@ -225,7 +243,7 @@ impl Guard {
                 if !self.echoed {
                     self.heard.add(id);
                 }
-                self.nameless || !self.echoed || self.heard.has(id)
+                parts.is_empty() || self.nameless || !self.echoed || self.heard.has(id)
             }
             Some("assistant") | None if parts.is_empty() => true,
             _ => self.is_replayed(item),
