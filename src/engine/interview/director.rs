@@ -161,6 +161,8 @@ pub struct Director {
     cut: bool,
     /// Calls in a row on which nothing was heard of the interviewer.
     mute_calls: u32,
+    /// Why the last response failed, if its provider said so.
+    failure: Option<UpstreamFault>,
     /// Calls in a row that broke before anything had come of them.
     vain_calls: u32,
     /// Words that arrived before their turn ended.
@@ -194,6 +196,7 @@ impl Director {
             weighing: None,
             cut: false,
             mute_calls: 0,
+            failure: None,
             vain_calls: 0,
             early_words: Vec::new(),
             late: None,

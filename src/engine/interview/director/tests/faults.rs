@@ -111,6 +111,43 @@ fn a_server_that_changes_a_carried_call_is_not_taken_for_the_candidate() {
     assert!(!sim.hung_up);
 }
 
+/// What a provider fails with inside of its responses is told, and the interview stands still until it is over.
+#[test]
+fn a_provider_that_fails_in_every_response_ends_no_interview() {
+    let fail = |sim: &mut Sim, code: &str| {
+        for _ in 0..3 {
+            let id = format!("failed{}", sim.now.as_ms());
+            let details = json!({ "type": "failed", "error": { "type": "any", "code": code } });
+            let response = Response { id, status: "failed".to_owned(), status_details: details, ..Response::default() };
+            sim.provider(&ServerEvent::ResponseCreated { response: response.clone() });
+            sim.provider(&ServerEvent::ResponseDone { response });
+            sim.wait(1_000);
+        }
+        let told = sim.told.last().cloned();
+        sim.send(Input::CallOpen);
+        sim.send(Input::Page(&PageMessage::Ready));
+        match told {
+            Some(RoomEvent::Error { code, .. }) => code,
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut sim = Sim::asked(5);
+    sim.answer(5_000);
+    let table = [
+        ("rate_limit_exceeded", "upstream.limited"),
+        ("server_error", "upstream.broken"),
+        ("rate_limit_exceeded", "upstream.unsteady"),
+        ("rate_limit_exceeded", "upstream.limited"),
+    ];
+    for (code, expected) in table {
+        assert_eq!(fail(&mut sim, code), expected, "{code}");
+        assert_eq!(sim.director.state().ended, None);
+    }
+    sim.speak_out(3_000);
+    sim.answer(5_000);
+    assert_eq!(sim.answers(), [1, 1, 0], "it goes on");
+}
+
 /// A line that breaks every few seconds stops the clock each time, so only its own count can end it.
 #[test]
 fn calls_that_break_one_after_another_come_to_an_end() {
