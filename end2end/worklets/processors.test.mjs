@@ -5,7 +5,7 @@ import { test } from "node:test";
 const registered = {};
 globalThis.registerProcessor = (name, kind) => (registered[name] = kind);
 globalThis.AudioWorkletProcessor = class {
-  port = { sent: [], postMessage: (data) => this.port.sent.push(data) };
+  port = { sent: [], postMessage: (data) => this.port.sent.push(data), close: () => (this.port.closed = true) };
 };
 await import("../../public/worklets/capture.mjs");
 await import("../../public/worklets/playback.mjs");
@@ -148,5 +148,6 @@ test("a worklet whose owner is gone ends", () => {
     node.say(null);
     node.run(undefined, BLOCK);
     assert.equal(node.alive, false);
+    assert.equal(node.processor.port.closed, true);
   }
 });

@@ -12,6 +12,8 @@ class Capture extends AudioWorkletProcessor {
     this.filled = 0;
     this.port.onmessage = () => {
       this.done = true;
+      // An open port would keep both of its ends.
+      this.port.close();
     };
   }
 

@@ -16,10 +16,16 @@ class Playback extends AudioWorkletProcessor {
     this.toldAt = 0;
     this.toldSamples = 0;
     this.port.onmessage = ({ data }) => {
-      if (data === null) this.done = true;
+      if (data === null) this.end();
       else if (typeof data === "number") this.cut(data);
       else this.take(data);
     };
+  }
+
+  end() {
+    this.done = true;
+    // An open port would keep both of its ends.
+    this.port.close();
   }
 
   take(message) {

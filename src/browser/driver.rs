@@ -215,11 +215,17 @@ impl Inner {
     }
 
     fn step(&self, input: Input) {
-        let commands: Vec<Command> = {
+        let (commands, kept): (Vec<Command>, _) = {
             let mut link = self.link.borrow_mut();
+            let chosen = link.routes().choice();
             link.handle(now(), input);
-            std::iter::from_fn(|| link.poll_command()).collect()
+            // The candidate did not choose that: the route that was chosen does not work.
+            let kept = !matches!(input, Input::Choose(_)) && link.routes().choice() != chosen;
+            (std::iter::from_fn(|| link.poll_command()).collect(), kept)
         };
+        if kept {
+            self.remark("That way does not work here. The sound goes on as before.".to_owned());
+        }
         // No borrow is held while a command calls into the browser.
         for command in commands {
             self.run(command);
@@ -261,9 +267,21 @@ impl Inner {
         self.listeners.borrow_mut().push(left);
         // Not in every browser.
         if let Ok(connection) = js_sys::Reflect::get(&window.navigator(), &"connection".into())
-            && let Some(connection) = connection.dyn_ref()
+            && let Some(target) = connection.dyn_ref::<web_sys::EventTarget>()
         {
-            on(connection, "change", || Event::Link(Input::NetworkChanged))?;
+            // It is told of each new guess of how quick the network is, too. Without its kind there is nothing to go by.
+            let kind = {
+                let connection = connection.clone();
+                move || js_sys::Reflect::get(&connection, &"type".into()).unwrap_or_default()
+            };
+            let (push, was) = (self.pusher(), RefCell::new(kind()));
+            let changed = Listener::new(target, "change", move |_: web_sys::Event| {
+                let is = kind();
+                if was.replace(is.clone()) != is {
+                    push(Event::Link(Input::NetworkChanged));
+                }
+            })?;
+            self.listeners.borrow_mut().push(changed);
         }
         let push = self.pusher();
         let changed = devices::watch(move || push(Event::DevicesChanged))?;

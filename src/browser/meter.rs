@@ -90,6 +90,12 @@ impl Meter {
         _ = self.context.resume();
     }
 
+    /// Whether the context runs: it may be suspended in a visible tab too, by a phone call for example.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.context.state() == AudioContextState::Running
+    }
+
     /// Listens to `stream` as this voice from here on; None stops listening.
     ///
     /// # Errors
@@ -103,7 +109,7 @@ impl Meter {
     /// The level of this moment, RMS of full scale. None while nothing can be measured.
     #[must_use]
     pub fn rms(&self, voice: Voice) -> Option<f32> {
-        if self.context.state() != AudioContextState::Running {
+        if !self.runs() {
             return None;
         }
         let taps = self.taps.borrow();

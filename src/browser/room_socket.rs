@@ -101,14 +101,15 @@ impl RoomSocket {
         self.socket.ready_state() == WebSocket::OPEN
     }
 
-    /// Sends a frame of the candidate's sound, or keeps it until the network can take it. What waits for too long is left
-    /// out; what is said with [`RoomSocket::say`] goes past it and is not.
+    /// Sends a frame of the candidate's sound, or keeps it until the network can take it. What waits for too long, or comes
+    /// before the socket is open, is left out; what is said with [`RoomSocket::say`] goes past it and is not.
     pub fn sound(&self, frame: Vec<u8>) {
-        let mut backlog = self.backlog.borrow_mut();
-        backlog.add(frame);
+        // While it opens nobody waits for our sound, and a slow handshake is no path that swallows it.
         if !self.is_open() {
             return;
         }
+        let mut backlog = self.backlog.borrow_mut();
+        backlog.add(frame);
         while let Some(frame) = backlog.next(self.socket.buffered_amount() as usize) {
             _ = self.socket.send_with_u8_array(&frame);
         }

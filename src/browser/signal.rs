@@ -40,11 +40,15 @@ struct Fields {
     sdp_m_line_index: Option<u16>,
 }
 
-/// An open or opening negotiation. Dropping it says good-bye.
+/// An open or opening negotiation. Dropping it says good-bye, unless it was left.
 #[derive(Debug)]
 pub struct Signal {
     socket: RoomSocket,
     offered: Cell<bool>,
+    /// The offer was not answered yet.
+    owed: Cell<bool>,
+    /// The call goes on without this socket.
+    left: Cell<bool>,
     /// What is said once the socket is open and the offer is out: the browser finds addresses before it tells the offer.
     waiting: RefCell<Vec<String>>,
 }
@@ -58,6 +62,8 @@ impl Signal {
         Ok(Self {
             socket: RoomSocket::negotiate(session_id, on_event)?,
             offered: Cell::default(),
+            owed: Cell::default(),
+            left: Cell::default(),
             waiting: RefCell::default(),
         })
     }
@@ -77,7 +83,24 @@ impl Signal {
         let offer = format!(r#"{{"type":"offer","id":"{id}","sdp":{sdp},"restart":{restart}}}"#);
         self.waiting.borrow_mut().insert(0, offer);
         self.offered.set(true);
+        self.owed.set(true);
         self.flush();
+    }
+
+    /// The offer was answered, or refused.
+    pub fn answered(&self) {
+        self.owed.set(false);
+    }
+
+    /// Whether an offer is not answered.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        self.owed.get()
+    }
+
+    /// Drops the socket without a word: the call goes on.
+    pub fn leave(self) {
+        self.left.set(true);
     }
 
     /// Tells an address of ours.
@@ -92,7 +115,9 @@ impl Signal {
 
 impl Drop for Signal {
     fn drop(&mut self) {
-        _ = self.socket.send(r#"{"type":"bye"}"#);
+        if !self.left.get() {
+            _ = self.socket.send(r#"{"type":"bye"}"#);
+        }
     }
 }
 

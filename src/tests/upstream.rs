@@ -20,8 +20,13 @@ mod orders;
 #[path = "provider/peer.rs"]
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod peer;
+#[path = "upstream/relay.rs"]
+mod relay;
 #[path = "upstream/script.rs"]
 mod script;
+#[path = "interview/signal.rs"]
+#[expect(dead_code, reason = "shared with the tests of the interview")]
+mod signal;
 #[path = "upstream/socket.rs"]
 mod socket;
 #[path = "interview/sound.rs"]

@@ -15,6 +15,10 @@ use crate::engine::room_view::{RoomView, loudness};
 impl Driver {
     /// Starts the interview. To be called while handling a click, or the browser may block the sound.
     pub fn start(&self, options: StartOptions) {
+        // Nobody was told yet that this tab is in an interview already: it is not thrown away unseen.
+        if self.0.is_back() && self.0.view.borrow().snapshot().is_none() {
+            return self.resume(options);
+        }
         // A second click on the same button must not forget the session that the first one made.
         if self.0.is_idle() {
             self.0.begin_session(options);
@@ -51,13 +55,15 @@ impl Driver {
         self.0.push(Event::Link(Input::Start));
     }
 
-    /// Ends the interview and frees its call at once. The report follows.
+    /// Ends the interview: microphone and sound are off at once, and the call is freed as soon as nothing is on its way. The
+    /// report follows.
     pub fn end(&self) {
         // The figures first: the server writes its line when the interview is finished.
         self.0.tell_stats();
         self.0.say(&PageMessage::Finish);
-        self.0.push(Event::Link(Input::Leave));
-        self.hush(false);
+        let late = self.0.view.borrow().answering();
+        self.0.push(Event::Link(Input::Leave { late }));
+        self.0.screen.hushed.show(false);
     }
 
     /// Asks for the microphone, in the lobby.

@@ -33,6 +33,9 @@ impl Inner {
                 if input == Input::Online {
                     self.channel(channel::Input::Online);
                 }
+                if let Input::Online | Input::NetworkChanged = input {
+                    self.leave_signal(false);
+                }
                 self.step(input);
             }
             Event::Channel(input) => self.channel(input),
@@ -97,11 +100,13 @@ impl Inner {
                     self.session.started_at.set(unix_ms());
                 }
             }
-            Phase::Recovering => self.figures.borrow_mut().interrupted(),
-            Phase::Lobby | Phase::Connecting => {}
+            // Each stage of a repair is shown; it is one break.
+            Phase::Recovering if *self.phase.borrow() != Phase::Recovering => self.figures.borrow_mut().interrupted(),
+            Phase::Lobby | Phase::Connecting | Phase::Recovering => {}
             Phase::Ending => {
                 self.finish_recording();
                 self.release_mic();
+                self.media.fall_silent();
             }
             Phase::Failed(_) => {
                 self.channel(channel::Input::Leave);
@@ -226,7 +231,7 @@ impl Inner {
             _ = announce::announce(&room, message);
         }
         if let RoomEvent::Error { .. } | RoomEvent::Welcome(_) | RoomEvent::ProviderReady = message.event {
-            self.screen.notice.show(self.view.borrow().notice().map(str::to_owned));
+            self.show_notice();
         }
         match told.effect {
             None => {}
@@ -250,14 +255,7 @@ impl Inner {
                     None => self.drop_recording(),
                 }
             }
-            Some(Effect::CallEnded(fault)) => {
-                let epoch = self.epoch.get();
-                self.step(if fault.is_final() {
-                    Input::Refused(epoch, Refusal::Final(fault.into()))
-                } else {
-                    Input::ChannelClosed(epoch)
-                });
-            }
+            Some(Effect::CallEnded(fault)) => self.step(Input::CallEnded(self.epoch.get(), fault)),
             Some(Effect::CallOpen(epoch)) => self.step(Input::Reached(epoch, Reach::CallOpen)),
             Some(Effect::Cut(epoch)) => self.cut_sound(epoch),
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
@@ -313,7 +311,7 @@ impl Inner {
         }
         if self.notice_until.get().is_some_and(|until| until <= now) {
             self.notice_until.take();
-            self.screen.notice.show(self.view.borrow().notice().map(str::to_owned));
+            self.show_notice();
         }
         self.poll_stats();
         self.beat_of_the_socket();

@@ -66,6 +66,13 @@ impl Media {
         }
     }
 
+    /// Nobody is to be heard any more, though the call may still stand.
+    pub(super) fn fall_silent(&self) {
+        if let Some(speaker) = self.speaker.borrow().as_ref() {
+            speaker.set_muted(true);
+        }
+    }
+
     /// Nothing will sound any more. The recordings stay.
     pub(super) fn close(&self) {
         drop((self.tone.take(), self.speaker.take(), self.meter.take(), self.wake.take()));
@@ -216,9 +223,17 @@ impl Inner {
     }
 
     /// Says something that is soon of no interest.
-    fn remark(&self, text: String) {
+    pub(super) fn remark(&self, text: String) {
         self.screen.notice.show(Some(text));
         self.notice_until.set(Some(now().after(REMARK)));
+    }
+
+    /// Shows what the room says. Where that is nothing, a remark is left until its time is over.
+    pub(super) fn show_notice(&self) {
+        let notice = self.view.borrow().notice().map(str::to_owned);
+        if notice.is_some() || self.notice_until.get().is_none() {
+            self.screen.notice.show(notice);
+        }
     }
 
     /// Turns the microphone off, and the recording indicator with it.
@@ -318,7 +333,6 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
     mic.set_enabled(!inner.is_silent());
     let push = inner.pusher();
     _ = mic.watch(move || push(Event::MicEnded));
-    let carried = inner.carried.sound.borrow().as_ref().map_or(Ok(()), |(_, sound)| sound.replace_mic(mic.stream()));
     let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
     drop(inner);
     // The driver may go while this waits.
@@ -327,6 +341,8 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
         None => Ok(()),
     };
     let Some(inner) = me.upgrade() else { return Ok(()) };
+    // After the wait: a call on the room channel may have begun meanwhile, with the microphone before this one.
+    let carried = inner.carried.sound.borrow().as_ref().map_or(Ok(()), |(_, sound)| sound.replace_mic(mic.stream()));
     if let Err(error) = carried.and(sent) {
         leptos::logging::warn!("{error}");
         if inner.keep_mic("That microphone cannot be used.") {

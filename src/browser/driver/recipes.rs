@@ -119,6 +119,10 @@ async fn call(attempt: &Attempt) -> Result<(), Stop> {
     });
     let sound = starting.await.map_err(|error| broken(&error))?;
     let inner = attempt.driver()?;
+    // Maybe there is another one by now.
+    if let Some(mic) = inner.media.mic.borrow().as_ref().filter(|mic| *mic.stream() != stream) {
+        sound.replace_mic(mic.stream()).map_err(|error| broken(&error))?;
+    }
     inner.hear(&sound.stream());
     drop(inner.carried.sound.replace(Some((attempt.epoch, sound))));
     inner.call();
@@ -327,6 +331,8 @@ fn refusal(error: &ApiError, has_place: bool) -> Refusal {
         }
         ApiError::Internal | ApiError::Conflict => Refusal::Passing(UpstreamFault::Broken.into()),
         ApiError::NoRestart => Refusal::NoRestart,
+        // Only an address that names the direct route leads here: the ticket names one that is open.
+        ApiError::Sealed => Refusal::Hopeless(Fallback::Refused),
         ApiError::Busy { retry_after_s } => Refusal::Final(Fault::Busy { retry_after_s: *retry_after_s }),
         ApiError::Invalid(_) | ApiError::Offer(_) => Refusal::Final(UpstreamFault::Offer.into()),
         ApiError::Closed => Refusal::Final(UpstreamFault::Settings.into()),

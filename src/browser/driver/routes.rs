@@ -3,6 +3,7 @@
 use wasm_bindgen_futures::spawn_local;
 
 use super::super::clock::now;
+use super::super::meter::Meter;
 use super::super::room_socket::{RoomSocket, SocketEvent};
 use super::super::signal::{self, Signal, Word};
 use super::super::storage;
@@ -81,10 +82,12 @@ impl Inner {
     pub(super) fn beat_of_the_socket(&self) {
         let played = self.carried.sound.borrow().as_ref().map(|(_, sound)| (sound.played(), sound.is_settled()));
         let Some((played, settled)) = played else { return };
+        self.keep_running();
         let polls = self.next_poll();
         // After a cut the count is only told once it is the last one.
-        let cut = settled && self.carried.cut.take();
-        if cut || polls.is_multiple_of(BEATS_A_PLAYED) {
+        let told = if self.carried.cut.get() { settled } else { polls.is_multiple_of(BEATS_A_PLAYED) };
+        if told {
+            self.carried.cut.set(false);
             self.say(&PageMessage::Played { epoch: played.epoch, samples: played.samples.into() });
         }
         let (received, lost, gaps) = (self.carried.frames.get(), played.gaps.into(), played.gaps.into());
@@ -94,6 +97,16 @@ impl Inner {
         if stuck {
             self.channel(channel::Input::Stuck);
         }
+    }
+
+    /// On the Socket both voices go through the audio context. One that stands still is woken, and if it cannot be, the
+    /// candidate has to press something.
+    fn keep_running(&self) {
+        let runs = self.media.meter.borrow().as_ref().is_some_and(Meter::runs);
+        if !runs {
+            self.media.resume();
+        }
+        self.screen.sound_blocked.show(!(runs && self.media.sound.get()));
     }
 
     /// Tells the server why the Socket was fallen back to, as soon as it can be told.
@@ -116,9 +129,19 @@ impl Inner {
         self.link.borrow().attempt().0 == Route::Relay
     }
 
-    /// Opens the negotiation of a relayed call, unless it is open.
+    /// The network is another one, and the negotiation may be on a path that is gone: the next offer goes over another
+    /// socket, and the call goes on. An answer that is still owed is waited for.
+    pub(super) fn leave_signal(&self, owed: bool) {
+        let signal = self.signal.borrow_mut().take_if(|it| it.is_owed() == owed);
+        if let Some(signal) = signal {
+            signal.leave();
+        }
+    }
+
+    /// Opens the negotiation of a relayed call, unless it is open. One that owes an answer gets no second offer.
     pub(super) fn negotiate(&self) -> Result<(), Refusal> {
         let id = self.session.id.borrow().clone().unwrap_or_default();
+        self.leave_signal(true);
         if self.signal.borrow().is_none() {
             let push = self.pusher();
             let signal = Signal::open(&id, move |event| push(Event::Signal(event)));
@@ -136,6 +159,10 @@ impl Inner {
             }
             SocketEvent::Text(text) => {
                 if let Some(word) = signal::read(&text) {
+                    if let (Word::Answer { .. } | Word::Refused { .. }, Some(signal)) = (&word, &*self.signal.borrow())
+                    {
+                        signal.answered();
+                    }
                     self.negotiated(word);
                 }
             }

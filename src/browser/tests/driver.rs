@@ -35,6 +35,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn has_said(this: &FarEnd, kind: &str) -> u32;
     #[wasm_bindgen(method)]
+    pub(super) fn stalls(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
     pub(super) fn has_asked(this: &FarEnd, what: &str) -> u32;
     #[wasm_bindgen(method)]
     pub(super) fn live_tracks(this: &FarEnd) -> u32;
@@ -55,6 +57,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn has_negotiated(this: &FarEnd, kind: &str) -> u32;
     #[wasm_bindgen(method)]
+    pub(super) fn negotiations(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn deafen(this: &FarEnd, deaf: bool);
+    #[wasm_bindgen(method)]
     pub(super) fn serve_route(this: &FarEnd, route: &str);
     #[wasm_bindgen(method)]
     pub(super) fn open_events(this: &FarEnd);
@@ -69,7 +75,13 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn remember(this: &FarEnd, session: &str);
     #[wasm_bindgen(method)]
+    pub(super) fn asked_for(this: &FarEnd) -> Option<String>;
+    #[wasm_bindgen(method)]
     pub(super) fn remembers(this: &FarEnd) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn suspend(this: &FarEnd) -> js_sys::Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn network_changes(this: &FarEnd, kind: &str);
     #[wasm_bindgen(method)]
     pub(super) fn without_webrtc(this: &FarEnd);
     #[wasm_bindgen(method)]
@@ -171,6 +183,9 @@ async fn a_busy_server_delays_a_repair_and_does_not_end_it() -> Result<(), Brows
     assert_eq!(page.phase(), Phase::Recovering);
     page.far.refuse("ephemeral-token", "");
     until("live again", || page.phase() == Phase::Live).await;
+    page.driver()?.end();
+    assert_eq!(page.far.stalls(), 1, "several tries, one break");
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
     Ok(())
 }
 
@@ -214,6 +229,21 @@ async fn escape_silences_and_the_end_frees_the_call() -> Result<(), BrowserError
     until("the peer is gone", || page.far.is_left()).await;
     assert_eq!((page.far.has_said("finish"), page.far.has_asked("finish"), page.far.open_sockets()), (1, 1, 0));
     assert!(page.screen.report.get_untracked().is_some());
+    Ok(())
+}
+
+/// Who ends in the middle of an answer is silent at once; the call goes when its last words are written down.
+#[wasm_bindgen_test]
+async fn a_call_with_words_on_their_way_is_closed_a_moment_later() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.tell(r#"{"n":1,"type":"speech","payload":{"active":true,"item_id":"u1"}}"#);
+    page.driver()?.end();
+    assert_eq!((page.far.live_tracks(), page.screen.mic.get_untracked()), (0, Mic::Off));
+    assert!(audio_elements().iter().all(web_sys::HtmlMediaElement::muted));
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    settle().await;
+    assert!(!page.far.is_left());
+    until("the peer is gone", || page.far.is_left()).await;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ export class FarEnd {
     // What another test has left behind is not what this one comes back to.
     sessionStorage.clear();
     this.real = {
+      AudioContext: window.AudioContext,
       fetch: window.fetch, WebSocket: window.WebSocket, getUserMedia: devices.getUserMedia,
       clone: MediaStream.prototype.clone, cloneTrack: MediaStreamTrack.prototype.clone,
     };
@@ -40,6 +41,16 @@ export class FarEnd {
     this.tone = this.context.createOscillator();
     this.tone.connect(this.gain).connect(this.out);
     this.tone.start();
+    const contexts = this.contexts = [];
+    window.AudioContext = class extends AudioContext {
+      constructor(options) {
+        super(options);
+        contexts.push(this);
+      }
+    };
+    this.network = new EventTarget();
+    this.network.type = "wifi";
+    Object.defineProperty(navigator, "connection", { value: this.network, configurable: true });
     const far = this;
     window.fetch = (request, init) => far.serve(new Request(request, init));
     window.WebSocket = class extends EventTarget {
@@ -79,6 +90,7 @@ export class FarEnd {
           embedded: true, connect_timeout_ms: 30000,
         });
       case "ephemeral-token":
+        this.session = body.session_id;
         return Response.json({
           session_id: "s-1", client_secret: "t", expires_at: 9e9, ice_servers: [], ice_policy: "all", route: this.route,
         });
@@ -121,6 +133,7 @@ export class FarEnd {
 
   // A word of the page on the socket of a relayed call.
   async negotiate(socket, word) {
+    if (this.deaf && word.type === "offer") return;
     this.negotiated.push(word.type);
     if (word.type !== "offer") return;
     const answer = (event) => socket.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(event) }));
@@ -129,6 +142,9 @@ export class FarEnd {
     answer({ type: "answer", id: word.id, sdp: await this.answer(word.sdp), call: this.calls });
   }
   has_negotiated(type) { return this.negotiated.filter((it) => it === type).length; }
+  // How many sockets a call was negotiated on, and whether offers go lost there.
+  signals() { return this.signal_sockets.length; }
+  deafen(deaf) { this.deaf = deaf; }
   serve_route(route) { this.route = route; }
   // Our server's own channel on a relayed call.
   open_events() { this.events = this.pc.createDataChannel("interview-events"); }
@@ -147,7 +163,16 @@ export class FarEnd {
     for (let i = 0; i < 480; i++) view.setInt16(12 + 2 * i, 16000 * Math.sin((seq * 480 + i) / 8), true);
     this.open_socket().dispatchEvent(new MessageEvent("message", { data: frame }));
   }
+  // The browser suspends the page's sound, and the tab stays visible.
+  suspend() { return Promise.all(this.contexts.map((context) => context.suspend())); }
+  // The browser has news of its network, which may be of another kind.
+  network_changes(type) {
+    this.network.type = type;
+    this.network.dispatchEvent(new Event("change"));
+  }
   remember(session) { sessionStorage.setItem("vivavoce.session", session); }
+  // For which session the last ticket was asked.
+  asked_for() { return this.session; }
   remembers() { return sessionStorage.getItem("vivavoce.session") !== null; }
   without_webrtc() {
     this.real.RTCPeerConnection = window.RTCPeerConnection;
@@ -173,6 +198,8 @@ export class FarEnd {
   hang_up() { this.channel.close(); }
 
   has_said(type) { return this.said.filter((text) => JSON.parse(text).type === type).length; }
+  // As the page counted them when it told its figures last.
+  stalls() { return JSON.parse(this.said.findLast((text) => JSON.parse(text).type === "stats")).stalls; }
   has_asked(what) { return this.requests.filter((name) => name === what).length; }
   live_tracks() { return this.tracks.filter((track) => track.readyState === "live").length; }
   heard_tracks() { return this.tracks.filter((track) => track.readyState === "live" && track.enabled).length; }
@@ -190,6 +217,8 @@ export class FarEnd {
 
   free() {
     if (this.real.RTCPeerConnection) window.RTCPeerConnection = this.real.RTCPeerConnection;
+    window.AudioContext = this.real.AudioContext;
+    delete navigator.connection;
     sessionStorage.clear();
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;

@@ -6,6 +6,7 @@ use super::super::BrowserError;
 use super::driver::Page;
 use super::{settle, sound, until};
 use crate::engine::device::Support;
+use crate::engine::interview::EndReason;
 use crate::engine::link::choice::{Choice, Routes};
 use crate::engine::link::steps::{Step, StepState};
 use crate::engine::link::view::StartOptions;
@@ -53,6 +54,20 @@ async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), 
     until("how much was heard", || page.far.has_said("played") > told).await;
     page.driver()?.end();
     assert_eq!(page.far.has_said("bye"), 1);
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    Ok(())
+}
+
+/// A browser that suspends the sound of a visible tab is asked to go on: both voices are back by themselves.
+#[wasm_bindgen_test]
+async fn a_suspended_sound_is_woken_in_a_call_on_the_room_channel() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    until("the candidate's voice", || page.far.heard_frames() > 10).await;
+    let suspended = wasm_bindgen_futures::JsFuture::from(page.far.suspend()).await;
+    suspended.map_err(|error| BrowserError::from_js("suspend", &error))?;
+    let before = page.far.heard_frames();
+    until("the candidate's voice again", || page.far.heard_frames() > before + 10).await;
+    until("no notice", || !page.screen.sound_blocked.get_untracked()).await;
     Ok(())
 }
 
@@ -94,6 +109,24 @@ async fn s003_44_a_refused_negotiation_goes_on_over_the_socket() -> Result<(), B
     assert_eq!((page.route(), page.far.called()), (Route::Socket, 0));
     assert_eq!((page.far.has_said("fallback"), page.far.has_said("call")), (1, 1));
     assert_eq!(page.screen.choice.get_untracked(), Choice::Automatic);
+    Ok(())
+}
+
+/// From the Socket WebRTC is tried again in another network, and not whenever the browser guesses anew how quick this one is.
+#[wasm_bindgen_test]
+async fn another_guess_of_the_network_is_not_another_network() -> Result<(), BrowserError> {
+    sound::serve();
+    let page = Page::open();
+    page.far.refuse("sdp-exchange", ICE);
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    let before = page.far.has_asked("ephemeral-token");
+    page.far.network_changes("wifi");
+    settle().await;
+    assert_eq!((page.far.has_asked("ephemeral-token"), page.far.has_said("call")), (before, 1));
+    page.far.network_changes("cellular");
+    until("another try", || page.far.has_asked("ephemeral-token") == before + 1).await;
+    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
     Ok(())
 }
 
@@ -141,6 +174,8 @@ async fn a_route_that_fails_leaves_the_one_before() -> Result<(), BrowserError> 
     page.driver()?.choose_route(Choice::WebRtc);
     until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
     assert_eq!((page.route(), page.screen.choice.get_untracked()), (Route::Socket, Choice::Automatic));
+    let notice = page.screen.notice.get_untracked();
+    assert!(notice.as_deref().is_some_and(|it| it.contains("does not work here")), "{notice:?}");
     Ok(())
 }
 
@@ -163,6 +198,27 @@ async fn s003_06_a_relayed_call_has_its_own_socket_and_channel() -> Result<(), B
     until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
     page.driver()?.end();
     assert_eq!((page.far.has_negotiated("offer"), page.far.has_negotiated("bye")), (2, 1));
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    Ok(())
+}
+
+/// The path that a call was negotiated on may be gone with the network: a restart goes over another socket, and neither the
+/// one nor the other ends the call.
+#[wasm_bindgen_test]
+async fn a_relayed_call_restarts_over_a_new_socket_when_the_old_one_is_dead() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.serve_route("relay");
+    page.driver()?.start(options(Choice::WebRtc));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!(page.far.negotiations(), 1);
+    page.far.deafen(true);
+    wasm_bindgen_futures::JsFuture::from(page.far.starve())
+        .await
+        .map_err(|error| BrowserError::from_js("starve", &error))?;
+    until("a second restart", || page.far.negotiations() == 2).await;
+    page.far.deafen(false);
+    until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
+    assert_eq!((page.far.called(), page.far.has_negotiated("bye")), (1, 0));
     Ok(())
 }
 
@@ -182,6 +238,20 @@ async fn a_page_that_was_loaded_anew_goes_on() -> Result<(), BrowserError> {
     until("a live call", || page.phase() == Phase::Live).await;
     assert_eq!(page.screen.lines.get_untracked().len(), 1);
     assert_eq!((page.far.open_sockets(), page.far.has_said("finish")), (1, 0));
+    Ok(())
+}
+
+/// Who starts before the server was heard of goes on with the interview of this tab: it is not thrown away unseen.
+#[wasm_bindgen_test]
+async fn a_start_before_the_server_is_heard_goes_on() -> Result<(), BrowserError> {
+    let mut page = Page::open();
+    page.driver = None;
+    page.far.remember("s-1");
+    page.driver = Some(super::super::Driver::new(page.screen));
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    assert_eq!((page.far.asked_for().as_deref(), page.far.has_said("finish")), (Some("s-1"), 0));
+    assert!(page.far.remembers());
     Ok(())
 }
 

@@ -38,6 +38,10 @@ export class SlowSocket {
     };
   }
 
+  open(open) {
+    this.socket.readyState = open ? 1 : 0;
+  }
+
   drain() {
     this.socket.bufferedAmount = 0;
   }

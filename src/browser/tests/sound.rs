@@ -28,6 +28,8 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     fn new() -> SlowSocket;
     #[wasm_bindgen(method)]
+    fn open(this: &SlowSocket, open: bool);
+    #[wasm_bindgen(method)]
     fn drain(this: &SlowSocket);
     #[wasm_bindgen(method)]
     fn tell(this: &SlowSocket, byte: u8);
@@ -212,6 +214,12 @@ fn s003_21_a_slow_socket_loses_sound_and_no_event() -> Result<(), BrowserError> 
         RoomSocket::connect("ws://test", move |event| told.borrow_mut().push(event))
     };
     let result = socket.map(|socket| {
+        slow.open(false);
+        for _ in 0..200 {
+            socket.sound(Header::default().frame(&[0; FRAME_SAMPLES]));
+        }
+        assert!(!socket.is_stuck(), "it opens still");
+        slow.open(true);
         for number in 0..40 {
             let mut frame = Header::default().frame(&[0; FRAME_SAMPLES]);
             frame[0] = number;

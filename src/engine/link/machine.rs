@@ -99,6 +99,8 @@ pub struct Link {
     room: bool,
     /// The provider's own peer sends RTP without pause.
     continuous: bool,
+    /// The interview is over, and its call is kept so long for what is said of it late.
+    kept: Option<Tick>,
     progress: Progress,
     watchdog: Watchdog,
     out: VecDeque<Command>,
@@ -123,6 +125,7 @@ impl Link {
             quiet: false,
             room: false,
             continuous: false,
+            kept: None,
             progress: Progress::default(),
             watchdog: Watchdog::default(),
             out: VecDeque::new(),
@@ -162,7 +165,8 @@ impl Link {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Tick> {
         match self.state {
-            State::Idle | State::Live { .. } | State::Ended => None,
+            State::Idle | State::Live { .. } => None,
+            State::Ended => self.kept,
             State::Opening { connect_by } => {
                 let step = self.progress.step().map(|(step, since)| since.after(self.policy.limit(step)));
                 let negotiation = self.progress.negotiating().map(|since| since.after(self.policy.negotiation));
@@ -172,8 +176,8 @@ impl Link {
             | State::Restarting { until }
             | State::Waiting { until, .. }
             | State::Absent { until }
-            | State::Trying { until, .. }
-            | State::Ending { until, .. } => Some(until),
+            | State::Trying { until, .. } => Some(until),
+            State::Ending { until, .. } => self.kept.into_iter().chain([until]).min(),
         }
     }
 
@@ -213,6 +217,12 @@ impl Link {
         if self.is_stale(&input) {
             return;
         }
+        // Who hangs up has nothing more to say.
+        let hung_up = matches!(input, Input::ChannelClosed(_));
+        if self.kept.take_if(|until| hung_up || input == Input::Timeout && *until <= now).is_some() {
+            self.out.push_back(Command::Close(self.epoch));
+            self.epoch = self.epoch.next();
+        }
         match (self.state, input) {
             (State::Ended, _) => {}
             (State::Ending { reason, .. }, Input::Reported(true)) => self.finish(reason),
@@ -221,7 +231,12 @@ impl Link {
             (State::Ending { .. }, _) => {}
             // Also to a page that was loaded anew, and has made no call yet.
             (_, Input::Over(reason)) => self.wind_up(now, reason, Ask::Read),
-            (_, Input::Leave) if self.session => self.wind_up(now, EndReason::Finished, Ask::Finish),
+            (_, Input::Leave { late }) if self.session => {
+                if late && self.route != Route::Socket && matches!(self.state, State::Live { .. }) {
+                    self.kept = Some(now.after(self.policy.late));
+                }
+                self.wind_up(now, EndReason::Finished, Ask::Finish);
+            }
             (_, Input::Choose(choice)) => self.choose(now, choice),
             (_, Input::Room(open)) => self.room(now, open),
             (_, Input::Quiet(quiet)) => {
@@ -230,9 +245,14 @@ impl Link {
             }
             (State::Idle, Input::Start) => self.begin(now),
             (State::Idle, _) => {}
-            (_, Input::Leave) => self.give_up(Phase::Lobby),
+            (_, Input::Leave { .. }) => self.give_up(Phase::Lobby),
             (_, Input::RoomClosed(fault)) => self.fail(fault),
             (_, Input::Refused(_, Refusal::Final(fault))) => self.refused(now, fault),
+            (_, Input::CallEnded(_, fault)) if fault.is_final() => self.refused(now, fault.into()),
+            // What is wrong with the provider is not mended by another way to it.
+            (State::Opening { .. } | State::Trying { .. }, Input::CallEnded(_, fault)) => {
+                self.reopen(now, fault.into(), Fallback::Refused);
+            }
             (State::Opening { .. } | State::Trying { .. }, Input::Reached(_, reach)) => self.reach(now, reach),
             (State::Opening { .. } | State::Trying { .. }, Input::Packets(_, sample)) if sample.received > 0 => {
                 self.reach(now, Reach::FirstPacket);
@@ -274,7 +294,7 @@ impl Link {
                 self.settle(now, since);
                 self.restart(now);
             }
-            (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_)) => {
+            (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_) | Input::CallEnded(..)) => {
                 // The end of the interview closes it too, and says so on the room channel in the same moment.
                 self.state = State::Wobbling { since, until: now.after(self.policy.hangup), then: Mend::Reopen };
             }
@@ -285,7 +305,10 @@ impl Link {
                     Mend::Reopen => self.reopen(now, UpstreamFault::Lost.into(), Fallback::Lost),
                 }
             }
-            (State::Restarting { .. }, Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_)) => {
+            (
+                State::Restarting { .. },
+                Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_) | Input::CallEnded(..),
+            ) => {
                 self.reopen(now, Fault::Network, Fallback::Lost);
             }
             (State::Restarting { until }, Input::Timeout) if until <= now => self.restart(now),
@@ -302,6 +325,7 @@ impl Link {
                 | Input::Ice(..)
                 | Input::Packets(..)
                 | Input::ChannelClosed(_)
+                | Input::CallEnded(..)
                 | Input::Online
                 | Input::Offline
                 | Input::NetworkChanged
@@ -317,7 +341,8 @@ impl Link {
             | Input::Refused(epoch, _)
             | Input::Ice(epoch, _)
             | Input::Packets(epoch, _)
-            | Input::ChannelClosed(epoch) => *epoch != self.epoch,
+            | Input::ChannelClosed(epoch)
+            | Input::CallEnded(epoch, _) => *epoch != self.epoch,
             Input::Start
             | Input::Choose(_)
             | Input::Quiet(_)
@@ -327,7 +352,7 @@ impl Link {
             | Input::Room(_)
             | Input::RoomClosed(_)
             | Input::Over(_)
-            | Input::Leave
+            | Input::Leave { .. }
             | Input::Reported(_)
             | Input::Timeout => false,
         }
@@ -409,7 +434,9 @@ impl Link {
     }
 
     fn wind_up(&mut self, now: Tick, reason: EndReason, ask: Ask) {
-        self.close();
+        if self.kept.is_none() {
+            self.close();
+        }
         self.state = State::Ending { until: now.after(self.policy.report), reason };
         self.out.extend([Command::Show(Phase::Ending), Command::Report(ask)]);
     }

@@ -30,8 +30,8 @@ pub struct Sound {
 impl Sound {
     /// Frames of 20 ms that wait for a page: three seconds. More would be heard long after it was said.
     const TO_PAGE: usize = 150;
-    /// And for us. They are taken at once, except before a call stands.
-    const FROM_PAGE: usize = 50;
+    /// And for us: twelve seconds, more than a page may send at once after its line has hung.
+    const FROM_PAGE: usize = 600;
 
     #[must_use]
     pub fn new() -> Self {

@@ -11,6 +11,7 @@ use super::{Entry, Rooms, Signal, ToSession};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::link::Route;
 use crate::engine::sdp::Offer;
+use crate::server::faults;
 
 /// For so long an answer is given again to a page that did not get it (S004-04).
 const AGAIN: Duration = Duration::from_secs(60);
@@ -76,6 +77,7 @@ impl RelayLane {
     /// # Errors
     /// [`ApiError::Offer`], [`ApiError::NoRestart`], or [`ApiError::Over`] when the interview is.
     pub async fn offer(&self, offer: Offer, restart: bool) -> Result<Exchanged, ApiError> {
+        faults::exchange().await?;
         self.0.exchange(To { route: Route::Relay, restart }, offer).await
     }
 

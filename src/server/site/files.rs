@@ -85,10 +85,16 @@ fn entity_tag(file: &EmbeddedFile) -> String {
 }
 
 fn cache_control(path: &str, folder: &str) -> HeaderValue {
+    if cfg!(debug_assertions) { ASK_AGAIN } else { lifetime(path, folder) }
+}
+
+/// How long a release's file may be used without asking.
+fn lifetime(path: &str, folder: &str) -> HeaderValue {
     let hashed = path.strip_prefix(folder).is_some_and(|name| name.split('.').count() > 2);
-    match (cfg!(debug_assertions), hashed) {
-        (true, _) => ASK_AGAIN,
-        (false, true) => FOR_EVER,
+    // A worklet belongs to the page that loads it, and has the same name in the next release.
+    match (hashed, path.ends_with(".mjs")) {
+        (true, _) => FOR_EVER,
+        (false, true) => ASK_AGAIN,
         (false, false) => AN_HOUR,
     }
 }
@@ -119,6 +125,18 @@ mod tests {
         ] {
             let request = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(header))]);
             assert_eq!((accepts(&request, "br"), accepts(&request, "gzip")), (brotli, gzip), "{header}");
+        }
+    }
+
+    #[test]
+    fn only_what_cannot_change_is_used_without_asking() {
+        for (path, expected) in [
+            ("pkg/vivavoce.0a1b2c.wasm", FOR_EVER),
+            ("worklets/playback.mjs", ASK_AGAIN),
+            ("favicon.svg", AN_HOUR),
+            ("pkg/vivavoce.wasm", AN_HOUR),
+        ] {
+            assert_eq!(lifetime(path, "pkg"), expected, "{path}");
         }
     }
 

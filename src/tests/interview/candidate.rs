@@ -273,6 +273,15 @@ impl Candidate {
         }
     }
 
+    /// Waits until so many frames have come in all.
+    pub(crate) async fn until_frames(&mut self, count: usize) {
+        let start = Instant::now();
+        while self.frames().len() < count {
+            assert!(start.elapsed() < LIMIT, "{} frames", self.frames().len());
+            self.linger(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Reads on for a while.
     pub(crate) async fn linger(&mut self, time: Duration) {
         let until = tokio::time::Instant::now() + time;

@@ -34,7 +34,7 @@ impl Stage {
     }
 
     /// Response number `n`, as it comes over a WebSocket: all at once, long before it is heard. `done`: to its end.
-    fn respond(&self, n: usize, text: &str, pcm: &[i16], done: bool) {
+    pub(crate) fn respond(&self, n: usize, text: &str, pcm: &[i16], done: bool) {
         let events = Dialect::Ga.response(n, text);
         let buffered = |it: &Value| it["type"].as_str().unwrap().starts_with("output_audio_buffer");
         let at = |kind: &str| json!({ "type": kind, "response_id": format!("resp_{n}"), "item_id": format!("item_a{n}"), "output_index": 0, "content_index": 0 });
@@ -53,7 +53,7 @@ impl Stage {
     }
 
     /// What the provider was given to hear.
-    fn heard(&self) -> Vec<i16> {
+    pub(crate) fn heard(&self) -> Vec<i16> {
         let appended = self.script.all("input_audio_buffer.append");
         let bytes = appended.iter().flat_map(|it| BASE64_STANDARD.decode(it["audio"].as_str().unwrap()).unwrap());
         frame::samples(&bytes.collect::<Vec<_>>())
@@ -87,6 +87,8 @@ async fn a_provider_elsewhere_is_heard_and_hears_on_the_socket() {
     assert!(stage.candidate.line("interviewer", 0).is_null(), "the words come with their sound");
     assert_eq!(stage.candidate.next("question.ready").await["payload"]["idx"], 0);
     assert_eq!(stage.candidate.line("interviewer", 0)["text"], HELLO);
+    // Its last frame may come after the event that follows it.
+    stage.candidate.until_frames(greeting.len() / 480).await;
     let heard: Vec<i16> = stage.candidate.frames().iter().flat_map(|it| it.pcm.clone()).collect();
     assert!(heard == greeting, "{} samples of {}", heard.len(), greeting.len());
 
@@ -116,9 +118,7 @@ async fn an_interruption_is_told_by_what_was_heard() {
         let before = stage.candidate.frames().len();
         // Of the second one a part is still on its way.
         stage.respond(n, "What are you proud of?", &sound(5 * SECOND, 3), n == 2);
-        while stage.candidate.frames().len() < before + 50 {
-            stage.candidate.linger(Duration::from_millis(20)).await;
-        }
+        stage.candidate.until_frames(before + 50).await;
         let cut = Instant::now();
         let began =
             json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": format!("u{n}") });

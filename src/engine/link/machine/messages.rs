@@ -2,6 +2,7 @@
 
 use super::super::choice::{Choice, Fallback};
 use super::super::progress::Reach;
+use super::super::upstream::UpstreamFault;
 use super::super::watchdog::Sample;
 use super::super::{Fault, Phase, Route};
 use crate::engine::interview::EndReason;
@@ -22,6 +23,8 @@ pub enum Input {
     Quiet(bool),
     /// `oai-events` closed under a running call: the provider hung up.
     ChannelClosed(Epoch),
+    /// Our server ended the call, and says why.
+    CallEnded(Epoch, UpstreamFault),
     Online,
     Offline,
     /// The browser is in another network, or in the same one in another way.
@@ -32,8 +35,10 @@ pub enum Input {
     RoomClosed(Fault),
     /// The server says that the interview is over.
     Over(EndReason),
-    /// The candidate ends the interview.
-    Leave,
+    /// The candidate ends the interview. `late`: words that were said are not written down yet.
+    Leave {
+        late: bool,
+    },
     /// The report is here, or will not come.
     Reported(bool),
     Timeout,

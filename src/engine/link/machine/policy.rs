@@ -38,6 +38,8 @@ pub struct Policy {
     pub absent: Duration,
     /// Getting the report.
     pub report: Duration,
+    /// How long a call whose candidate has left waits, silent, for the last words to be written down.
+    pub late: Duration,
     /// Waits before the next attempt of the first connection. Running off the end gives up.
     pub first_waits: &'static [Duration],
     /// The same for the repair of a call that was live once.
@@ -59,6 +61,7 @@ impl Default for Policy {
             steady: ms(5_000),
             absent: ms(600_000),
             report: ms(6_000),
+            late: ms(3_000),
             first_waits: &FIRST_WAITS,
             repair_waits: &REPAIR_WAITS,
         }

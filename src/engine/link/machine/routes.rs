@@ -108,6 +108,37 @@ fn what_another_route_cannot_help_does_not_fall_back() {
     }
 }
 
+/// A provider that is in trouble while a call begins is named, and waited for: it is no reason to leave WebRTC.
+#[test]
+fn a_call_that_the_provider_ends_while_it_begins_says_why() {
+    let mut sim = Sim::choosing(Choice::Automatic);
+    sim.send(Input::Start);
+    sim.reach(&READY);
+    let ended = |sim: &Sim, fault| Input::CallEnded(sim.epoch(), fault);
+    for _ in 0..2 {
+        assert_eq!(sim.send(ended(&sim, UpstreamFault::Overloaded)).len(), 1, "closed, and waited");
+        let route = sim.skip();
+        assert_eq!(route, [Command::Open(sim.epoch(), Route::Direct)]);
+        sim.reach(&READY);
+    }
+    let last = Command::Show(Phase::Failed(UpstreamFault::Overloaded.into()));
+    assert_eq!(sim.send(ended(&sim, UpstreamFault::Overloaded)).last(), Some(&last));
+    // Another route may get past what is about this one.
+    let mut sim = Sim::choosing(Choice::Automatic);
+    sim.send(Input::Start);
+    sim.reach(&READY);
+    assert_eq!(sim.send(ended(&sim, UpstreamFault::Lost)), to_socket(Epoch(0), Fallback::Refused));
+    // A call that was live is made anew as ever.
+    for fault in [UpstreamFault::Expired, UpstreamFault::Lost] {
+        let mut sim = Sim::live_by(Choice::Automatic);
+        assert!(sim.send(ended(&sim, fault)).is_empty(), "maybe the interview is over");
+        sim.skip();
+        assert_eq!(sim.skip(), [Command::Open(Epoch(1), Route::Direct)]);
+        let quota = Phase::Failed(UpstreamFault::Quota.into());
+        assert_eq!(sim.send(ended(&sim, UpstreamFault::Quota)).last(), Some(&Command::Show(quota)));
+    }
+}
+
 /// S003-07: the flag turns the fallback off, and whoever chose WebRTC gets nothing else.
 #[test]
 fn without_leave_nothing_falls_back() {
@@ -333,6 +364,7 @@ impl Chaos {
             Input::Refused(epoch, Refusal::NoRestart),
             Input::Packets(epoch, sample),
             Input::ChannelClosed(epoch),
+            Input::CallEnded(epoch, UpstreamFault::Overloaded),
             Input::Offline,
             Input::Online,
             Input::NetworkChanged,

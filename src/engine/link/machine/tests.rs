@@ -260,11 +260,34 @@ fn late_polls_are_not_a_stall() {
 fn leaving_frees_the_call_at_once_and_the_report_follows() {
     let mut sim = Sim::live();
     assert_eq!(
-        sim.send(Input::Leave),
+        sim.send(Input::Leave { late: false }),
         [Command::Close(Epoch(0)), Command::Show(Phase::Ending), Command::Report(Ask::Finish)]
     );
     assert_eq!(sim.send(Input::Reported(true)), [Command::Show(Phase::Ended(EndReason::Finished))]);
     assert!(sim.send(Input::Start).is_empty());
+}
+
+/// The provider ends the call when its peer is closed, and what it has not written down by then is lost.
+#[test]
+fn a_call_with_words_on_their_way_is_closed_a_moment_later() {
+    let ended = [Command::Show(Phase::Ended(EndReason::Finished))];
+    let leave = || {
+        let mut sim = Sim::live();
+        let out = sim.send(Input::Leave { late: true });
+        assert_eq!(out, [Command::Show(Phase::Ending), Command::Report(Ask::Finish)]);
+        sim
+    };
+    let mut sim = leave();
+    assert_eq!(sim.send(Input::ChannelClosed(Epoch(0))), [Command::Close(Epoch(0))], "the far end has hung up");
+    assert_eq!(sim.send(Input::Reported(true)), ended);
+    assert_eq!(sim.link.poll_timeout(), None);
+    let mut sim = leave();
+    assert_eq!(sim.send(Input::Reported(true)), ended, "the report does not wait for it");
+    assert_eq!(sim.skip(), [Command::Close(Epoch(0))]);
+    assert_eq!((sim.now.since(Tick::ZERO) < Duration::from_millis(3_500), sim.link.poll_timeout()), (true, None));
+    let mut sim = leave();
+    assert_eq!(sim.skip(), [Command::Close(Epoch(0))]);
+    assert_eq!(sim.skip()[1..], ended, "nor is a report waited for without end");
 }
 
 #[test]
@@ -284,8 +307,8 @@ fn without_the_server_the_report_is_what_the_page_has() {
 fn leaving_before_there_is_a_session_goes_back_to_the_lobby() {
     let mut sim = Sim::new();
     sim.send(Input::Start);
-    assert_eq!(sim.send(Input::Leave), [Command::Close(Epoch(0)), Command::Show(Phase::Lobby)]);
-    assert!(sim.send(Input::Leave).is_empty());
+    assert_eq!(sim.send(Input::Leave { late: true }), [Command::Close(Epoch(0)), Command::Show(Phase::Lobby)]);
+    assert!(sim.send(Input::Leave { late: true }).is_empty());
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>)
         <section class="check" aria-labelledby="continue" data-testid="continue">
             <h2 id="continue">"Your interview"</h2>
             <div>
-                <p>
+                <p role="status">
                     <strong>"It waits for you. "</strong>
                     "What was said is kept, and the clock stands still. Below you can start a new one instead."
                 </p>
