@@ -5,6 +5,7 @@ use crate::engine::floor::Turn;
 use crate::engine::interview::Speaker;
 use crate::engine::interview::record::Record;
 use crate::engine::protocol::room::RoomEvent;
+use crate::engine::response::Stage as Flight;
 use crate::engine::time::Tick;
 use crate::engine::transcript::Line;
 
@@ -12,9 +13,14 @@ use crate::engine::transcript::Line;
 const EARLY_WORDS: usize = 64;
 
 impl Director {
-    /// Puts what was heard of the response in flight on record.
+    /// Puts what was heard of the response in flight on record. Words come before their sound: of one that never sounded
+    /// nothing was heard.
     pub(super) fn record_said(&mut self, now: Tick, interrupted: bool) {
+        let sounded = self.flight.stage() == Some(Flight::Sounding);
         let items = self.flight.take();
+        if !sounded {
+            return;
+        }
         let whole_ms = self.clock.elapsed_ms(now).saturating_sub(self.sounding_from_ms);
         let letters = |text: &str| text.chars().count() as u64;
         let all: u64 = items.iter().map(|(_, text)| letters(text)).sum();

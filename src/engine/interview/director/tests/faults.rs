@@ -148,6 +148,29 @@ fn a_provider_that_fails_in_every_response_ends_no_interview() {
     assert_eq!(sim.answers(), [1, 1, 0], "it goes on");
 }
 
+/// Words come before their sound.
+#[test]
+fn words_that_never_sounded_are_not_on_record() {
+    for sounds in [false, true] {
+        for end in [Input::CallLost, Input::CallBroken(UpstreamFault::Lost), Input::End(EndReason::Finished)] {
+            let mut sim = Sim::asked(5);
+            sim.answer(5_000);
+            let before = sim.director.state().lines.len();
+            let id = "early".to_owned();
+            sim.provider(&ServerEvent::ResponseCreated {
+                response: Response { id: id.clone(), ..Response::default() },
+            });
+            let at = ContentAt { response_id: id.clone(), item_id: "ai".to_owned(), ..ContentAt::default() };
+            sim.provider(&ServerEvent::OutputTranscriptDelta { at, delta: "Thank you. What".to_owned() });
+            if sounds {
+                sim.provider(&ServerEvent::OutputStarted { response_id: id });
+            }
+            sim.send(end);
+            assert_eq!(sim.director.state().lines.len(), before + usize::from(sounds), "{end:?}");
+        }
+    }
+}
+
 /// A line that breaks every few seconds stops the clock each time, so only its own count can end it.
 #[test]
 fn calls_that_break_one_after_another_come_to_an_end() {
