@@ -121,7 +121,7 @@ impl Director {
             }
             // Not every server tells when its sound begins and ends. It has begun by now, and lasts as long as such words do;
             // a server that tells after all is believed.
-            "completed" if !sounding && self.flight.has_words() => {
+            "completed" | "incomplete" if !sounding && self.flight.has_words() => {
                 self.sound_begins(now, &response.id);
                 let until = now.after(self.flight.takes());
                 if let Stage::Speaking { give_up, .. } = &mut self.stage {
@@ -129,7 +129,7 @@ impl Director {
                 }
             }
             // Nothing was said, so it has to be asked for again.
-            "completed" if !sounding => *give_up = now.after(Duration::from_millis(500)),
+            "completed" | "incomplete" if !sounding => *give_up = now.after(Duration::from_millis(500)),
             _ => {}
         }
     }

@@ -247,13 +247,15 @@ fn a_response_that_is_made_and_not_heard_is_cancelled_before_it_is_asked_for_aga
 /// An answer without a word is none: the greeting says that this is an AI, and is not passed over.
 #[test]
 fn a_response_without_words_is_asked_for_again() {
-    let mut sim = Sim::entered(5);
-    let response = Response { id: "empty".to_owned(), status: "completed".to_owned(), ..Response::default() };
-    sim.provider(&ServerEvent::ResponseCreated { response: response.clone() });
-    sim.provider(&ServerEvent::ResponseDone { response });
-    sim.wait(600);
-    assert_eq!((sim.said.len(), &sim.said[0]), (2, &sim.said[1]));
-    assert_eq!(sim.log.len(), 1, "nothing was said");
+    for status in ["completed", "incomplete"] {
+        let mut sim = Sim::entered(5);
+        let response = Response { id: "empty".to_owned(), status: status.to_owned(), ..Response::default() };
+        sim.provider(&ServerEvent::ResponseCreated { response: response.clone() });
+        sim.provider(&ServerEvent::ResponseDone { response });
+        sim.wait(600);
+        assert_eq!((sim.said.len(), &sim.said[0]), (2, &sim.said[1]), "{status}");
+        assert_eq!(sim.log.len(), 1, "nothing was said");
+    }
 }
 
 #[test]
