@@ -94,7 +94,7 @@ pub struct Guard {
     carried: bool,
     /// What we set of the session.
     ours: Value,
-    /// The session as the provider first reported it.
+    /// The session as the provider first reported each part of it.
     settings: Option<Value>,
     /// The provider has reported its session once: from here on we see everything that happens.
     echoed: bool,
@@ -225,7 +225,9 @@ impl Guard {
             [session.get("prompt"), words.and_then(|it| it.get("prompt"))].into_iter().any(says_something);
         let seen = settings(session);
         let before = self.settings.get_or_insert_with(|| seen.clone());
-        !has_tools && !speaks_alone && !is_mute && !is_prompted && agree(before, &seen, Some(&self.ours))
+        let agrees = agree(before, &seen, Some(&self.ours));
+        learn(before, seen);
+        !has_tools && !speaks_alone && !is_mute && !is_prompted && agrees
     }
 
     fn is_our_item(&mut self, item: &Item) -> bool {
@@ -320,6 +322,17 @@ fn agree(one: &Value, other: &Value, ours: Option<&Value>) -> bool {
             other.get(key).is_none_or(|that| agree(it, that, ours))
         }),
         _ => one == other || ours.is_some_and(|it| agree(it, other, None)),
+    }
+}
+
+/// Adds what an echo tells of for the first time.
+fn learn(known: &mut Value, seen: Value) {
+    let (Some(known), Value::Object(seen)) = (known.as_object_mut(), seen) else { return };
+    for (key, value) in seen {
+        match known.get_mut(&key) {
+            Some(known) => learn(known, value),
+            None => _ = known.insert(key, value),
+        }
     }
 }
 

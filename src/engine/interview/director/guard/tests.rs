@@ -329,4 +329,12 @@ fn a_sparse_echo_is_not_held_against_the_candidate() {
     assert_eq!(guard.see(&sparse(update(interruptible()))), None);
     let voice = json!({ "audio": { "input": { "turn_detection": { "threshold": 0.9 } } } });
     assert_eq!(guard.see(&sparse(voice)), forged(Forgery::Session));
+    // What the first echo left out counts from when it is told.
+    let spoken = |name: &str| json!({ "audio": { "output": { "voice": name } } });
+    let mut guard = Guard::default();
+    guard.sent(&opens());
+    for session in [json!({ "id": "s" }), spoken("marin"), json!({ "id": "s" }), spoken("marin")] {
+        assert_eq!(guard.see(&sparse(session.clone())), None, "{session}");
+    }
+    assert_eq!(guard.see(&sparse(spoken("cedar"))), forged(Forgery::Session));
 }
