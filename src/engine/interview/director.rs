@@ -167,6 +167,8 @@ pub struct Director {
     vain_calls: u32,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
+    /// Items that have no words, or whose words ended with their call.
+    wordless: Vec<String>,
     /// The interview is over, and the call is kept for the words that are under way.
     late: Option<Late>,
     last_sign: Tick,
@@ -199,6 +201,7 @@ impl Director {
             failure: None,
             vain_calls: 0,
             early_words: Vec::new(),
+            wordless: Vec::new(),
             late: None,
             last_sign: now,
             out: VecDeque::new(),

@@ -64,8 +64,12 @@ impl Director {
         let early = std::mem::take(&mut self.early_words);
         let (mine, others) = early.into_iter().partition(|(item, _)| turn.items.contains(item));
         self.early_words = others;
-        for (item_id, text) in mine.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
-            self.append(Record::Transcribed { item_id, text });
+        for (item_id, text) in mine {
+            if text.trim().is_empty() {
+                self.wordless.push(item_id);
+            } else {
+                self.append(Record::Transcribed { item_id, text });
+            }
         }
         let line = self.state.line_of(item_id).cloned().unwrap_or(line);
         self.tell(RoomEvent::CaptionDone(line));
@@ -90,7 +94,7 @@ impl Director {
             return self.weigh(now);
         }
         if text.trim().is_empty() {
-            return;
+            return self.wordless.push(item_id.to_owned());
         }
         self.append(Record::Transcribed { item_id: item_id.to_owned(), text: text.to_owned() });
         if let Some(line) = self.state.line_of(item_id).cloned() {

@@ -353,6 +353,37 @@ fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
     assert!(sim.hung_up, "not in vain");
 }
 
+/// A turn that has no words, and one whose words ended with their call, are not waited for.
+#[test]
+fn nobody_waits_for_words_that_cannot_come() {
+    let failed = |item: &str| ServerEvent::InputTranscriptFailed {
+        item_id: item.to_owned(),
+        content_index: 0,
+        error: ErrorBody::default(),
+    };
+    for early in [true, false] {
+        let mut sim = asks::asked();
+        sim.start_talking();
+        sim.wait(9_000);
+        if early {
+            sim.provider(&failed("u1"));
+        }
+        sim.stop_talking();
+        sim.wait(1_200);
+        if !early {
+            sim.provider(&failed("u1"));
+        }
+        sim.send(Input::Page(&PageMessage::Finish));
+        assert!(sim.hung_up, "{early}");
+    }
+    let mut sim = asks::asked();
+    sim.answer(9_000);
+    sim.send(Input::CallLost);
+    sim.send(Input::CallOpen);
+    sim.send(Input::Page(&PageMessage::Finish));
+    assert!(sim.hung_up);
+}
+
 /// Whatever happens in whatever order, a session that is not over has a deadline armed, and nothing panics.
 #[test]
 fn no_reachable_state_waits_for_ever() {
