@@ -205,15 +205,17 @@ impl Provider {
     /// # Errors
     /// [`KeyError`] but [`KeyError::Full`].
     pub fn check(&self, key: &str) -> Result<(), KeyError> {
-        lock(&self.0.keys).check(key, clock::unix_s())
+        lock(&self.0.keys).check(key, clock::unix_s()).map(drop)
     }
 
-    /// Uses an ephemeral key up.
+    /// Uses an ephemeral key up, unless its session could not be told to its client.
     ///
     /// # Errors
-    /// [`CallError::Key`].
-    pub fn redeem(&self, key: &str) -> Result<SessionConfig, CallError> {
-        Ok(lock(&self.0.keys).redeem(key, clock::unix_s())?)
+    /// [`CallError::Key`] or [`CallError::Session`].
+    pub fn redeem(&self, key: &str, transport: Transport) -> Result<SessionConfig, CallError> {
+        let (mut keys, now) = (lock(&self.0.keys), clock::unix_s());
+        transport.carries(keys.check(key, now)?)?;
+        Ok(keys.redeem(key, now)?)
     }
 
     /// Starts a call and answers with its id and the SDP answer. The call is freed by itself when nobody connects. `config`
@@ -245,15 +247,17 @@ impl Provider {
         Ok((id, answer))
     }
 
-    /// A place for a session over a WebSocket, and what serves it there.
+    /// A place for a session over a WebSocket, and what serves it there. `config` is asked for once there is a place: it may
+    /// use a key up.
     ///
     /// # Errors
-    /// [`CallError::Busy`] or [`CallError::Stopping`].
+    /// [`CallError`] but [`CallError::Unknown`].
     pub fn open(
         &self,
-        config: SessionConfig,
+        config: &dyn Fn() -> Result<SessionConfig, CallError>,
     ) -> Result<impl FnOnce(WebSocket) -> BoxFuture<'static, ()> + use<>, CallError> {
-        let place = self.place(config.id().to_owned(), None)?;
+        let place = self.place(format!("socket_{:032x}", rand::random::<u128>()), None)?;
+        let config = config()?;
         let (session, desk) = (self.session(config, Transport::Socket), self.desk());
         let (limit, stop, task) = (self.0.settings.session_limit, self.0.closed.child_token(), self.0.tasks.token());
         Ok(move |socket| {
@@ -281,14 +285,6 @@ impl Provider {
     fn session(&self, config: SessionConfig, transport: Transport) -> Session {
         let config = config.expiring_at(clock::unix_s() + self.0.settings.session_limit.as_secs());
         Session::new(config, transport, self.0.speaker.clone(), rand::random())
-    }
-
-    /// Whether one more session has a place, so that no key is used up for nothing.
-    ///
-    /// # Errors
-    /// [`CallError::Busy`] or [`CallError::Stopping`].
-    pub fn has_room(&self) -> Result<(), CallError> {
-        self.room(&lock(&self.0.places))
     }
 
     fn room(&self, places: &Places) -> Result<(), CallError> {

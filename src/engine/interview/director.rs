@@ -63,6 +63,8 @@ const ATTEMPTS: u32 = 3;
 pub enum Input<'a> {
     /// The sideband of a call is attached.
     CallOpen,
+    /// The same of a call that our server carries: the browser has no line to the provider.
+    CarriedOpen,
     /// The call is gone in good order, or is being replaced.
     CallLost,
     /// The call, or our hold on it, broke for this reason.
@@ -159,10 +161,14 @@ pub struct Director {
     cut: bool,
     /// Calls in a row on which nothing was heard of the interviewer.
     mute_calls: u32,
+    /// Why the last response failed, if its provider said so.
+    failure: Option<UpstreamFault>,
     /// Calls in a row that broke before anything had come of them.
     vain_calls: u32,
     /// Words that arrived before their turn ended.
     early_words: Vec<(String, String)>,
+    /// Items that have no words, or whose words ended with their call.
+    wordless: Vec<String>,
     /// The interview is over, and the call is kept for the words that are under way.
     late: Option<Late>,
     last_sign: Tick,
@@ -192,8 +198,10 @@ impl Director {
             weighing: None,
             cut: false,
             mute_calls: 0,
+            failure: None,
             vain_calls: 0,
             early_words: Vec::new(),
+            wordless: Vec::new(),
             late: None,
             last_sign: now,
             out: VecDeque::new(),
@@ -237,7 +245,8 @@ impl Director {
             return self.after_end(now, input);
         }
         match input {
-            Input::CallOpen => self.call_open(now),
+            Input::CallOpen => self.call_open(now, Guard::default()),
+            Input::CarriedOpen => self.call_open(now, Guard::carried()),
             Input::CallLost => self.call_lost(now),
             Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),

@@ -136,6 +136,23 @@ impl UpstreamFault {
         code.strip_prefix(CODE).and_then(Self::named)
     }
 
+    /// What a provider's own code of an error means for us. None: a status, or nobody, knows better.
+    #[must_use]
+    pub fn of_provider(code: &str) -> Option<Self> {
+        Some(match code {
+            "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached" | "billing_not_active" => {
+                Self::Quota
+            }
+            "invalid_api_key" | "ephemeral_token_already_used" => Self::Key,
+            "account_deactivated" => Self::Forbidden,
+            "model_not_found" | "DeploymentNotFound" | "unknown_url" => Self::Settings,
+            "rate_limit_exceeded" | "slow_down" => Self::Limited,
+            "server_is_overloaded" => Self::Overloaded,
+            "session_expired" => Self::Expired,
+            _ => return None,
+        })
+    }
+
     /// What the candidate reads when our server ends a call because of this.
     #[must_use]
     pub fn notice(self) -> String {
@@ -199,6 +216,20 @@ mod tests {
             assert_eq!(fault.is_final(), owners, "{fault:?}: the rest can be tried again");
         }
         assert_eq!(UpstreamFault::named("insufficient_quota"), None);
+    }
+
+    #[test]
+    fn a_providers_code_says_more_than_a_status() {
+        for (code, fault) in [
+            ("insufficient_quota", Some(UpstreamFault::Quota)),
+            ("rate_limit_exceeded", Some(UpstreamFault::Limited)),
+            ("DeploymentNotFound", Some(UpstreamFault::Settings)),
+            ("session_expired", Some(UpstreamFault::Expired)),
+            ("response_cancel_not_active", None),
+            ("", None),
+        ] {
+            assert_eq!(UpstreamFault::of_provider(code), fault, "{code}");
+        }
     }
 
     #[test]

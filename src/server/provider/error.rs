@@ -64,7 +64,11 @@ impl ProviderError {
         let (status, retry_after_s) = (response.status(), retry_after_s(response.headers()));
         let read = timeout(REFUSAL, answer::read(response, MAX_REFUSAL_BYTES)).await;
         let told = read.ok().and_then(Result::ok).map(|body| Told::of(&body)).unwrap_or_default();
-        let fault = told.code.as_deref().and_then(of_code).unwrap_or_else(|| of_status(status, told.param.as_deref()));
+        let fault = told
+            .code
+            .as_deref()
+            .and_then(UpstreamFault::of_provider)
+            .unwrap_or_else(|| of_status(status, told.param.as_deref()));
         let retry_after_s = match fault {
             UpstreamFault::Limited => retry_after_s.unwrap_or(RETRY_AFTER_S),
             UpstreamFault::Overloaded => retry_after_s.unwrap_or(0),
@@ -93,22 +97,6 @@ impl ProviderError {
         let retry_after_s = if let Self::Refused { retry_after_s, .. } = self { *retry_after_s } else { 0 };
         ApiError::Upstream { fault, retry_after_s }
     }
-}
-
-/// What the code of an error means for us. None: a status, or nobody, knows better.
-pub(super) fn of_code(code: &str) -> Option<UpstreamFault> {
-    Some(match code {
-        "insufficient_quota" | "credit_balance_exhausted" | "billing_hard_limit_reached" | "billing_not_active" => {
-            UpstreamFault::Quota
-        }
-        "invalid_api_key" | "ephemeral_token_already_used" => UpstreamFault::Key,
-        "account_deactivated" => UpstreamFault::Forbidden,
-        "model_not_found" | "DeploymentNotFound" | "unknown_url" => UpstreamFault::Settings,
-        "rate_limit_exceeded" | "slow_down" => UpstreamFault::Limited,
-        "server_is_overloaded" => UpstreamFault::Overloaded,
-        "session_expired" => UpstreamFault::Expired,
-        _ => return None,
-    })
 }
 
 /// What a status means where no code says more. `param`: the field that the provider objects to.
@@ -144,7 +132,7 @@ pub(super) fn is_code(code: &str) -> bool {
 pub(super) fn of_refusal(status: StatusCode, body: &[u8]) -> UpstreamFault {
     let told = Told::of(body);
     // Nothing but the model stands in such a request.
-    told.code.as_deref().and_then(of_code).unwrap_or_else(|| of_status(status, Some("model")))
+    told.code.as_deref().and_then(UpstreamFault::of_provider).unwrap_or_else(|| of_status(status, Some("model")))
 }
 
 /// What a refusal says about itself: `{"error": {"code", "param"}}`. Its message is not read.
@@ -163,7 +151,7 @@ impl Told {
         let Ok(Body { error }) = serde_json::from_slice(body) else { return Self::default() };
         let text = |key: &str| error.get(key).and_then(|it| it.as_str()).map(str::to_owned);
         // Some errors have their name in the type, with no code or with one that says less.
-        let code = text("type").filter(|it| of_code(it).is_some()).or_else(|| text("code"));
+        let code = text("type").filter(|it| UpstreamFault::of_provider(it).is_some()).or_else(|| text("code"));
         Self { code, param: text("param") }
     }
 }
@@ -171,20 +159,6 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_code_says_more_than_a_status() {
-        for (code, fault) in [
-            ("insufficient_quota", Some(UpstreamFault::Quota)),
-            ("rate_limit_exceeded", Some(UpstreamFault::Limited)),
-            ("DeploymentNotFound", Some(UpstreamFault::Settings)),
-            ("session_expired", Some(UpstreamFault::Expired)),
-            ("response_cancel_not_active", None),
-            ("", None),
-        ] {
-            assert_eq!(of_code(code), fault, "{code}");
-        }
-    }
 
     #[test]
     fn every_status_is_some_state_of_the_page() {

@@ -67,14 +67,14 @@ impl Keys {
         Ok(key)
     }
 
-    /// Whether a key would start a session.
+    /// The session that a key would start.
     ///
     /// # Errors
     /// [`KeyError`] but [`KeyError::Full`].
-    pub fn check(&self, key: &str, now: u64) -> Result<(), KeyError> {
+    pub fn check(&self, key: &str, now: u64) -> Result<&SessionConfig, KeyError> {
         let kept = self.keys.get(&digest(key)).ok_or(KeyError::Unknown)?;
-        match kept.session {
-            Some(_) if kept.expires_at > now => Ok(()),
+        match &kept.session {
+            Some(session) if kept.expires_at > now => Ok(session),
             None if !kept.unused => Err(KeyError::Used),
             None | Some(_) => Err(KeyError::Expired),
         }
@@ -120,8 +120,8 @@ mod tests {
         let key = keys.mint(session(), 100, 50).unwrap();
         assert!(key.starts_with("ek_") && key.len() == 67);
         assert_eq!(keys.redeem("ek_other", 60).unwrap_err(), KeyError::Unknown);
-        assert_eq!(keys.check(&key, 99), Ok(()));
-        assert_eq!(keys.check(&key, 100), Err(KeyError::Expired));
+        assert_eq!(keys.check(&key, 99).unwrap().id(), "sess_1");
+        assert_eq!(keys.check(&key, 100).unwrap_err(), KeyError::Expired);
         assert_eq!(keys.redeem(&key, 99).unwrap().id(), "sess_1");
         assert_eq!(keys.redeem(&key, 99).unwrap_err(), KeyError::Used);
         assert!(!format!("{keys:?}").contains(&key[3..]), "the key itself is not kept");
@@ -142,7 +142,7 @@ mod tests {
         assert!(keys.mint(half.clone(), 100, 50).is_ok());
         assert_eq!(keys.mint(half.clone(), 900, 99), Err(KeyError::Full));
         assert!(keys.mint(half, 900, 100).is_ok());
-        assert_eq!(keys.check(&first, 101), Err(KeyError::Expired));
+        assert_eq!(keys.check(&first, 101).unwrap_err(), KeyError::Expired);
         let large = session().updated(&serde_json::json!({ "instructions": "x".repeat(MAX_BYTES) })).unwrap();
         assert_eq!(keys.mint(large, 900, 800), Err(KeyError::Full));
     }

@@ -262,7 +262,11 @@ impl Session {
     }
 
     fn truncate(&mut self, item_id: String, content_index: u32, audio_end_ms: u64) -> Result<(), Fault> {
-        if self.active.as_ref().is_some_and(|active| active.item_id() == item_id) {
+        if let Some(active) = self.active.as_ref().filter(|active| active.item_id() == item_id) {
+            conversation::check_end(active.utterance.played_ms(), audio_end_ms)?;
+            if content_index > 0 {
+                return Err(conversation::no_content());
+            }
             // Still being said: what the client no longer wants to hear is not said.
             self.stop("client_cancelled");
         }

@@ -84,6 +84,22 @@ async fn an_offer_that_cannot_be_answered_uses_up_no_key() {
     assert_eq!(house.post_sdp("/v1/realtime/calls", key, offer).await.status(), 201);
 }
 
+/// A call carries less than a socket: the key is still good for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_too_large_for_a_call_uses_up_no_key() {
+    let house = House::open().await;
+    let session = json!({ "type": "realtime", "instructions": "Be kind. ".repeat(15_000) });
+    let minted = house.mint(&json!({ "session": session })).await;
+    let key = minted["value"].as_str().unwrap();
+    let (_peer, offer) = Peer::offer().await;
+    for _ in 0..2 {
+        let refused = house.post_sdp("/v1/realtime/calls", key, offer.clone()).await;
+        assert_eq!(code(refused).await, (400, "invalid_value".to_owned()));
+    }
+    let protocols = format!("realtime, openai-insecure-api-key.{key}");
+    assert!(house.upgrade("?model=mine", &[("sec-websocket-protocol", protocols.as_str())]).await.is_ok());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_starts_one_socket_and_is_good_for_nothing_else() {
     let house = House::open().await;

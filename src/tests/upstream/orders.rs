@@ -125,6 +125,12 @@ impl Dialect {
         });
         let kind = "conversation.item.input_audio_transcription";
         let completed = |text: &str| json!({ "type": format!("{kind}.completed"), "item_id": item_id, "content_index": 0, "transcript": text, "usage": { "type": "duration", "seconds": 3 } });
+        // Some servers call by the same name what is not complete.
+        let growing = |text: &str| {
+            let mut event = completed(text);
+            event["status"] = "in_progress".into();
+            event
+        };
         let mut events = vec![
             json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 1_000, "item_id": item_id }),
             json!({ "type": "input_audio_buffer.speech_stopped", "audio_end_ms": 4_600, "item_id": item_id }),
@@ -141,6 +147,7 @@ impl Dialect {
             Self::Sparse => vec![completed(text)],
             Self::Noisy => vec![
                 json!({ "type": format!("{kind}.updated"), "item_id": item_id, "transcript": "I" }),
+                growing("Could you repeat the question?"),
                 completed("I"),
                 completed(&text[..text.len() / 2]),
                 completed(text),

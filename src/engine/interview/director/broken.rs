@@ -1,13 +1,12 @@
 //! Calls that break: the page makes another for the same session, as long as that helps.
 
 use super::{Command, Director};
-use crate::engine::interview::EndReason;
 use crate::engine::interview::record::Record;
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::room::RoomEvent;
 use crate::engine::time::Tick;
 
-/// How many calls may stay mute, one after another, before the interview ends.
+/// How many calls may stay mute, one after another, before the candidate is asked to try again.
 const MUTE_CALLS: u32 = 2;
 /// How many calls may break, one after another, before anything has come of them. The clock stands still between two calls,
 /// so without an end to this an interview on a bad line would never be over.
@@ -26,13 +25,16 @@ impl Director {
         self.out.push_back(Command::Hangup);
     }
 
-    /// The provider says nothing on this call. On another it may; one call after another it may not.
+    /// The provider says nothing on this call. On another it may; after some in vain it is left to the candidate when to try
+    /// again, for what was said is not to be lost over it.
     pub(super) fn mute_call(&mut self, now: Tick) {
+        let fault = self.failure.take().unwrap_or(UpstreamFault::Broken);
         self.mute_calls += 1;
         if self.mute_calls > MUTE_CALLS {
-            self.end(now, EndReason::Fault);
+            self.mute_calls = 0;
+            self.give_up_call(now, UpstreamFault::Unsteady);
         } else {
-            self.give_up_call(now, UpstreamFault::Broken);
+            self.give_up_call(now, fault);
         }
     }
 

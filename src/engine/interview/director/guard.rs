@@ -37,7 +37,7 @@ pub enum Forgery {
 pub enum Breach {
     /// Somebody else had a hand in it.
     Forged(Forgery),
-    /// The provider never took our session.
+    /// The provider never took our session, or does with the call as it likes.
     Ignored,
     /// Something was in the conversation before we could see it, perhaps only the candidate's first word.
     Begun,
@@ -90,9 +90,11 @@ struct Sent {
 /// The guard of one call.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
+    /// The call is ours: the browser cannot reach the provider, so nothing on it is the candidate's doing.
+    carried: bool,
     /// What we set of the session.
     ours: Value,
-    /// The session as the provider first reported it.
+    /// The session as the provider first reported each part of it.
     settings: Option<Value>,
     /// The provider has reported its session once: from here on we see everything that happens.
     echoed: bool,
@@ -117,6 +119,12 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// The guard of a call that our server carries.
+    #[must_use]
+    pub fn carried() -> Self {
+        Self { carried: true, ..Self::default() }
+    }
+
     /// Notes what we do ourselves.
     pub fn sent(&mut self, event: &ClientEvent) {
         match event {
@@ -137,6 +145,16 @@ impl Guard {
 
     /// Judges what the provider reports.
     pub fn see(&mut self, event: &ServerEvent) -> Option<Breach> {
+        let breach = self.judge(event)?;
+        match breach {
+            // A server that begins with an item of its own.
+            Breach::Begun if self.carried => None,
+            _ if self.carried => Some(Breach::Ignored),
+            _ => Some(breach),
+        }
+    }
+
+    fn judge(&mut self, event: &ServerEvent) -> Option<Breach> {
         let forged = match event {
             ServerEvent::SessionUpdated { session } => {
                 let first = !std::mem::replace(&mut self.echoed, true);
@@ -207,7 +225,9 @@ impl Guard {
             [session.get("prompt"), words.and_then(|it| it.get("prompt"))].into_iter().any(says_something);
         let seen = settings(session);
         let before = self.settings.get_or_insert_with(|| seen.clone());
-        !has_tools && !speaks_alone && !is_mute && !is_prompted && agree(before, &seen, Some(&self.ours))
+        let agrees = agree(before, &seen, Some(&self.ours));
+        learn(before, seen);
+        !has_tools && !speaks_alone && !is_mute && !is_prompted && agrees
     }
 
     fn is_our_item(&mut self, item: &Item) -> bool {
@@ -225,7 +245,7 @@ impl Guard {
                 if !self.echoed {
                     self.heard.add(id);
                 }
-                self.nameless || !self.echoed || self.heard.has(id)
+                parts.is_empty() || self.nameless || !self.echoed || self.heard.has(id)
             }
             Some("assistant") | None if parts.is_empty() => true,
             _ => self.is_replayed(item),
@@ -302,6 +322,17 @@ fn agree(one: &Value, other: &Value, ours: Option<&Value>) -> bool {
             other.get(key).is_none_or(|that| agree(it, that, ours))
         }),
         _ => one == other || ours.is_some_and(|it| agree(it, other, None)),
+    }
+}
+
+/// Adds what an echo tells of for the first time.
+fn learn(known: &mut Value, seen: Value) {
+    let (Some(known), Value::Object(seen)) = (known.as_object_mut(), seen) else { return };
+    for (key, value) in seen {
+        match known.get_mut(&key) {
+            Some(known) => learn(known, value),
+            None => _ = known.insert(key, value),
+        }
     }
 }
 

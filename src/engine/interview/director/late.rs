@@ -30,7 +30,8 @@ impl Director {
             EndReason::Finished | EndReason::Completed | EndReason::TimeUp => self.rules.transcription.is_some(),
             EndReason::Idle | EndReason::Fault | EndReason::Budget | EndReason::Tampered => false,
         };
-        let items = self.state.unwritten();
+        let mut items = self.state.unwritten();
+        items.retain(|it| !self.wordless.contains(it));
         if waits && on_call && !items.is_empty() {
             self.late = Some(Late { until: now.after(LATE_WORDS), items });
             if in_flight {

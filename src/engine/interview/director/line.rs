@@ -18,8 +18,9 @@ pub(super) const GATHER: Duration = Duration::from_secs(6);
 const SECOND_CHANCES: u32 = 2;
 
 impl Director {
-    pub(super) fn call_open(&mut self, now: Tick) {
-        self.guard = Guard::default();
+    pub(super) fn call_open(&mut self, now: Tick, guard: Guard) {
+        self.guard = guard;
+        self.wordless = self.state.unwritten();
         self.lifetime = Lifetime::from(now);
         self.interruptible = self.greeted;
         let transcription = self.rules.transcription.as_ref();

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::directive::Purpose;
 use super::line::GATHER;
 use super::{Command, Director, Stage};
 use crate::engine::interview::Speaker;
+use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::room::{AiState, RoomEvent, project};
 use crate::engine::protocol::server::{Response, ServerEvent};
 use crate::engine::response::{InFlight, Stage as Flight};
@@ -69,6 +72,7 @@ impl Director {
             return;
         }
         self.mute_calls = 0;
+        self.failure = None;
         self.sounding_from_ms = self.clock.elapsed_ms(now);
         self.tell(RoomEvent::TurnStart { speaker: Speaker::Interviewer });
         self.tell(RoomEvent::AiState { state: AiState::Speaking });
@@ -110,10 +114,14 @@ impl Director {
                 self.flight = InFlight::default();
                 self.listen(now, self.rules.patience.wait);
             }
-            "failed" => *give_up = now.after(Duration::from_secs(1)),
+            "failed" => {
+                *give_up = now.after(Duration::from_secs(1));
+                let code = response.status_details.pointer("/error/code").and_then(Value::as_str);
+                self.failure = code.and_then(UpstreamFault::of_provider);
+            }
             // Not every server tells when its sound begins and ends. It has begun by now, and lasts as long as such words do;
             // a server that tells after all is believed.
-            "completed" if !sounding && self.flight.has_words() => {
+            "completed" | "incomplete" if !sounding && self.flight.has_words() => {
                 self.sound_begins(now, &response.id);
                 let until = now.after(self.flight.takes());
                 if let Stage::Speaking { give_up, .. } = &mut self.stage {
@@ -121,7 +129,7 @@ impl Director {
                 }
             }
             // Nothing was said, so it has to be asked for again.
-            "completed" if !sounding => *give_up = now.after(Duration::from_millis(500)),
+            "completed" | "incomplete" if !sounding => *give_up = now.after(Duration::from_millis(500)),
             _ => {}
         }
     }

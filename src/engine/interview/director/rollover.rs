@@ -58,9 +58,14 @@ impl Director {
         (!self.floor.is_taken() && self.weighing.is_none()).then(|| self.lifetime.overdue())
     }
 
+    /// The next turn begins in a new call.
+    pub(super) fn is_due(&self, now: Tick) -> bool {
+        self.lifetime.due() <= now && !self.budget.is_spent()
+    }
+
     /// Says what comes next, in a new call if this one is near its end.
     pub(super) fn next(&mut self, now: Tick, next: Purpose) {
-        if self.lifetime.due() <= now && !self.budget.is_spent() && !matches!(next, Purpose::Closing(_)) {
+        if self.is_due(now) && !matches!(next, Purpose::Closing(_)) {
             self.resume = Some(next);
             self.renewing = true;
             self.renew(now);

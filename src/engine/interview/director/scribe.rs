@@ -5,6 +5,7 @@ use crate::engine::floor::Turn;
 use crate::engine::interview::Speaker;
 use crate::engine::interview::record::Record;
 use crate::engine::protocol::room::RoomEvent;
+use crate::engine::response::Stage as Flight;
 use crate::engine::time::Tick;
 use crate::engine::transcript::Line;
 
@@ -12,9 +13,14 @@ use crate::engine::transcript::Line;
 const EARLY_WORDS: usize = 64;
 
 impl Director {
-    /// Puts what was heard of the response in flight on record.
+    /// Puts what was heard of the response in flight on record. Words come before their sound: of one that never sounded
+    /// nothing was heard.
     pub(super) fn record_said(&mut self, now: Tick, interrupted: bool) {
+        let sounded = self.flight.stage() == Some(Flight::Sounding);
         let items = self.flight.take();
+        if !sounded {
+            return;
+        }
         let whole_ms = self.clock.elapsed_ms(now).saturating_sub(self.sounding_from_ms);
         let letters = |text: &str| text.chars().count() as u64;
         let all: u64 = items.iter().map(|(_, text)| letters(text)).sum();
@@ -58,8 +64,12 @@ impl Director {
         let early = std::mem::take(&mut self.early_words);
         let (mine, others) = early.into_iter().partition(|(item, _)| turn.items.contains(item));
         self.early_words = others;
-        for (item_id, text) in mine.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
-            self.append(Record::Transcribed { item_id, text });
+        for (item_id, text) in mine {
+            if text.trim().is_empty() {
+                self.wordless.push(item_id);
+            } else {
+                self.append(Record::Transcribed { item_id, text });
+            }
         }
         let line = self.state.line_of(item_id).cloned().unwrap_or(line);
         self.tell(RoomEvent::CaptionDone(line));
@@ -84,7 +94,7 @@ impl Director {
             return self.weigh(now);
         }
         if text.trim().is_empty() {
-            return;
+            return self.wordless.push(item_id.to_owned());
         }
         self.append(Record::Transcribed { item_id: item_id.to_owned(), text: text.to_owned() });
         if let Some(line) = self.state.line_of(item_id).cloned() {

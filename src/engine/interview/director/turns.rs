@@ -18,10 +18,11 @@ const ASK_MS: u64 = 8_000;
 const WORDS_LIMIT: Duration = Duration::from_millis(1_500);
 
 impl Director {
-    /// The candidate's turn is over. A short one may have been a question to us: its words are waited for, a moment.
+    /// The candidate's turn is over. A short one may have been a question to us: its words are waited for, a moment. So are
+    /// those of any other if the call is about to be renewed, because they would end with it.
     pub(super) fn turn_ended(&mut self, now: Tick, turn: Turn) {
-        let may_ask = self.rules.transcription.is_some() && turn.spoken_ms <= ASK_MS && self.words_of(&turn).is_none();
-        if may_ask {
+        let matters = turn.spoken_ms <= ASK_MS || self.is_due(now);
+        if matters && self.rules.transcription.is_some() && self.words_of(&turn).is_none() {
             self.weighing = Some((turn, now.after(WORDS_LIMIT)));
             self.tell(RoomEvent::AiState { state: AiState::Thinking });
         } else {

@@ -101,12 +101,20 @@ const CONVERSATION: &Fields = &[("id", Shape::Text), ("object", Shape::Text)];
 const RATE_LIMIT: &Fields =
     &[("name", Shape::Text), ("limit", MS), ("remaining", MS), ("reset_seconds", Shape::Number)];
 
+/// What events about the candidate's words begin with.
+const WORDS: &str = "conversation.item.input_audio_transcription";
+
 /// Mends a whole event in place. What is no object stays as it is.
 pub(super) fn event(value: &mut Value) {
     let Some(fields) = value.as_object_mut() else { return };
     if let Some(Value::String(message)) = fields.get("error") {
         let body = Map::from_iter([("message".to_owned(), Value::from(message.as_str()))]);
         fields.insert("error".to_owned(), Value::Object(body));
+    }
+    // xAI's: the whole text so far of a turn that goes on.
+    let grows = fields.get("status").is_some_and(|it| it == "in_progress");
+    if grows && fields.get("type").is_some_and(|it| it == &*format!("{WORDS}.completed")) {
+        fields.insert("type".to_owned(), format!("{WORDS}.updated").into());
     }
     mend(fields, EVENT);
     inside(fields, "item", item);
@@ -178,6 +186,28 @@ fn fit(value: &mut Value, shape: Shape) -> bool {
             let Some(count) = value.as_u64().or_else(|| value.as_f64().map(|it| it as u64)) else { return false };
             *value = Value::from(count.min(limit));
             true
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// S002-35: words that grow decide nothing yet, whatever their event is called.
+    #[test]
+    fn words_that_are_not_complete_are_not_taken_for_the_last() {
+        for (name, status, expected) in [
+            ("completed", json!("in_progress"), "updated"),
+            ("completed", json!("completed"), "completed"),
+            ("completed", Value::Null, "completed"),
+            ("delta", json!("in_progress"), "delta"),
+        ] {
+            let mut value = json!({ "type": format!("{WORDS}.{name}"), "item_id": "i", "status": status });
+            event(&mut value);
+            assert_eq!(value["type"], format!("{WORDS}.{expected}"), "{status}");
         }
     }
 }

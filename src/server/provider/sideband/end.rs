@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::server::ServerEvent;
-use crate::server::provider::error::{of_code, of_refusal};
+use crate::server::provider::error::of_refusal;
 
 /// How a sideband ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl End {
     pub(super) fn of_close(frame: Option<&CloseFrame>) -> Self {
         let Some(frame) = frame else { return Self::Over };
         let (code, reason) = (u16::from(frame.code), frame.reason.as_str());
-        let named = reason.rsplit('.').next().and_then(of_code);
+        let named = reason.rsplit('.').next().and_then(UpstreamFault::of_provider);
         match (named, code) {
             (Some(fault), _) => Self::Fault(fault),
             (None, 1_001) if reason.contains("maximum") || reason.contains("expired") => {
@@ -59,7 +59,7 @@ impl End {
             }
             _ => None,
         };
-        let fault = of_code(code?)?;
+        let fault = UpstreamFault::of_provider(code?)?;
         let passes = matches!(fault, UpstreamFault::Limited | UpstreamFault::Overloaded);
         (!passes).then_some(Self::Fault(fault))
     }

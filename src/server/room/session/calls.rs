@@ -250,7 +250,8 @@ impl Session {
                     // A sideband is given no `session.created`, and some providers give the page none either.
                     None => self.tell(RoomEvent::ProviderReady),
                 }
-                self.direct(Input::CallOpen);
+                let direct = matches!(&self.call, Some(Call { way: Way::Direct { .. }, .. }));
+                self.direct(if direct { Input::CallOpen } else { Input::CarriedOpen });
             }
             FromSideband::Event(message) => {
                 if on_socket.is_some()

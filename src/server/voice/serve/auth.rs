@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq as _;
 use super::error::ServeError;
 use crate::engine::protocol::session::SessionConfig;
 use crate::server::voice::keys::PREFIX;
+use crate::server::voice::session::Transport;
 use crate::server::voice::{CallError, Provider};
 
 /// A browser cannot set a header on a WebSocket: its key travels in a subprotocol behind this.
@@ -38,10 +39,15 @@ impl Credential {
     }
 
     /// The session that may be started: as `start` says, or as the key says, which is used up by it.
-    pub(super) fn session(&self, provider: &Provider, start: &Value) -> Result<SessionConfig, CallError> {
+    pub(super) fn session(
+        &self,
+        provider: &Provider,
+        start: &Value,
+        transport: Transport,
+    ) -> Result<SessionConfig, CallError> {
         match self {
             Self::Standard => provider.configure(start),
-            Self::Ephemeral(key) => provider.redeem(key.expose_secret()),
+            Self::Ephemeral(key) => provider.redeem(key.expose_secret(), transport),
         }
     }
 }

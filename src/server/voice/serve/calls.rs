@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::auth::Credential;
 use super::error::ServeError;
 use crate::server::voice::call::Command;
+use crate::server::voice::session::Transport;
 use crate::server::voice::{CallError, Provider};
 
 /// The service's own: an answer is plain text to it.
@@ -64,7 +65,7 @@ pub(super) async fn preview(
 }
 
 fn answer(provider: &Provider, credential: &Credential, offer: &str, session: &Value) -> Result<Response, ServeError> {
-    let (id, answer) = provider.create(offer, || credential.session(provider, session))?;
+    let (id, answer) = provider.create(offer, || credential.session(provider, session, Transport::Call))?;
     let location = format!("/v1/realtime/calls/{id}");
     Ok((StatusCode::CREATED, [(LOCATION, location.as_str()), (CONTENT_TYPE, ANSWER_TYPE)], answer).into_response())
 }

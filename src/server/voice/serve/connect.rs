@@ -12,6 +12,7 @@ use serde_json::json;
 use super::auth::Credential;
 use super::error::ServeError;
 use super::sideband;
+use crate::server::voice::session::Transport;
 use crate::server::voice::{CallError, Provider, socket};
 
 #[derive(Debug, Deserialize)]
@@ -47,7 +48,6 @@ pub(super) async fn connect(
         Target { .. } => return Err(ServeError::Invalid("model")),
     };
     let upgrade = upgrade?;
-    provider.has_room()?;
-    let serve = provider.open(credential.session(&provider, &start)?)?;
+    let serve = provider.open(&|| credential.session(&provider, &start, Transport::Socket))?;
     Ok(socket::with_sound(upgrade).on_upgrade(serve))
 }

@@ -148,7 +148,10 @@ impl Conversation {
         };
         let before = at.checked_sub(1).and_then(|at| self.entries.get(at)).and_then(|entry| entry.item.id.clone());
         self.entries.insert(at, entry);
-        self.make_room();
+        if self.entries.len() > MAX_ITEMS {
+            // Not the new one, wherever it stands.
+            self.entries.remove(usize::from(at == 0));
+        }
         Ok(before)
     }
 
@@ -176,19 +179,29 @@ impl Conversation {
         let sounded_ms = entry.sounded_ms.ok_or_else(|| {
             Fault::new("invalid_value", Some("item_id"), "Only model output audio messages can be truncated.")
         })?;
-        if audio_end_ms > sounded_ms {
-            let message = format!("Audio content of {sounded_ms}ms is already shorter than {audio_end_ms}ms");
-            return Err(Fault::invalid("audio_end_ms", &message));
-        }
+        check_end(sounded_ms, audio_end_ms)?;
         let index = usize::try_from(content_index).unwrap_or(usize::MAX);
         let part = entry.item.content.as_mut().and_then(|content| content.get_mut(index));
-        let part = part.ok_or_else(|| Fault::invalid("content_index", "The item has no such content."))?;
+        let part = part.ok_or_else(no_content)?;
         if audio_end_ms < sounded_ms {
             part.transcript = Some(Some(String::new()));
         }
         entry.sounded_ms = Some(audio_end_ms);
         Ok(())
     }
+}
+
+/// Whether sound of `sounded_ms` can end at `audio_end_ms`.
+pub(super) fn check_end(sounded_ms: u64, audio_end_ms: u64) -> Result<(), Fault> {
+    if audio_end_ms <= sounded_ms {
+        return Ok(());
+    }
+    let message = format!("Audio content of {sounded_ms}ms is already shorter than {audio_end_ms}ms");
+    Err(Fault::invalid("audio_end_ms", &message))
+}
+
+pub(super) fn no_content() -> Fault {
+    Fault::invalid("content_index", "The item has no such content.")
 }
 
 #[cfg(test)]
@@ -221,6 +234,9 @@ mod tests {
         assert_eq!(it.entries.len(), MAX_ITEMS);
         assert!(it.get("0").is_none());
         assert!(it.get("5").is_some());
+        assert_eq!(it.insert(item("front"), Some("root")), Ok(None));
+        assert!(it.get("front").is_some() && it.get("5").is_none());
+        assert_eq!(it.entries.len(), MAX_ITEMS);
     }
 
     #[test]

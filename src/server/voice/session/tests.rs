@@ -167,6 +167,9 @@ fn an_item_that_is_being_said_is_truncated_once() {
     }
     events(&mut it);
     let truncate = |ms: u64| json!({ "type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": ms });
+    it.client(&truncate(60_000).to_string());
+    assert!(it.is_sounding(), "what is refused changes nothing");
+    assert_eq!(events(&mut it)[0]["error"]["param"], "audio_end_ms");
     it.client(&truncate(500).to_string());
     assert_eq!(it.frame(), silence());
     let all = events(&mut it);

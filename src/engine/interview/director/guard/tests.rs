@@ -309,6 +309,15 @@ fn what_a_server_leaves_out_is_not_held_against_the_candidate() {
     }
 }
 
+/// A text that a server reports without its words is not known to be anybody's.
+#[test]
+fn a_users_item_without_parts_is_not_held_against_the_candidate() {
+    let mut guard = conducted();
+    assert_eq!(guard.see(&item("conversation.item.added", "renamed", "user", &json!([]))), None);
+    let words = json!([{ "type": "input_audio", "transcript": "I led forty people." }]);
+    assert_eq!(guard.see(&item("conversation.item.done", "renamed", "user", &words)), forged(Forgery::Item));
+}
+
 /// Some servers echo only what was changed. What they leave out is no change; what they say has to be ours.
 #[test]
 fn a_sparse_echo_is_not_held_against_the_candidate() {
@@ -320,4 +329,12 @@ fn a_sparse_echo_is_not_held_against_the_candidate() {
     assert_eq!(guard.see(&sparse(update(interruptible()))), None);
     let voice = json!({ "audio": { "input": { "turn_detection": { "threshold": 0.9 } } } });
     assert_eq!(guard.see(&sparse(voice)), forged(Forgery::Session));
+    // What the first echo left out counts from when it is told.
+    let spoken = |name: &str| json!({ "audio": { "output": { "voice": name } } });
+    let mut guard = Guard::default();
+    guard.sent(&opens());
+    for session in [json!({ "id": "s" }), spoken("marin"), json!({ "id": "s" }), spoken("marin")] {
+        assert_eq!(guard.see(&sparse(session.clone())), None, "{session}");
+    }
+    assert_eq!(guard.see(&sparse(spoken("cedar"))), forged(Forgery::Session));
 }

@@ -48,6 +48,27 @@ fn before_its_limit_a_call_is_renewed_between_two_turns() {
     }
 }
 
+/// Words end with their call, so it is kept a moment for those of the answer before.
+#[test]
+fn a_call_is_not_renewed_before_the_words_of_the_last_answer_are_there() {
+    for late_ms in [700, 1_499, 5_000] {
+        let mut sim = super::asks::asked();
+        let event = ends(&sim, 4 * MINUTE);
+        sim.provider(&event);
+        sim.wait(175_000);
+        sim.answer(12_000);
+        assert!(!sim.hung_up, "the words are under way");
+        sim.wait(late_ms);
+        assert_eq!(sim.hung_up, late_ms > 1_500, "not for ever");
+        sim.transcribe("I built a bridge.");
+        assert!(sim.hung_up && is_asked_for_a_new_call(&sim));
+        let words = sim.director.state().report().questions[0].answers[0].words();
+        assert_eq!(words == "I built a bridge.", late_ms < 1_500, "{words}");
+        again(&mut sim);
+        assert!(sim.last_said().starts_with("Thank") && sim.last_said().ends_with(&question(1)), "{}", sim.last_said());
+    }
+}
+
 #[test]
 fn a_silence_near_the_limit_is_as_good_as_the_end_of_a_turn() {
     let mut sim = Sim::asked(20);

@@ -74,7 +74,7 @@ impl Sim {
     }
 
     pub(super) fn send(&mut self, input: Input<'_>) {
-        let opens = matches!(input, Input::CallOpen);
+        let opens = matches!(input, Input::CallOpen | Input::CarriedOpen);
         if opens {
             self.owed = 0;
         }
