@@ -76,7 +76,8 @@ impl Session {
                 if let Some(page) = &mut self.page {
                     page.muted = *muted;
                 }
-                if let Some(carry) = self.carried() {
+                // What is kept after the end hears nothing, whatever the page does with its microphone then.
+                if let Some(carry) = self.carried().filter(|_| !self.is_over()) {
                     carry.mute(*muted);
                 }
             }
