@@ -31,6 +31,8 @@ const FRAMES_PER_SECOND: u32 = 500;
 const SILENCE: Duration = Duration::from_secs(35);
 /// For one message to be taken by the network.
 const SEND: Duration = Duration::from_secs(10);
+/// For the page's half of a good-bye.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Close codes: RFC 6455 section 7.4.1.
 pub(super) mod code {
@@ -98,9 +100,12 @@ pub(super) fn over(app: &App) -> (u16, &'static str) {
     }
 }
 
+/// Says good-bye, and waits a little for the answer: closing with unread messages would take our last word back.
 pub(super) async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
     let frame = CloseFrame { code, reason: reason.into() };
-    _ = timeout(SEND, socket.send(Message::Close(Some(frame)))).await;
+    if deliver(&mut socket, Message::Close(Some(frame))).await {
+        _ = timeout(CLOSE_WITHIN, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
+    }
 }
 
 async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
