@@ -9,6 +9,7 @@ mod ticket;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub(in crate::server) enum ToSession {
         page: PageId,
         lane: mpsc::Sender<RoomMessage>,
         sound: Sound,
+        /// Set before another page takes its place.
+        replaced: Arc<AtomicBool>,
         seen: Option<Seen>,
     },
     Page {
@@ -175,12 +178,19 @@ pub struct PageLane {
     pub events: mpsc::Receiver<RoomMessage>,
     /// Sound both ways, for as long as the page has a call on the Socket route.
     pub sound: Sound,
+    replaced: Arc<AtomicBool>,
 }
 
 impl PageLane {
     /// Hands on what the page says. False when the session is gone.
     pub async fn send(&self, message: PageMessage) -> bool {
         self.mailbox.send(ToSession::Page { page: self.page, message }).await.is_ok()
+    }
+
+    /// Whether another page has the room now. A lane that ends without that may be opened again.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        self.replaced.load(Ordering::Acquire)
     }
 
     /// The page is gone.
@@ -338,10 +348,10 @@ impl Rooms {
             PageId(inner.pages)
         };
         let (lane, events) = mpsc::channel(PAGE_QUEUE);
-        let sound = Sound::new();
-        let join = ToSession::Join { page, lane, sound: sound.clone(), seen };
+        let (sound, replaced) = (Sound::new(), Arc::<AtomicBool>::default());
+        let join = ToSession::Join { page, lane, sound: sound.clone(), replaced: Arc::clone(&replaced), seen };
         entry.mailbox.send(join).await.map_err(|_| ApiError::Over)?;
-        Ok(PageLane { page, mailbox: entry.mailbox, events, sound })
+        Ok(PageLane { page, mailbox: entry.mailbox, events, sound, replaced })
     }
 
     /// The report of a session that the cookie owns, as far as it has come.

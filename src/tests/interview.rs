@@ -122,7 +122,7 @@ async fn nonsense_and_floods_do_not_end_the_interview() {
     for _ in 0..1_000 {
         candidate.say(&json!({ "type": "pong", "id": 1 })).await;
     }
-    candidate.until_closed().await;
+    assert_eq!(candidate.close_code().await, 1_008, "what was not read takes nothing back");
     candidate.join(&house).await;
     let welcome = candidate.next("welcome").await;
     assert_eq!(welcome["payload"]["persona"], "Mariam");
@@ -142,6 +142,23 @@ async fn a_second_page_replaces_the_first_and_gets_everything() {
     assert!(welcome["payload"]["lines"][0]["text"].as_str().unwrap().contains("AI interviewer"));
     let told = old.until_closed().await;
     assert!(told.iter().any(|it| it["payload"]["code"] == "replaced"), "{told:?}");
+}
+
+/// A server that restarts takes its pages back: none of them is told that another tab has the room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_restarts_says_so_to_every_page() {
+    let house = House::open(&[("MAX_SESSIONS_PER_IP", "12")]).await;
+    let mut candidates = Vec::new();
+    for _ in 0..12 {
+        let mut candidate = Candidate::start(&house, 5).await;
+        candidate.join(&house).await;
+        candidate.next("welcome").await;
+        candidates.push(candidate);
+    }
+    house.stop().await;
+    for candidate in &mut candidates {
+        assert_eq!(candidate.close_code().await, 1_012);
+    }
 }
 
 /// A page learns by the close code that it may not come back: it cannot see the status of a refused upgrade.

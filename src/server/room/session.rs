@@ -186,7 +186,9 @@ impl Session {
             ToSession::Exchange { route: Route::Relay, offer, restart, reply } => self.relay(&offer, restart, reply),
             ToSession::Exchange { offer, restart, reply, .. } => self.exchange(offer, restart, reply),
             ToSession::Signal { call, signal } => self.signal(call, signal),
-            ToSession::Join { page, lane, sound, seen } => self.join(Page::new(page, lane, sound), seen),
+            ToSession::Join { page, lane, sound, replaced, seen } => {
+                self.join(Page::new(page, lane, sound, replaced), seen);
+            }
             ToSession::Page { page, message } if self.page.as_ref().is_some_and(|it| it.id == page) => {
                 self.page_says(&message);
             }

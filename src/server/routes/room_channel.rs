@@ -31,6 +31,8 @@ const FRAMES_PER_SECOND: u32 = 500;
 const SILENCE: Duration = Duration::from_secs(35);
 /// For one message to be taken by the network.
 const SEND: Duration = Duration::from_secs(10);
+/// For the page's half of a good-bye.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Close codes: RFC 6455 section 7.4.1.
 pub(super) mod code {
@@ -79,16 +81,31 @@ pub async fn join(
             app.tasks.clone().track_future(async move {
                 match lane {
                     Ok(lane) => run(socket, lane, app).await,
-                    Err(ApiError::Over) => close(socket, code::OVER, "the interview is over").await,
+                    Err(ApiError::Over) => {
+                        let (code, reason) = over(&app);
+                        close(socket, code, reason).await;
+                    }
                     Err(_) => close(socket, code::NOT_YOURS, "this interview is not open in this browser").await,
                 }
             })
         })
 }
 
+/// How a page is told that its session is gone: for good, unless the whole server goes.
+pub(super) fn over(app: &App) -> (u16, &'static str) {
+    if app.shutdown.is_cancelled() {
+        (code::RESTART, "the server restarts")
+    } else {
+        (code::OVER, "the interview is over")
+    }
+}
+
+/// Says good-bye, and waits a little for the answer: closing with unread messages would take our last word back.
 pub(super) async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
     let frame = CloseFrame { code, reason: reason.into() };
-    _ = timeout(SEND, socket.send(Message::Close(Some(frame)))).await;
+    if deliver(&mut socket, Message::Close(Some(frame))).await {
+        _ = timeout(CLOSE_WITHIN, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
+    }
 }
 
 async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
@@ -100,7 +117,11 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
             event = lane.events.recv() => match event {
                 Some(event) if send(&mut socket, &event).await => {}
                 Some(_) => break None,
-                None => break Some((code::REPLACED, "the interview goes on in another tab")),
+                None if lane.is_replaced() => {
+                    break Some((code::REPLACED, "the interview goes on in another tab"));
+                }
+                // The page read too slowly, or the session ends with the server: it may come back.
+                None => break Some((code::RESTART, "the room opens again")),
             },
             frame = lane.sound.to_page.pop() => if !deliver(&mut socket, Message::Binary(frame)).await {
                 break None;
@@ -120,7 +141,7 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
                     Message::Text(text) => match serde_json::from_str::<PageMessage>(&text) {
                         Ok(message) => {
                             if !lane.send(message).await {
-                                break Some((code::OVER, "the interview is over"));
+                                break Some(over(&app));
                             }
                         }
                         Err(_) => {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::interview::check_id;
-use super::room_channel::{Flood, close, code};
+use super::room_channel::{Flood, close, code, over};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::link::Route;
 use crate::engine::sdp::Offer;
@@ -110,7 +110,10 @@ pub async fn negotiate(
             app.tasks.clone().track_future(async move {
                 match lane {
                     Ok(lane) => Line::new(socket, lane).run(&app).await,
-                    Err(ApiError::Over) => close(socket, code::OVER, "the interview is over").await,
+                    Err(ApiError::Over) => {
+                        let (code, reason) = over(&app);
+                        close(socket, code, reason).await;
+                    }
                     Err(_) => close(socket, code::NOT_YOURS, "this interview is not open in this browser").await,
                 }
             })
@@ -143,7 +146,7 @@ impl Line {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
         let end = loop {
-            let over = async {
+            let call_over = async {
                 match self.over.as_mut() {
                     Some(over) => over.await,
                     None => std::future::pending().await,
@@ -157,7 +160,7 @@ impl Line {
                         Some(Err(_)) | None => Err(None),
                     }
                 }
-                () = over => {
+                () = call_over => {
                     (self.call, self.over) = (None, None);
                     self.send(&ToPage::Bye).await
                 }
@@ -171,6 +174,7 @@ impl Line {
             }
         };
         if let Some((code, reason)) = end {
+            let (code, reason) = if code == code::OVER { over(app) } else { (code, reason) };
             close(self.socket, code, reason).await;
         }
     }

@@ -382,11 +382,6 @@ impl Candidate {
         }
     }
 
-    pub(crate) async fn until_closed(&mut self) {
-        let rest = self.channel.as_mut().unwrap().until_closed().await;
-        self.told.extend(rest);
-    }
-
     /// The next event of this type.
     pub(crate) async fn next(&mut self, kind: &str) -> Value {
         self.wait(|it| it["type"] == kind, kind).await

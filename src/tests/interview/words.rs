@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -104,6 +105,30 @@ async fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() 
         let report = candidate.post("report", json!({})).await;
         assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "on the socket: {on_socket}: {report}");
     }
+}
+
+/// S001-23: who presses End in the middle of a sentence is heard to its end, although the page lets go of its microphone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_utterance_that_the_end_cuts_off_is_in_the_report_that_is_read_later() {
+    let house = House::open(&[("TRANSCRIPTION_URL", &scribe(Arc::new(AtomicBool::new(true))).await)]).await;
+    let mut candidate = seated(&house).await;
+    candidate.say(&json!({ "type": "ready" })).await;
+    candidate.next("question.ready").await;
+    candidate.state("listening").await;
+    candidate.speak(&frame::samples(&jfk_24k())[..43_200]);
+    candidate.turn("turn.start", "candidate").await;
+    candidate.linger(Duration::from_millis(600)).await;
+    candidate.stall(true);
+    for message in
+        [json!({ "type": "finish" }), json!({ "type": "muted", "muted": false }), json!({ "type": "bye", "epoch": 1 })]
+    {
+        candidate.say(&message).await;
+    }
+    candidate.next("ended").await;
+    let line = candidate.line_with(ANSWERED).await;
+    assert_eq!(line["speaker"], "candidate");
+    let report = candidate.post("report", json!({})).await;
+    assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{report}");
 }
 
 /// In the room, on the Socket route.

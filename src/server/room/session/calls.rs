@@ -314,7 +314,7 @@ impl Session {
     }
 
     /// The interview is over. A call that is still there is kept for the words that are under way, and hears nothing.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.director.state().ended.is_some()
     }
 

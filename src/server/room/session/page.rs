@@ -1,5 +1,8 @@
 //! The page of a session: it comes and goes, says a few words, and is told what happens.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::mpsc;
 
 use super::super::lane::Sound;
@@ -15,20 +18,27 @@ pub(super) struct Page {
     pub(super) id: PageId,
     events: mpsc::Sender<RoomMessage>,
     pub(super) sound: Sound,
+    replaced: Arc<AtomicBool>,
     /// The candidate's microphone is switched off.
     pub(super) muted: bool,
 }
 
 impl Page {
-    pub(super) const fn new(id: PageId, events: mpsc::Sender<RoomMessage>, sound: Sound) -> Self {
-        Self { id, events, sound, muted: false }
+    pub(super) const fn new(
+        id: PageId,
+        events: mpsc::Sender<RoomMessage>,
+        sound: Sound,
+        replaced: Arc<AtomicBool>,
+    ) -> Self {
+        Self { id, events, sound, replaced, muted: false }
     }
 }
 
 impl Session {
     /// A page comes, and replaces the one before. One that was there is told what it missed, any other everything.
     pub(super) fn join(&mut self, page: Page, seen: Option<Seen>) {
-        if self.page.is_some() {
+        if let Some(before) = &self.page {
+            before.replaced.store(true, Ordering::Release);
             let message = "The interview goes on in another tab.".to_owned();
             self.tell_page(RoomEvent::Error { code: "replaced".to_owned(), message });
         }
@@ -66,7 +76,8 @@ impl Session {
                 if let Some(page) = &mut self.page {
                     page.muted = *muted;
                 }
-                if let Some(carry) = self.carried() {
+                // What is kept after the end hears nothing, whatever the page does with its microphone then.
+                if let Some(carry) = self.carried().filter(|_| !self.is_over()) {
                     carry.mute(*muted);
                 }
             }
