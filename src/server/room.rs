@@ -301,8 +301,9 @@ impl Rooms {
     /// Spends a ticket on an exchange. The same `request_id` gets the first answer again.
     ///
     /// # Errors
-    /// [`ApiError::Sealed`] for a call with the provider itself where there shall be none; [`ApiError::Ticket`] if the ticket is unknown, expired or another session's; [`ApiError::Conflict`] if another request spent
-    /// it; whatever became of the exchange.
+    /// [`ApiError::Sealed`] for a call with the provider itself where there shall be none; [`ApiError::Ticket`] if the ticket
+    /// is unknown, expired or another session's; [`ApiError::Conflict`] if another request spent it; whatever became of the
+    /// exchange.
     pub async fn exchange(
         &self,
         request_id: &str,
