@@ -413,7 +413,7 @@ impl Shell {
 fn no_reachable_state_is_a_trap() {
     let mut chaos = Chaos(0x9E37_79B9_7F4A_7C15);
     let mut changed = 0;
-    for walk in 0..3_000 {
+    for walk in 0..4_500 {
         let mut sim = Sim::choosing(Choice::ALL[walk % 3]);
         let mut shell = Shell::default();
         shell.follow(sim.send(Input::Start), walk);
