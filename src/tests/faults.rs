@@ -78,7 +78,7 @@ async fn faults_come_when_they_are_ordered_and_go() {
     timeout(LIMIT, gap).await.unwrap();
 
     assert_eq!(order(json!({ "fault": "room" })).await, 204);
-    candidate.until_closed().await;
+    assert_eq!(candidate.close_code().await, None);
     candidate.join(&house).await;
     candidate.next("welcome").await;
 
