@@ -142,6 +142,12 @@ impl Floor {
         }
     }
 
+    /// Whether the candidate's sound should arrive and does not.
+    #[must_use]
+    pub const fn is_deaf(&self) -> bool {
+        self.deaf_since.is_some()
+    }
+
     fn be_patient(&mut self, now: Tick, wait: Duration) {
         self.deadline = Some(now.after(wait));
         if let Some(since) = &mut self.deaf_since {

@@ -250,8 +250,7 @@ impl Director {
             Input::CallLost => self.call_lost(now),
             Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),
-            Input::Hearing(true) => self.floor.hears(now),
-            Input::Hearing(false) => self.floor.deaf(now),
+            Input::Hearing(hearing) => self.hearing(now, hearing),
             // A call that we gave up may still have something to say.
             Input::Provider(_) if self.stage == Stage::Away => {}
             Input::Provider(event) => match self.guard.see(event) {

@@ -61,6 +61,21 @@ impl Director {
         self.out.push_back(Command::Hangup);
     }
 
+    /// The candidate's sound arrives, or does not. Nobody's time runs out for want of a line.
+    pub(super) fn hearing(&mut self, now: Tick, hearing: bool) {
+        if hearing {
+            self.floor.hears(now);
+        } else {
+            self.floor.deaf(now);
+        }
+        match self.stage {
+            Stage::Away | Stage::Entering { .. } | Stage::Ended => return,
+            Stage::Speaking { .. } | Stage::Listening if hearing => self.clock.run(now),
+            Stage::Speaking { .. } | Stage::Listening => self.clock.pause(now),
+        }
+        self.tell_clock(now);
+    }
+
     pub(super) fn page(&mut self, now: Tick, message: &PageMessage) {
         match message {
             PageMessage::Ready => {
@@ -88,7 +103,9 @@ impl Director {
 
     /// The page is there, or we waited long enough for it: begin, or go on.
     pub(super) fn enter(&mut self, now: Tick) {
-        self.clock.run(now);
+        if !self.floor.is_deaf() {
+            self.clock.run(now);
+        }
         self.tell_clock(now);
         let renewed = std::mem::take(&mut self.renewing);
         match (self.resume.take(), self.answering) {

@@ -245,3 +245,33 @@ fn a_server_that_tells_nothing_of_its_sound_is_waited_for() {
         sim.told.iter().filter(|it| matches!(it, RoomEvent::TurnStart { speaker: Speaker::Interviewer })).count();
     assert_eq!(starts, 1);
 }
+
+/// While the candidate cannot be heard, no time is lost, neither of an answer nor of the interview.
+#[test]
+fn the_clock_stands_still_while_the_candidate_cannot_be_heard() {
+    let running = |sim: &Sim| match sim.told.last() {
+        Some(RoomEvent::Clock { running, .. }) => *running,
+        other => panic!("{other:?}"),
+    };
+    let mut sim = Sim::asked(5);
+    let before = sim.director.snapshot(sim.now).elapsed_ms;
+    sim.send(Input::Hearing(false));
+    assert!(!running(&sim));
+    sim.wait(400_000);
+    assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, before);
+    sim.send(Input::Hearing(true));
+    assert!(running(&sim));
+    sim.wait(1_000);
+    assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, before + 1_000);
+    // Without a call it stands still whatever is heard, and it begins again only with a line that works.
+    sim.send(Input::CallLost);
+    sim.send(Input::Hearing(true));
+    assert!(!running(&sim));
+    sim.send(Input::CallOpen);
+    sim.send(Input::Hearing(false));
+    sim.send(Input::Page(&PageMessage::Ready));
+    sim.wait(2_000);
+    assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, before + 1_000);
+    sim.send(Input::Hearing(true));
+    assert!(running(&sim));
+}
