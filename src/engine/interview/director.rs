@@ -53,6 +53,8 @@ const SOUND_LIMIT: Duration = Duration::from_secs(8);
 const SHORT_ANSWER_MS: u64 = 2_500;
 /// A sound below this that interrupted a question was not an answer: the question is asked again.
 const FALSE_START_MS: u64 = 1_000;
+/// What a page may still have in hand of our sound when it is all sent: a lead of 100 ms, and its buffer for a bad network.
+const FAR_END: Duration = Duration::from_millis(400);
 /// What a running answer gets after the time is up.
 const OVERTIME: Duration = Duration::from_secs(15);
 /// How often a response that never sounds is asked for.
@@ -242,6 +244,11 @@ impl Director {
     /// Takes one input in. After the end nothing happens but that late words arrive.
     pub fn handle(&mut self, now: Tick, input: Input<'_>) {
         if self.stage == Stage::Ended {
+            return self.after_end(now, input);
+        }
+        if let (Input::CallLost | Input::CallBroken(_), Some(reason)) = (input, self.parting()) {
+            // Everything was said: nobody is called back to hear the goodbye's last moment.
+            self.end(now, reason);
             return self.after_end(now, input);
         }
         match input {

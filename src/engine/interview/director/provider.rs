@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::directive::Purpose;
 use super::line::GATHER;
-use super::{Command, Director, Stage};
-use crate::engine::interview::Speaker;
+use super::{ATTEMPTS, Command, Director, FAR_END, Stage};
+use crate::engine::interview::{EndReason, Speaker};
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::room::{AiState, RoomEvent, project};
 use crate::engine::protocol::server::{Response, ServerEvent};
@@ -91,12 +91,24 @@ impl Director {
                 self.greeted = true;
                 self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false });
             }
-            Purpose::Closing(reason) => self.end(now, reason),
+            Purpose::Closing(reason) if interrupted => self.end(now, reason),
+            // The end takes the call away, and with it what the candidate has not heard yet.
+            Purpose::Closing(_) => {
+                self.stage = Stage::Speaking { purpose, give_up: now.after(FAR_END), attempt: ATTEMPTS };
+            }
             Purpose::GoOn { .. } => self.listen(now, GATHER),
             Purpose::Ask { .. } | Purpose::Repeat { .. } | Purpose::Reply { .. } | Purpose::Rejoin { .. } => {
                 self.cut_off = interrupted;
                 self.listen(now, self.rules.patience.wait);
             }
+        }
+    }
+
+    /// Why the interview is about to end: the goodbye is said, and on its way to the candidate.
+    pub(super) fn parting(&self) -> Option<EndReason> {
+        match self.stage {
+            Stage::Speaking { purpose: Purpose::Closing(reason), .. } if self.flight.stage().is_none() => Some(reason),
+            _ => None,
         }
     }
 

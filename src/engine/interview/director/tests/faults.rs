@@ -246,6 +246,30 @@ fn a_server_that_tells_nothing_of_its_sound_is_waited_for() {
     assert_eq!(starts, 1);
 }
 
+/// The goodbye is on its way for a moment after its last piece was sent. Whatever happens then, the end is the same.
+#[test]
+fn the_end_waits_until_the_goodbye_is_heard() {
+    for inputs in [vec![], vec![Input::CallLost], vec![Input::CallBroken(UpstreamFault::Lost)]] {
+        let mut sim = Sim::asked(5);
+        sim.wait(295_000);
+        let id = sim.begin();
+        sim.wait(2_000);
+        let response = Response { id: id.clone(), status: "completed".to_owned(), ..Response::default() };
+        sim.provider(&ServerEvent::ResponseDone { response });
+        sim.provider(&ServerEvent::OutputStopped { response_id: id });
+        let said = sim.said.len();
+        sim.wait(350);
+        assert!(!sim.hung_up && sim.director.state().ended.is_none(), "the last word would be cut off");
+        let broken = !inputs.is_empty();
+        inputs.into_iter().for_each(|input| sim.send(input));
+        if !broken {
+            sim.wait(50);
+        }
+        assert_eq!(sim.told.last(), Some(&RoomEvent::Ended { reason: EndReason::TimeUp }));
+        assert_eq!((sim.hung_up, sim.said.len()), (true, said), "nobody says goodbye twice");
+    }
+}
+
 /// While the candidate cannot be heard, no time is lost, neither of an answer nor of the interview.
 #[test]
 fn the_clock_stands_still_while_the_candidate_cannot_be_heard() {

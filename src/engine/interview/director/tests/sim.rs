@@ -145,6 +145,9 @@ impl Sim {
         let response = Response { id: id.clone(), status: "completed".to_owned(), ..Response::default() };
         self.provider(&ServerEvent::ResponseDone { response });
         self.provider(&ServerEvent::OutputStopped { response_id: id });
+        if self.director.parting().is_some() {
+            self.wait(400);
+        }
     }
 
     pub(super) fn start_talking(&mut self) {
