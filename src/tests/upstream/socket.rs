@@ -251,3 +251,22 @@ async fn every_fault_of_a_carried_call_is_told_apart_and_survived() {
     let report = stage.candidate.post("report", json!({})).await;
     assert!(report["ended"].is_null(), "{report}");
 }
+
+/// A page that comes back to the room is not told of the end of a call that another has replaced since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_with_a_call_is_not_told_how_the_one_before_ended() {
+    let mut stage = Stage::set().await;
+    stage.call(1).await;
+    stage.script.told("response.create", 1).await;
+    let seen = stage.candidate.told.len();
+    stage.script.act(Do::Drop);
+    assert_eq!(stage.candidate.next("error").await["payload"]["code"], "upstream.lost");
+    stage.resume(2).await;
+    stage.candidate.told.truncate(seen);
+    stage.candidate.resume(&stage.house).await;
+    stage.candidate.linger(Duration::from_millis(500)).await;
+    let missed: Vec<_> = stage.candidate.told[seen..].iter().map(|it| it["type"].as_str().unwrap()).collect();
+    assert!(missed.contains(&"clock") && !missed.contains(&"welcome"), "{missed:?}");
+    assert!(!missed.contains(&"error"), "{missed:?}");
+    assert_eq!(missed.iter().filter(|it| **it == "provider.ready").count(), 1, "of this call: {missed:?}");
+}

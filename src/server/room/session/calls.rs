@@ -54,6 +54,8 @@ pub(super) enum FromTask {
 pub(super) struct Call {
     /// Counts the calls of this session, from 1.
     pub(super) number: u32,
+    /// The last event before it. What was told of calls until then says nothing of this one.
+    pub(super) after: u64,
     pub(super) way: Way,
 }
 
@@ -145,7 +147,7 @@ impl Session {
         }
         let sideband = self.attach(id.clone());
         self.figures.route = Route::Direct;
-        self.call = Some(Call { number, way: Way::Direct { id, sideband } });
+        self.call = Some(Call { number, after: self.events, way: Way::Direct { id, sideband } });
     }
 
     /// Begins a call on the Socket route for the page that is there, in place of whatever there is.
@@ -182,7 +184,8 @@ impl Session {
             })
         });
         self.figures.route = Route::Socket;
-        self.call = Some(Call { number: self.calls, way: Way::Socket { page: id, epoch: page_epoch, carry } });
+        let way = Way::Socket { page: id, epoch: page_epoch, carry };
+        self.call = Some(Call { number: self.calls, after: self.events, way });
     }
 
     /// The call on the Socket route.

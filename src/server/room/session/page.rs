@@ -53,7 +53,12 @@ impl Session {
         let missed: Option<Vec<_>> = seen.and_then(|it| Some(self.backlog.since(it.after)?.cloned().collect()));
         self.page = Some(page);
         match missed {
-            Some(missed) => missed.into_iter().for_each(|message| self.send(message)),
+            Some(missed) => {
+                // A page that has a call already must not take an end of the one before for its end.
+                let call_after = self.call.as_ref().map_or(0, |call| call.after);
+                let news = missed.into_iter().filter(|it| it.n > call_after || !is_of_call(&it.event));
+                news.for_each(|message| self.send(message));
+            }
             None => {
                 let mut snapshot = self.director.snapshot(self.now());
                 snapshot.epoch = self.numbering;
@@ -122,5 +127,14 @@ impl Session {
     pub(super) fn ping(&mut self) {
         self.pings += 1;
         self.tell_page(RoomEvent::LatencyPing { id: self.pings });
+    }
+}
+
+/// Whether this is about one call, and of no use on another.
+fn is_of_call(event: &RoomEvent) -> bool {
+    match event {
+        RoomEvent::ProviderReady => true,
+        RoomEvent::Error { code, .. } => code.starts_with("upstream."),
+        _ => false,
     }
 }

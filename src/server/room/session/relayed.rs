@@ -60,7 +60,7 @@ impl Session {
             Ok((relay, answer)) => {
                 self.figures.route = Route::Relay;
                 let relayed = Relayed { relay, watchers: Vec::new() };
-                self.call = Some(Call { number: self.calls, way: Way::Relay(relayed) });
+                self.call = Some(Call { number: self.calls, after: self.events, way: Way::Relay(relayed) });
                 if reply.send(Ok(Exchanged { answer, call: self.calls })).is_err() {
                     self.hang_up(); // Whoever asked is gone.
                 }
@@ -70,7 +70,7 @@ impl Session {
     }
 
     fn restart_relayed(&self, offer: &Offer, reply: Reply) {
-        let Some(Call { number, way: Way::Relay(Relayed { relay, .. }) }) = &self.call else {
+        let Some(Call { number, way: Way::Relay(Relayed { relay, .. }), .. }) = &self.call else {
             _ = reply.send(Err(ApiError::NoRestart));
             return;
         };
@@ -88,7 +88,7 @@ impl Session {
 
     /// Takes what a page says of its relayed call beside offers. A call that is not there any more has nothing to say.
     pub(super) fn signal(&mut self, of: u32, signal: Signal) {
-        let Some(Call { number, way: Way::Relay(relayed) }) = &mut self.call else { return };
+        let Some(Call { number, way: Way::Relay(relayed), .. }) = &mut self.call else { return };
         if *number != of {
             return;
         }
