@@ -60,7 +60,10 @@ pub(super) struct Session {
     /// Where the session's own tasks report.
     reports: mpsc::Receiver<(Epoch, FromTask)>,
     report: mpsc::Sender<(Epoch, FromTask)>,
+    /// Of the call, or of what is to become one.
     epoch: Epoch,
+    /// Counts the exchanges that are to make a call. Only the latest may.
+    attempt: Epoch,
     call: Option<Call>,
     calls: u32,
     /// When this session may begin as many calls on the Socket route as any.
@@ -116,6 +119,7 @@ impl Session {
             reports,
             report,
             epoch: Epoch::default(),
+            attempt: Epoch::default(),
             call: None,
             calls: 0,
             calls_earned_at: Instant::now(),

@@ -10,6 +10,7 @@ use vivavoce::engine::audio::frame::{self, Header};
 use crate::Log;
 use crate::call::jfk_24k;
 use crate::candidate::{Candidate, House};
+use crate::peer::Peer;
 
 /// The recording: eleven seconds with two pauses of a second each.
 fn speech() -> Vec<i16> {
@@ -234,6 +235,26 @@ async fn a_call_is_replaced_by_one_on_another_route() {
     house.until_calls(0).await;
     let greetings = candidate.post("report", json!({})).await["transcript"].to_string();
     assert_eq!(greetings.matches("AI interviewer").count(), 1, "{greetings}");
+}
+
+/// A call on the Socket route goes on until another stands: a try that comes to nothing is not noticed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_on_the_socket_outlives_a_try_of_another_route() {
+    let house = House::open(&[]).await;
+    let mut candidate = enter(&house).await;
+    candidate.state("speaking").await;
+    let (_peer, offer) = Peer::offer().await;
+    let refused = offer.replace("opus/48000/2", "opus/7/2");
+    for (n, path) in ["/api/interview/sdp-exchange", "/webrtc/offer"].into_iter().enumerate() {
+        let ticket = if n == 0 { candidate.ticket.clone() } else { candidate.renew().await };
+        let body = json!({ "request_id": format!("e{n}"), "client_secret": ticket, "offer": refused, "sdp": refused });
+        let status = candidate.request_at(path, body).send().await.unwrap().status();
+        assert_eq!(status, 422, "{path}");
+        let told = candidate.told.len();
+        candidate.hear(20).await;
+        assert!(candidate.told[told..].iter().all(|it| it["type"] != "clock" || it["payload"]["running"] != false));
+        assert_eq!(house.calls(), 1, "{path}");
+    }
 }
 
 /// A page that sends far more sound than time passes, and frames that are none, loses no event and no call by it.

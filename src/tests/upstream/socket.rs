@@ -1,17 +1,19 @@
 //! The Socket route with a provider elsewhere: our server holds its session, and moves sound and events.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use vivavoce::engine::audio::frame::{self, Header};
 
 use crate::house::{KEY, Stage};
 use crate::orders::Dialect;
-use crate::script::{Do, HUSH, Line};
+use crate::script::{Do, HUSH, Line, Reply};
 
 const HELLO: &str = "Hello, I am Mariam, an AI interviewer.";
 const SECOND: usize = 24_000;
@@ -250,6 +252,21 @@ async fn every_fault_of_a_carried_call_is_told_apart_and_survived() {
     assert!(!told.contains(HUSH) && !told.contains(KEY));
     let report = stage.candidate.post("report", json!({})).await;
     assert!(report["ended"].is_null(), "{report}");
+}
+
+/// An exchange that the page has given up on makes no call, and does not tell it that the interview is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_that_comes_too_late_is_a_conflict() {
+    let mut stage = Stage::set().await;
+    let go = Arc::new(Notify::new());
+    stage.script.reply(Reply::Held(Arc::clone(&go)));
+    let body = stage.exchange_body();
+    let late = tokio::spawn(stage.candidate.request("sdp-exchange", body).send());
+    stage.script.asked("/realtime/calls", 1).await;
+    stage.carry(1).await;
+    go.notify_one();
+    assert_eq!(late.await.unwrap().unwrap().status(), 409);
+    stage.script.told("response.create", 1).await;
 }
 
 /// A page that comes back to the room is not told of the end of a call that another has replaced since.

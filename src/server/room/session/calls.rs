@@ -30,7 +30,7 @@ const CALL_AGAIN: Duration = Duration::from_secs(6);
 
 pub(super) type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
 
-/// What the session's own tasks report. Each carries the epoch of its attempt; older ones are ignored.
+/// What the session's own tasks report. Each carries the epoch of its call or attempt; older ones are ignored.
 #[derive(Debug)]
 pub(super) enum FromTask {
     Made {
@@ -83,10 +83,12 @@ impl Call {
 impl Session {
     /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
     pub(super) fn exchange(&mut self, offer: Offer, restart: bool, reply: Reply) {
-        if !restart && self.call.is_some() {
+        // A call on the Socket route goes on until the new one stands: the page is as well heard as before, and keeps it if
+        // there is no other in the end.
+        let keeps = matches!(&self.call, Some(Call { way: Way::Socket { .. }, .. }));
+        if !restart && !keeps {
             // A page that wants a new call has none; and nobody shall talk to one that we do not listen to any more.
-            self.hang_up();
-            self.direct(Input::CallLost);
+            self.replace_call();
         }
         let running = self.call.as_ref().and_then(|call| match &call.way {
             Way::Direct { id, .. } => Some((id.clone(), call.number)),
@@ -96,10 +98,10 @@ impl Session {
         let session_id = self.id.clone();
         let number = self.calls + 1;
         if !restart {
-            self.epoch = self.epoch.next();
+            self.attempt = self.attempt.next();
             self.calls = number;
         }
-        let (epoch, to_session) = (self.epoch, self.report.clone());
+        let (attempt, to_session) = (self.attempt, self.report.clone());
         self.tasks.spawn(async move {
             let answer = match (restart, running) {
                 (true, Some((id, number))) => {
@@ -113,7 +115,7 @@ impl Session {
                 }
             };
             let answer = answer.map_err(|error| error.logged());
-            _ = to_session.send((epoch, FromTask::Made { answer, restart, reply })).await;
+            _ = to_session.send((attempt, FromTask::Made { answer, restart, reply })).await;
         });
     }
 
@@ -139,12 +141,20 @@ impl Session {
             return;
         }
         let number = exchanged.call;
-        // Whoever asked is gone, or a newer attempt is under way, or the interview ended meanwhile.
-        let unwanted = stale || self.director.state().ended.is_some() || reply.send(Ok(exchanged)).is_err();
-        if unwanted {
+        let answer = if self.is_over() {
+            Err(ApiError::Over)
+        } else if stale {
+            Err(ApiError::Conflict) // A newer attempt is under way.
+        } else {
+            Ok(exchanged)
+        };
+        let unwanted = answer.is_err();
+        // Or whoever asked is gone.
+        if reply.send(answer).is_err() || unwanted {
             self.free(id);
             return;
         }
+        self.replace_call();
         let sideband = self.attach(id.clone());
         self.figures.route = Route::Direct;
         self.call = Some(Call { number, after: self.events, way: Way::Direct { id, sideband } });
@@ -161,12 +171,9 @@ impl Session {
             return self.tell_page(RoomEvent::Error { code: "flood".to_owned(), message });
         }
         self.calls_earned_at = earned_at;
-        if self.call.is_some() {
-            self.hang_up();
-            self.direct(Input::CallLost);
-        }
         // An exchange that is under way is not wanted any more.
-        self.epoch = self.epoch.next();
+        self.attempt = self.attempt.next();
+        self.replace_call();
         self.calls += 1;
         let (epoch, to_session) = (self.epoch, self.report.clone());
         let persona = self.director.state().plan.persona.clone();
@@ -223,7 +230,7 @@ impl Session {
     pub(super) fn inside(&mut self, epoch: Epoch, report: FromTask) {
         let stale = epoch != self.epoch;
         match report {
-            FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, stale),
+            FromTask::Made { answer, restart, reply } => self.made(answer, restart, reply, epoch != self.attempt),
             FromTask::Over { page } => {
                 if !stale {
                     self.unnoticed(page);
@@ -319,6 +326,15 @@ impl Session {
     /// The interview is over. A call that is still there is kept for the words that are under way, and hears nothing.
     pub(super) fn is_over(&self) -> bool {
         self.director.state().ended.is_some()
+    }
+
+    /// Ends the call that is there, if any, for another. Whatever still comes of it is of no interest any more.
+    pub(super) fn replace_call(&mut self) {
+        if self.call.is_some() {
+            self.hang_up();
+            self.direct(Input::CallLost);
+        }
+        self.epoch = self.epoch.next();
     }
 
     pub(super) fn hang_up(&mut self) {

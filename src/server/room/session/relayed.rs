@@ -37,14 +37,16 @@ impl Session {
             _ = reply.send(Err(ApiError::Internal));
             return;
         };
-        if self.call.is_some() {
-            self.hang_up();
-            self.direct(Input::CallLost);
+        if reply.is_closed() {
+            return; // Whoever asked is gone.
         }
-        // An exchange that is under way is not wanted any more.
-        self.epoch = self.epoch.next();
-        self.calls += 1;
-        let (epoch, to_session) = (self.epoch, self.report.clone());
+        // A call on the Socket route goes on if this offer makes no other.
+        let keeps = matches!(&self.call, Some(Call { way: Way::Socket { .. }, .. }));
+        if !keeps {
+            self.replace_call();
+        }
+        // What is reported before the new call is in its place waits until then.
+        let (epoch, to_session) = (if keeps { self.epoch.next() } else { self.epoch }, self.report.clone());
         let whose = For { session_id: &self.id, persona: &self.director.state().plan.persona };
         let answered = Relay::answer(&port, &self.provider, whose, offer.as_str(), &self.tasks, move |report| {
             let to_session = to_session.clone();
@@ -58,6 +60,12 @@ impl Session {
         });
         match answered {
             Ok((relay, answer)) => {
+                if keeps {
+                    self.replace_call();
+                }
+                // An exchange that is under way is not wanted any more.
+                self.attempt = self.attempt.next();
+                self.calls += 1;
                 self.figures.route = Route::Relay;
                 let relayed = Relayed { relay, watchers: Vec::new() };
                 self.call = Some(Call { number: self.calls, after: self.events, way: Way::Relay(relayed) });
