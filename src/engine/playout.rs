@@ -118,6 +118,13 @@ impl Playout {
         !self.talks.is_empty()
     }
 
+    /// Whether [`Self::frame`] has one.
+    #[must_use]
+    pub fn has_frame(&self) -> bool {
+        // A part of a frame waits for more, which is on its way.
+        self.talks.front().is_some_and(|it| it.waiting.len() >= if it.complete { 1 } else { FRAME_SAMPLES })
+    }
+
     /// The next output, until there is none.
     pub fn poll(&mut self) -> Option<Output> {
         self.out.pop_front()
@@ -177,10 +184,10 @@ impl Playout {
     /// The next 20 ms of sound, and their place since the epoch began. None while there is nothing to be heard: where sound
     /// has to flow without a pause, that is silence.
     pub fn frame(&mut self) -> Option<(u64, [i16; FRAME_SAMPLES])> {
-        let talk = self.talks.front_mut()?;
-        if talk.waiting.is_empty() || (talk.waiting.len() < FRAME_SAMPLES && !talk.complete) {
-            return None; // More of it is on its way.
+        if !self.has_frame() {
+            return None;
         }
+        let talk = self.talks.front_mut()?;
         if talk.from.is_none() {
             talk.from = Some(self.given);
             let started = ServerEvent::OutputStarted { response_id: talk.response_id.clone() };

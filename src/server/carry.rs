@@ -31,6 +31,9 @@ const ORDERS: usize = 256;
 const TOLD: usize = 256;
 /// How long a page may take to tell what it has played. Then our own count has to do.
 const SETTLE: Duration = Duration::from_millis(300);
+/// What a page may have played less than we count at a cut, in samples: 300 ms. What it said before it knew of the cut
+/// tells of an earlier moment.
+const BEHIND: u64 = 7_200;
 const FRAME: Duration = Duration::from_millis(20);
 
 /// What comes from a carried call.
@@ -204,7 +207,7 @@ where
         }
         let now = self.now();
         // Sound that is not there yet wakes us when it comes.
-        let next = Some(self.lead.next()).filter(|at| self.playout.is_sounding() && *at > now);
+        let next = Some(self.lead.next()).filter(|_| self.playout.has_frame());
         [next, self.settle.map(|it| it.until), self.intake.poll_timeout(now)].into_iter().flatten().min()
     }
 
@@ -215,7 +218,10 @@ where
                     self.upstream.send(*event);
                 }
             }
-            Order::Played { epoch, samples } => self.playout.played(epoch, samples),
+            Order::Played { epoch, samples } => {
+                let least = self.settle.map_or(0, |it| it.played.saturating_sub(BEHIND));
+                self.playout.played(epoch, samples.max(least));
+            }
             Order::Mute(muted) => self.intake.mute(self.now(), muted),
         }
     }

@@ -47,11 +47,14 @@ fn a_response_is_given_out_frame_by_frame_from_start_to_stop() {
     playout.sound(&at("r", "i"), &[5; 700]);
     assert_eq!(playout.frame(), Some((0, [5; FRAME_SAMPLES])));
     assert_eq!(outputs(&mut playout), [started("r")]);
+    assert!(!playout.has_frame() && playout.is_sounding());
     assert_eq!(playout.frame(), None, "a part of a frame waits for the rest");
     playout.sound(&at("r", "i"), &[5; 300]);
+    assert!(playout.has_frame());
     assert_eq!(playout.frame(), Some((480, [5; FRAME_SAMPLES])));
     playout.see(&done("r"));
     assert_eq!(outputs(&mut playout), [], "its last samples are not out yet");
+    assert!(playout.has_frame());
     let (place, last) = playout.frame().unwrap();
     assert_eq!((place, &last[..40], &last[40..]), (960, &[5; 40][..], &[0; 440][..]));
     assert_eq!(outputs(&mut playout), [stopped("r")]);

@@ -254,6 +254,30 @@ async fn every_fault_of_a_carried_call_is_told_apart_and_survived() {
     assert!(report["ended"].is_null(), "{report}");
 }
 
+/// What a page said of its playing before it knew of a cut is about an earlier moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_had_played_before_a_cut_is_not_taken_for_what_it_played_until_then() {
+    let mut stage = Stage::set().await;
+    stage.carry(1).await;
+    stage.candidate.tells = false;
+    stage.script.told("response.create", 1).await;
+    stage.respond(1, HELLO, &sound(SECOND, 7), true);
+    stage.candidate.next("question.ready").await;
+    stage.script.told("response.create", 2).await;
+    let before = stage.candidate.frames().len();
+    stage.respond(2, "What are you proud of?", &sound(5 * SECOND, 3), true);
+    while stage.candidate.frames().len() < before + 75 {
+        stage.candidate.linger(Duration::from_millis(20)).await;
+    }
+    stage.script.say(json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u2" }));
+    let epoch = stage.candidate.next("audio.cut").await["payload"]["epoch"].as_u64().unwrap() - 1;
+    // Of the greeting and half a second.
+    stage.candidate.say(&json!({ "type": "played", "epoch": epoch, "samples": SECOND + SECOND / 2 })).await;
+    let end_ms = stage.script.told("conversation.item.truncate", 1).await["audio_end_ms"].as_u64().unwrap();
+    let came = stage.candidate.frames().iter().skip(before).count() as u64 * 20;
+    assert!(end_ms <= came && end_ms + 500 > came, "{end_ms} of {came} ms");
+}
+
 /// An exchange that the page has given up on makes no call, and does not tell it that the interview is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_that_comes_too_late_is_a_conflict() {
