@@ -109,6 +109,8 @@ struct Carried {
     sound: RefCell<Option<(Epoch, SocketAudio)>>,
     /// Frames that came, for the figures.
     frames: Cell<u64>,
+    /// The audio context stood still at the last look.
+    still: Cell<bool>,
     /// The playout was cut: how much of it was heard is told at the next look.
     cut: Cell<bool>,
 }

@@ -105,8 +105,11 @@ impl Inner {
         let runs = self.media.meter.borrow().as_ref().is_some_and(Meter::runs);
         if !runs {
             self.media.resume();
+            self.screen.sound_blocked.show(true);
+        } else if self.carried.still.get() {
+            self.screen.sound_blocked.show(!self.media.sound.get());
         }
-        self.screen.sound_blocked.show(!(runs && self.media.sound.get()));
+        self.carried.still.set(!runs);
     }
 
     /// Tells the server why the Socket was fallen back to, as soon as it can be told.
