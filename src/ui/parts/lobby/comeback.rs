@@ -41,7 +41,7 @@ fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>)
                     </button>
                     <p class="reason">{move || number()}</p>
                 </div>
-                <p data-testid="question">{move || text()}</p>
+                <p class="waits" data-testid="question">{move || text()}</p>
                 <Captions room persona=Derived::new(move || persona(room)) />
             </div>
         </section>
