@@ -28,6 +28,7 @@ pub mod voice;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -42,6 +43,9 @@ use self::room::Rooms;
 use self::rtc::{Port, PortError, PortSettings};
 use self::voice::persona::Persona;
 use crate::engine::interview::plan::{Plan, lengths};
+
+/// How often what was measured is summed up.
+const SUM_UP: Duration = Duration::from_secs(5);
 
 /// Everything a handler or a server function may need. Cheap to clone: fields are handles.
 #[derive(Clone, Debug)]
@@ -120,6 +124,13 @@ impl App {
                 voice.close().await;
             });
         }
+        let (metrics, shutdown) = (app.metrics.clone(), app.shutdown.clone());
+        app.tasks.spawn(async move {
+            let mut again = tokio::time::interval(SUM_UP);
+            while shutdown.run_until_cancelled(again.tick()).await.is_some() {
+                metrics.sum_up();
+            }
+        });
         if let Some(wanted) = app.config.metrics_addr {
             let listener = TcpListener::bind(wanted).await.map_err(|error| AppError::Metrics(wanted, error))?;
             let (router, shutdown) = (routes::metrics::alone(app.clone()), app.shutdown.clone());

@@ -135,7 +135,10 @@ impl Metrics {
     /// An interview is over.
     pub fn ended(&self, reason: EndReason) {
         self.count_by(SESSIONS_ENDED, "reason", reason.name());
-        // Where nobody reads them, histograms would keep every sample.
+    }
+
+    /// Sums up what was recorded: where nobody reads them, histograms would keep every sample.
+    pub fn sum_up(&self) {
         self.0.handle.run_upkeep();
     }
 

@@ -29,6 +29,9 @@ pub struct Gain {
     pub pair: Option<(&'static str, &'static str)>,
 }
 
+/// Answers between two reports of a page, which are seconds apart. Each is a sample that is kept for some time.
+const MOST_ANSWERS: u32 = 20;
+
 /// What was counted of one session.
 #[derive(Clone, Debug, Default)]
 pub struct Tally(PageStats);
@@ -48,7 +51,7 @@ impl Tally {
         Gain {
             negotiation_ms: changed(stats.negotiation_ms, last.negotiation_ms),
             first_audio_ms: changed(stats.first_audio_ms, last.first_audio_ms),
-            turn_delay_ms: sane(sum_ms / f64::from(answers)).map(|mean| (mean, answers)),
+            turn_delay_ms: sane(sum_ms / f64::from(answers)).map(|mean| (mean, answers.min(MOST_ANSWERS))),
             jitter_ms: stats.jitter_ms.and_then(sane),
             rtt_ms: stats.rtt_ms.and_then(sane),
             loss_pct: stats.loss_pct.filter(|it| (0.0..=100.0).contains(it)),
@@ -103,6 +106,8 @@ mod tests {
         assert_eq!(gain(3, 1_100.0), Some((400.0, 2)), "a report that got lost in between");
         let again = PageStats { stream_started_at: Some(2.0), ..told(4, 2_000.0) };
         assert_eq!(tally.add(&again).turn_delay_ms, Some((500.0, 4)), "the page was loaded again");
+        let flood = PageStats { stream_started_at: Some(3.0), ..told(1_000, 5_000.0) };
+        assert_eq!(tally.add(&flood).turn_delay_ms, Some((5.0, MOST_ANSWERS)), "no page has so many in a few seconds");
     }
 
     /// S003-29, S003-61.

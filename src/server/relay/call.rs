@@ -33,6 +33,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 const GONE: Duration = Duration::from_secs(30);
 /// Without a packet for so long nothing can be said about the candidate.
 const STARVED: Duration = Duration::from_millis(300);
+/// How far ahead of real time the candidate's sound may come: after a break the network brings some at once.
+const AHEAD: Duration = Duration::from_secs(2);
 /// What a browser has received and not yet played, beside what is on its way: its jitter buffer and its sound card. A
 /// guess in the middle of what they take, as nobody tells us.
 const UNPLAYED: Duration = Duration::from_millis(60);
@@ -69,6 +71,8 @@ pub(super) struct Call {
     open: bool,
     /// When sound of the candidate last came in.
     heard_at: Option<Instant>,
+    /// Until when what was heard would last, had it come in real time.
+    heard_until: Instant,
     /// The candidate's sound should come and does not.
     starved: bool,
 }
@@ -96,6 +100,7 @@ impl Call {
             stream: None,
             open: false,
             heard_at: None,
+            heard_until: Instant::now(),
             starved: false,
         }
     }
@@ -221,16 +226,24 @@ impl Call {
             // A page has no say on this route: it speaks to the session, on the room channel.
             PeerEvent::ChannelOpen | PeerEvent::Text(_) => {}
             PeerEvent::Audio { seq, payload } => {
-                self.heard_at = Some(Instant::now());
-                let (upstream, open) = (&self.upstream, self.open);
+                let now = Instant::now();
+                self.heard_at = Some(now);
+                // Nobody speaks faster than in real time: what does is not even decoded.
+                let heard_until = self.heard_until.max(now);
+                if heard_until > now + AHEAD {
+                    return Ok(());
+                }
+                let (upstream, open, mut samples) = (&self.upstream, self.open, 0);
                 // What was lost is filled up: the provider counts time in sound.
-                self.hearing.packet(seq, payload, |heard| match heard {
-                    Heard::Sound(pcm) | Heard::MadeUp(pcm) if open => {
+                self.hearing.packet(seq, payload, |heard| {
+                    let (Heard::Sound(pcm) | Heard::MadeUp(pcm)) = heard;
+                    samples += pcm.len();
+                    if open {
                         // A provider that does not read misses sound, and never an event.
                         _ = upstream.hear(encode(pcm));
                     }
-                    Heard::Sound(_) | Heard::MadeUp(_) => {}
                 });
+                self.heard_until = heard_until + Duration::from_secs_f64(samples as f64 / f64::from(FRAME_RATE_HZ));
             }
             PeerEvent::Report { loss } => {
                 if let Some(rate) = self.mouth.report(Tick(self.began.elapsed()), loss) {

@@ -81,6 +81,11 @@ impl RelayLane {
         self.0.exchange(To { route: Route::Relay, restart }, offer).await
     }
 
+    /// Comes back when the session is gone.
+    pub async fn closed(&self) {
+        self.0.mailbox.closed().await;
+    }
+
     /// Hands on an address that the browser found. False when the session is gone.
     pub async fn candidate(&self, call: u32, candidate: String) -> bool {
         self.signal(call, Signal::Candidate(candidate)).await

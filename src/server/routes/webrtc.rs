@@ -167,6 +167,7 @@ impl Line {
                 _ = ping.tick() => {
                     if heard.elapsed() > GONE { Err(None) } else { self.deliver(Message::Ping(Default::default())).await }
                 }
+                () = self.lane.closed() => Err(Some((code::OVER, "the interview is over"))),
                 () = app.shutdown.cancelled() => Err(Some((code::RESTART, "the server restarts"))),
             };
             if let Err(end) = done {

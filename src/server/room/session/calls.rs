@@ -26,7 +26,8 @@ const NOTICE: Duration = Duration::from_secs(4);
 /// How many calls on the Socket route a page may begin at once, and how long it takes to earn another. Each is a session at
 /// the provider, and takes no ticket.
 const CALLS: u32 = 20;
-const CALL_AGAIN: Duration = Duration::from_secs(6);
+const CALL_AGAIN: Duration = Duration::from_secs(CALL_AGAIN_S as u64);
+pub(super) const CALL_AGAIN_S: u32 = 6;
 
 pub(super) type Reply = oneshot::Sender<Result<Exchanged, ApiError>>;
 
@@ -164,16 +165,17 @@ impl Session {
     pub(super) fn carry(&mut self, page_epoch: Epoch) {
         let Some(page) = self.page.as_ref().filter(|_| self.director.state().ended.is_none()) else { return };
         let (id, sound, muted) = (page.id, page.sound.clone(), page.muted);
-        let now = Instant::now();
-        let earned_at = self.calls_earned_at.max(now) + CALL_AGAIN;
-        if earned_at > now + CALL_AGAIN * CALLS {
+        if !self.may_call() {
             let message = "Too many calls. Wait a moment, then try again.".to_owned();
             return self.tell_page(RoomEvent::Error { code: "flood".to_owned(), message });
         }
-        self.calls_earned_at = earned_at;
         // An exchange that is under way is not wanted any more.
         self.attempt = self.attempt.next();
         self.replace_call();
+        // The one before may have been kept for a goodbye alone.
+        if self.director.state().ended.is_some() {
+            return;
+        }
         self.calls += 1;
         let (epoch, to_session) = (self.epoch, self.report.clone());
         let persona = self.director.state().plan.persona.clone();
@@ -193,6 +195,17 @@ impl Session {
         self.figures.route = Route::Socket;
         let way = Way::Socket { page: id, epoch: page_epoch, carry };
         self.call = Some(Call { number: self.calls, after: self.events, way });
+    }
+
+    /// Whether the page may have another call that our server holds: each opens a session at the provider.
+    pub(super) fn may_call(&mut self) -> bool {
+        let now = Instant::now();
+        let earned_at = self.calls_earned_at.max(now) + CALL_AGAIN;
+        let may = earned_at <= now + CALL_AGAIN * CALLS;
+        if may {
+            self.calls_earned_at = earned_at;
+        }
+        may
     }
 
     /// The call on the Socket route.

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::super::Signal;
 use super::Session;
-use super::calls::{Call, FromTask, Reply, Way};
+use super::calls::{CALL_AGAIN_S, Call, FromTask, Reply, Way};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::interview::director::Input;
 use crate::engine::link::Route;
@@ -40,13 +40,13 @@ impl Session {
         if reply.is_closed() {
             return; // Whoever asked is gone.
         }
-        // A call on the Socket route goes on if this offer makes no other.
-        let keeps = matches!(&self.call, Some(Call { way: Way::Socket { .. }, .. }));
-        if !keeps {
-            self.replace_call();
+        if !self.may_call() {
+            _ = reply.send(Err(ApiError::Busy { retry_after_s: CALL_AGAIN_S }));
+            return;
         }
-        // What is reported before the new call is in its place waits until then.
-        let (epoch, to_session) = (if keeps { self.epoch.next() } else { self.epoch }, self.report.clone());
+        // The call that there is goes on if this offer makes no other; what is reported before the new one is in its place
+        // waits until then.
+        let (epoch, to_session) = (self.epoch.next(), self.report.clone());
         let whose = For { session_id: &self.id, persona: &self.director.state().plan.persona };
         let answered = Relay::answer(&port, &self.provider, whose, offer.as_str(), &self.tasks, move |report| {
             let to_session = to_session.clone();
@@ -60,8 +60,11 @@ impl Session {
         });
         match answered {
             Ok((relay, answer)) => {
-                if keeps {
-                    self.replace_call();
+                self.replace_call();
+                // The one before may have been kept for a goodbye alone.
+                if self.director.state().ended.is_some() {
+                    _ = reply.send(Err(ApiError::Over));
+                    return;
                 }
                 // An exchange that is under way is not wanted any more.
                 self.attempt = self.attempt.next();
