@@ -2,7 +2,8 @@
 //!
 //! A STUN request names the call itself: the first half of its USERNAME is the fragment that we put into the answer
 //! (RFC 8445, section 7.2.2). Everything else is known by its source address, which a call learns once a STUN request from
-//! there has passed the integrity check. So nobody can claim the address of somebody else's call.
+//! there has passed the integrity check. Whoever forges a source gets the address of somebody else's call until that call's next
+//! check at the most.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -87,13 +88,15 @@ impl Registration {
         self.demux.lock().by_ufrag.insert(ufrag.to_owned(), self.entry.clone());
     }
 
-    /// Sends everything from `source` to this call. Call it for verified sources only.
+    /// Sends everything from `source` to this call. Call it for verified sources only, and every time: a datagram with a forged
+    /// source may have given the address to another call since.
     pub fn learn(&mut self, protocol: Protocol, source: SocketAddr) {
         let source = (protocol, source);
+        let mut table = self.demux.lock();
         if self.addresses.contains(&source) {
+            table.by_address.insert(source, self.entry.clone());
             return;
         }
-        let mut table = self.demux.lock();
         if self.addresses.len() >= MAX_ADDRESSES {
             let oldest = self.addresses.remove(0);
             table.forget(&oldest, self.entry.call);
@@ -201,6 +204,22 @@ mod tests {
         // A request still goes where its name says.
         assert!(demux.deliver(from("10.0.0.1:1", &binding_request("two:x"))));
         assert!(second_mail.try_recv().is_ok());
+    }
+
+    /// One datagram with a forged source does not make a call deaf: its next check takes the address back.
+    #[test]
+    fn a_call_takes_its_address_back() {
+        let demux = Demux::default();
+        let (mut owner, mut mail) = demux.register();
+        let (mut thief, mut stolen) = demux.register();
+        let source = "10.0.0.1:1".parse().unwrap();
+        owner.learn(Protocol::Udp, source);
+        thief.learn(Protocol::Udp, source);
+        assert!(demux.deliver(from("10.0.0.1:1", &[128, 0])) && stolen.try_recv().is_ok());
+        owner.learn(Protocol::Udp, source);
+        assert!(demux.deliver(from("10.0.0.1:1", &[128, 0])) && mail.try_recv().is_ok());
+        drop(thief);
+        assert!(demux.deliver(from("10.0.0.1:1", &[128, 0])), "who leaves takes nothing of it along");
     }
 
     #[test]
