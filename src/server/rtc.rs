@@ -6,6 +6,7 @@
 
 pub mod demux;
 mod lane;
+pub mod mailbox;
 pub mod offer;
 pub mod pace;
 pub mod peer;

@@ -21,12 +21,8 @@ use crate::server::carry::words::Words;
 use crate::server::media::hearing::{Heard, Hearing};
 use crate::server::provider::{End, FromSideband, Upstream};
 use crate::server::rtc::pace::{FRAME, Pace};
-use crate::server::rtc::{Datagram, Peer, PeerEvent};
+use crate::server::rtc::{Datagram, Peer, PeerEvent, mailbox};
 
-/// Datagrams taken in one go, so that a flood of them cannot starve the clock.
-const MAX_BATCH: usize = 32;
-/// How long a call that we end waits for its last words to arrive.
-const LINGER: Duration = Duration::from_millis(500);
 /// A peer that never connected is gone after this.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 /// A peer that was not heard for so long is gone. Its page may need that long to find another path.
@@ -122,7 +118,7 @@ impl Call {
         if !matches!(why, Why::HungUp | Why::Upstream) {
             report(FromRelay::Line(FromSideband::Closed(End::Over))).await;
         }
-        self.linger().await;
+        mailbox::linger(&mut self.peer, &mut self.datagrams).await;
         self.peer.close();
         tracing::info!(?why, seconds = self.began.elapsed().as_secs(), "relayed call ends");
     }
@@ -135,11 +131,7 @@ impl Call {
             _ = beat.tick() => self.beat(Instant::now())?,
             command = self.inbox.recv() => self.command(command.ok_or(Why::HungUp)?)?,
             Some(datagram) = self.datagrams.recv() => {
-                self.peer.receive(&datagram, Instant::now());
-                for _ in 1..MAX_BATCH {
-                    let Ok(datagram) = self.datagrams.try_recv() else { break };
-                    self.peer.receive(&datagram, Instant::now());
-                }
+                mailbox::receive(&mut self.peer, &datagram, &mut self.datagrams);
             }
             Some(report) = self.reports.recv() => self.provider(report)?,
             () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
@@ -148,19 +140,6 @@ impl Call {
             self.peer_event(event)?;
         }
         Ok(())
-    }
-
-    /// Lets the last words arrive: closing at once would drop them.
-    async fn linger(&mut self) {
-        let limit = tokio::time::Instant::now() + LINGER;
-        while !self.peer.is_flushed() {
-            let deadline = tokio::time::Instant::from_std(self.peer.deadline());
-            tokio::select! {
-                () = tokio::time::sleep_until(limit) => return,
-                () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
-                Some(datagram) = self.datagrams.recv() => self.peer.receive(&datagram, Instant::now()),
-            }
-        }
     }
 
     /// Sends the frames that are due, and looks whether anybody is still there.

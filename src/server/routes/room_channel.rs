@@ -71,24 +71,33 @@ pub async fn join(
     }
     let cookie = auth::cookie(&headers);
     let lane = app.rooms.join(&which.session_id, cookie.as_deref(), which.seen()).await;
+    limited(upgrade, MAX_MESSAGE_BYTES).on_upgrade(move |socket| {
+        app.tasks.clone().track_future(async move {
+            match lane {
+                Ok(lane) => run(socket, lane, app).await,
+                Err(error) => turn_away(socket, &app, &error).await,
+            }
+        })
+    })
+}
+
+/// The limits of a socket of a page.
+pub(super) fn limited(upgrade: WebSocketUpgrade, max_message_bytes: usize) -> WebSocketUpgrade {
     upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
+        .max_message_size(max_message_bytes)
+        .max_frame_size(max_message_bytes)
         .read_buffer_size(8 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(MAX_WRITE_BYTES)
-        .on_upgrade(move |socket| {
-            app.tasks.clone().track_future(async move {
-                match lane {
-                    Ok(lane) => run(socket, lane, app).await,
-                    Err(ApiError::Over) => {
-                        let (code, reason) = over(&app);
-                        close(socket, code, reason).await;
-                    }
-                    Err(_) => close(socket, code::NOT_YOURS, "this interview is not open in this browser").await,
-                }
-            })
-        })
+}
+
+/// Tells a page why it has no way to this session: it sees a close code, and not the status of an upgrade.
+pub(super) async fn turn_away(socket: WebSocket, app: &App, error: &ApiError) {
+    let (code, reason) = match error {
+        ApiError::Over => over(app),
+        _ => (code::NOT_YOURS, "this interview is not open in this browser"),
+    };
+    close(socket, code, reason).await;
 }
 
 /// How a page is told that its session is gone: for good, unless the whole server goes.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::interview::check_id;
-use super::room_channel::{Flood, close, code, over};
+use super::room_channel::{Flood, close, code, limited, over, turn_away};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::link::Route;
 use crate::engine::sdp::Offer;
@@ -25,8 +25,6 @@ use crate::server::room::{RelayLane, To};
 
 /// The largest message: an offer, escaped as JSON.
 const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES;
-/// What may wait for a page that reads slowly.
-const MAX_WRITE_BYTES: usize = 256 * 1024;
 /// Messages that a page may send in a second, and in a burst of ten. A browser finds a dozen addresses at once.
 const MESSAGES_PER_SECOND: u32 = 10;
 /// Offers that it may make in a second, and in a burst of ten: each is a peer of its own.
@@ -100,24 +98,14 @@ pub async fn negotiate(
         return ApiError::Origin.into_response();
     }
     let lane = app.rooms.relay(&which.session_id, auth::cookie(&headers).as_deref());
-    upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .read_buffer_size(8 * 1024)
-        .write_buffer_size(0)
-        .max_write_buffer_size(MAX_WRITE_BYTES)
-        .on_upgrade(move |socket| {
-            app.tasks.clone().track_future(async move {
-                match lane {
-                    Ok(lane) => Line::new(socket, lane).run(&app).await,
-                    Err(ApiError::Over) => {
-                        let (code, reason) = over(&app);
-                        close(socket, code, reason).await;
-                    }
-                    Err(_) => close(socket, code::NOT_YOURS, "this interview is not open in this browser").await,
-                }
-            })
+    limited(upgrade, MAX_MESSAGE_BYTES).on_upgrade(move |socket| {
+        app.tasks.clone().track_future(async move {
+            match lane {
+                Ok(lane) => Line::new(socket, lane).run(&app).await,
+                Err(error) => turn_away(socket, &app, &error).await,
+            }
         })
+    })
 }
 
 /// Why a page is not listened to any more: a close code and its reason, unless the page is gone.

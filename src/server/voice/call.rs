@@ -21,16 +21,10 @@ use crate::engine::quality::OpusLadder;
 use crate::engine::time::Tick;
 use crate::server::media::hearing::{Heard, Hearing};
 use crate::server::rtc::pace::{FRAME, Pace};
-use crate::server::rtc::{Datagram, OfferError, Peer, PeerEvent};
+use crate::server::rtc::{Datagram, OfferError, Peer, PeerEvent, mailbox};
 
 /// Commands that may wait. Whoever writes more waits.
 pub const MAILBOX: usize = 64;
-
-/// Datagrams taken in one go, so that a flood of them cannot starve the clock.
-const MAX_BATCH: usize = 32;
-
-/// How long a call that we end waits for its last words to arrive.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// How long the control sockets of a call whose peer has left wait for the words of what was said on it.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -132,7 +126,7 @@ impl Call {
             self.sidebands.expire();
         }
         if matches!(end, End::Expired | End::Flooded) {
-            self.linger().await;
+            mailbox::linger(&mut self.peer, &mut self.datagrams).await;
         }
         self.peer.close();
         if matches!(end, End::PeerClosed | End::PeerVanished) {
@@ -150,11 +144,7 @@ impl Call {
             _ = beat.tick() => self.beat(Instant::now())?,
             Some(command) = self.inbox.recv() => self.command(command)?,
             Some(datagram) = self.datagrams.recv() => {
-                self.peer.receive(&datagram, Instant::now());
-                for _ in 1..MAX_BATCH {
-                    let Ok(datagram) = self.datagrams.try_recv() else { break };
-                    self.peer.receive(&datagram, Instant::now());
-                }
+                mailbox::receive(&mut self.peer, &datagram, &mut self.datagrams);
             }
             Some(written) = self.desk.next() => written.tell(&mut self.session),
             () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
@@ -164,19 +154,6 @@ impl Call {
         }
         self.desk.take(&mut self.session);
         self.tell_all()
-    }
-
-    /// Lets the last words arrive: closing at once would drop them.
-    async fn linger(&mut self) {
-        let limit = tokio::time::Instant::now() + LINGER;
-        while !self.peer.is_flushed() {
-            let deadline = tokio::time::Instant::from_std(self.peer.deadline());
-            tokio::select! {
-                () = tokio::time::sleep_until(limit) => return,
-                () = tokio::time::sleep_until(deadline) => self.peer.timeout(Instant::now()),
-                Some(datagram) = self.datagrams.recv() => self.peer.receive(&datagram, Instant::now()),
-            }
-        }
     }
 
     /// Tells the control sockets the words that were being written down when the peer left.
