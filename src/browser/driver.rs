@@ -14,6 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsCast as _;
@@ -93,6 +94,7 @@ struct Inner {
     quiet: Cell<bool>,
     /// Why the Socket was fallen back to, until the server knows.
     fallback: Cell<Option<Fallback>>,
+    path: Cell<PathNews>,
     /// When the notice of the page itself goes away.
     notice_until: Cell<Option<Tick>>,
     cushion: RefCell<Cushion>,
@@ -101,6 +103,17 @@ struct Inner {
     /// The figures that are on the page.
     shown_figures: Cell<u64>,
     listeners: RefCell<Vec<Listener>>,
+}
+
+/// What the server has to know of the call's path.
+#[derive(Clone, Copy, Default)]
+enum PathNews {
+    #[default]
+    Alive,
+    /// Since when.
+    Dead(Tick),
+    /// For how long it was dead.
+    Back(Duration),
 }
 
 /// A call on the room channel.
@@ -163,6 +176,7 @@ impl Driver {
             greeted: Cell::default(),
             quiet: Cell::default(),
             fallback: Cell::default(),
+            path: Cell::default(),
             notice_until: Cell::default(),
             cushion: RefCell::default(),
             shown_revision: Cell::default(),

@@ -5,6 +5,7 @@
 //! what the calls are about; whoever owns the peer runs its loop.
 
 pub mod demux;
+pub mod flow;
 mod lane;
 pub mod mailbox;
 pub mod offer;

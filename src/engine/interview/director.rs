@@ -174,6 +174,12 @@ pub struct Director {
     /// The interview is over, and the call is kept for the words that are under way.
     late: Option<Late>,
     last_sign: Tick,
+    /// When the provider last heard the candidate begin to speak.
+    last_heard: Tick,
+    /// When the last call was lost. None for a director that continues what another one left.
+    left_at: Option<Tick>,
+    /// The page says that the call's path is dead. On a call between browser and provider nobody else can know.
+    dead: bool,
     out: VecDeque<Command>,
 }
 
@@ -206,6 +212,9 @@ impl Director {
             wordless: Vec::new(),
             late: None,
             last_sign: now,
+            last_heard: now,
+            left_at: None,
+            dead: false,
             out: VecDeque::new(),
             rules,
             state,

@@ -162,6 +162,11 @@ pub enum PageMessage {
         epoch: u32,
         samples: u64,
     },
+    /// Whether the path of a call that our server does not carry is dead, and for how long it has been.
+    Path {
+        dead: bool,
+        lost_ms: u64,
+    },
     /// The link goes on over this socket.
     Fallback {
         reason: Fallback,

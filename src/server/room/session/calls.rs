@@ -216,6 +216,11 @@ impl Session {
         }
     }
 
+    /// Whether the sound of the call goes through us.
+    pub(super) const fn is_carried(&self) -> bool {
+        matches!(&self.call, Some(Call { way: Way::Socket { .. } | Way::Relay(_), .. }))
+    }
+
     /// The page ends its call on the Socket route.
     pub(super) fn bye(&mut self, page_epoch: Epoch) {
         if self.is_over() {

@@ -86,9 +86,12 @@ impl Session {
                     carry.mute(*muted);
                 }
             }
+            // How the path of a call that we carry is we see for ourselves.
+            PageMessage::Path { .. } if self.is_carried() => return,
             PageMessage::Fallback { reason } => self.fell_back(*reason),
             PageMessage::Stats(stats) => self.measured(stats),
             PageMessage::Ready
+            | PageMessage::Path { .. }
             | PageMessage::Repeat
             | PageMessage::Finish
             | PageMessage::Pong { .. }
