@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use self::backlog::Backlog;
 use self::calls::{Call, FromTask};
 use self::figures::Figures;
-use self::page::Page;
+use self::page::{Heartbeat, Page};
 use super::ToSession;
 use super::log::MemoryLog;
 use super::spend::Spend;
@@ -75,7 +75,7 @@ pub(super) struct Session {
     numbering: Epoch,
     events: u64,
     backlog: Backlog,
-    pings: u64,
+    heartbeat: Heartbeat,
     figures: Figures,
     metrics: Metrics,
     spend: Spend,
@@ -128,7 +128,7 @@ impl Session {
             numbering: Epoch(rand::random()),
             events: 0,
             backlog: Backlog::default(),
-            pings: 0,
+            heartbeat: Heartbeat::default(),
             figures: Figures::default(),
             metrics: limits.metrics,
             spend: limits.spend,

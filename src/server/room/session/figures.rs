@@ -55,6 +55,7 @@ impl Session {
             turn_delay_ms = stats.turn_delay_ms,
             jitter_ms = stats.jitter_ms,
             loss_pct = stats.loss_pct,
+            rtt_ms = stats.rtt_ms,
             stream_started_at = stats.stream_started_at,
             latency_sum_ms = stats.latency_sum_ms,
             response_count = stats.response_count,
