@@ -113,6 +113,8 @@ impl Channel {
 pub(crate) struct Candidate {
     pub(crate) peer: Peer,
     pub(crate) ticket: String,
+    /// The whole answer that gave it.
+    pub(crate) started: String,
     session_id: String,
     cookie: String,
     origin: String,
@@ -146,6 +148,7 @@ impl Candidate {
         let mut candidate = Self {
             peer,
             ticket: String::new(),
+            started: String::new(),
             session_id: String::new(),
             cookie: String::new(),
             origin: house.origin.clone(),
@@ -172,7 +175,10 @@ impl Candidate {
         assert_eq!(response.status(), 200);
         let cookie = response.headers()["set-cookie"].to_str().unwrap();
         candidate.cookie = cookie.split(';').next().unwrap().to_owned();
-        let ticket: Value = response.json().await.unwrap();
+        let head = format!("{:?}", response.headers());
+        let body = response.text().await.unwrap();
+        let ticket: Value = serde_json::from_str(&body).unwrap();
+        candidate.started = head + &body;
         candidate.ticket = ticket["client_secret"].as_str().unwrap().to_owned();
         candidate.session_id = ticket["session_id"].as_str().unwrap().to_owned();
         candidate
