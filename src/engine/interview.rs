@@ -9,7 +9,7 @@ pub mod report;
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::room::AiState;
+use super::protocol::room::{AiState, RoomEvent};
 use super::time::Epoch;
 use super::transcript::Line;
 
@@ -137,4 +137,13 @@ pub struct Snapshot {
     /// Names the numbering of the room's events. A page that comes back names it, and gets what it missed.
     #[serde(default)]
     pub epoch: Epoch,
+}
+
+impl Snapshot {
+    /// The state of the room as the events that lead to it, for those who were not there (S003-63).
+    #[must_use]
+    pub fn events(&self) -> Vec<RoomEvent> {
+        let question = self.question.clone().map(RoomEvent::QuestionReady);
+        question.into_iter().chain([RoomEvent::AiState { state: self.ai }]).collect()
+    }
 }

@@ -329,6 +329,7 @@ impl RoomView {
     fn welcome(&mut self, now: Tick, snapshot: &Snapshot) -> Told {
         self.captions.restore(snapshot.lines.clone());
         self.tellers.clear();
+        self.take_up(now, &snapshot.lines);
         self.question.clone_from(&snapshot.question);
         self.state = snapshot.ai;
         let running = self.clock.running;
@@ -339,6 +340,26 @@ impl RoomView {
         self.snapshot = Some(snapshot.clone());
         self.revision += 1;
         snapshot.ended.map_or(Told::FRESH, |reason| Told::then(Effect::Over(reason)))
+    }
+
+    /// Goes on with the answer that the server knows to be under way. Without one ours is over, unless the candidate has only
+    /// just begun and the server has not heard of it yet.
+    fn take_up(&mut self, now: Tick, lines: &[Line]) {
+        let ours = self.answer.take();
+        let open = lines.iter().rfind(|it| it.speaker == Speaker::Candidate && !it.solid);
+        self.answer = match open {
+            Some(line) => {
+                let same = ours.filter(|it| it.item_id == line.item_id);
+                Some(Answer {
+                    item_id: line.item_id.clone(),
+                    at_ms: line.at_ms,
+                    // Whoever counted more has heard more.
+                    before_ms: same.map_or(0, |it| it.spoken_ms(now)).max(line.spoken_ms),
+                    since: self.hearing.then_some(now),
+                })
+            }
+            None => ours.filter(|it| self.fast && self.hearing && lines.iter().all(|line| line.item_id != it.item_id)),
+        };
     }
 
     /// Whether this teller's turn markers count. The data channel's always do, and from then on only they.

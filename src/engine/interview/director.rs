@@ -151,6 +151,8 @@ pub struct Director {
     interruptible: bool,
     /// When the sound that is heard began, by the clock.
     sounding_from_ms: u64,
+    /// When the candidate's turn began, by the clock.
+    turn_from_ms: u64,
     /// What the candidate hears or answers now. Set when its sound begins.
     answering: Option<(u32, bool)>,
     /// The question was cut off by the turn that is under way.
@@ -194,6 +196,7 @@ impl Director {
             greeted: state.asked.is_some(),
             interruptible: false,
             sounding_from_ms: 0,
+            turn_from_ms: 0,
             answering: state.asked,
             cut_off: false,
             resume: None,

@@ -41,8 +41,8 @@ impl Director {
             self.resume = Some(purpose);
         }
         self.give_back();
+        self.floor.freeze(now);
         self.floor.hears(now);
-        self.floor.freeze();
         self.clock.pause(now);
         self.stage = Stage::Away;
         self.tell_clock(now);
@@ -89,7 +89,7 @@ impl Director {
                 self.last_sign = now;
                 if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
                     self.give_back();
-                    self.floor.freeze();
+                    self.floor.freeze(now);
                     self.speak(now, Purpose::Repeat { idx, follow_up });
                 }
             }
