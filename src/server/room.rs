@@ -5,6 +5,7 @@ pub mod log;
 mod relayed;
 mod session;
 mod spend;
+mod started;
 mod ticket;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use self::relayed::Answers;
 pub use self::relayed::{RelayLane, To};
 use self::session::{Limits, Session};
 use self::spend::Spend;
+use self::started::Started;
 use self::ticket::{Redeemed, Tickets};
 use super::auth::{self, Hash};
 use super::clock::{unix_ms, unix_s};
@@ -42,8 +44,6 @@ use crate::engine::protocol::room::{PageMessage, RoomMessage};
 use crate::engine::sdp::Offer;
 use crate::engine::time::Epoch;
 
-/// How long the first answer to a `request_id` is given again.
-const REPLAY: Duration = Duration::from_secs(120);
 /// Messages that wait for one session.
 const MAILBOX: usize = 512;
 /// Room events that wait for one page.
@@ -125,15 +125,6 @@ struct Entry {
     answers: Arc<Mutex<Answers>>,
     /// Set when the interview is over.
     over: Option<Instant>,
-}
-
-/// What `ephemeral-token` answered, to be answered again.
-#[derive(Clone, Debug)]
-struct Started {
-    at: Instant,
-    ip: IpAddr,
-    secret: String,
-    ticket: Ticket,
 }
 
 #[derive(Debug, Default)]
@@ -239,13 +230,8 @@ impl Rooms {
     pub fn start(&self, start: Start) -> Result<(Ticket, String), ApiError> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.forget_old();
-        if let Some(known) = inner.started.get(&start.request_id) {
-            // The id is the page's own secret; a different address guessed or stole it.
-            return if known.ip == start.ip {
-                Ok((known.ticket.clone(), known.secret.clone()))
-            } else {
-                Err(ApiError::Conflict)
-            };
+        if let Some(answer) = self.again(&mut inner, &start.request_id, None, start.ip) {
+            return answer;
         }
         if let Some(retry_after_s) = self.spend.spent_until(unix_ms()) {
             return Err(ApiError::Upstream { fault: UpstreamFault::Quota, retry_after_s });
@@ -265,13 +251,12 @@ impl Rooms {
         let entry = self.open(&session_id, start.minutes, start.application_id, Hash::of(&secret), start.ip);
         let ticket = self.issue(&entry, &session_id);
         inner.sessions.insert(session_id, entry);
-        let started = Started { at: Instant::now(), ip: start.ip, secret: secret.clone(), ticket: ticket.clone() };
-        inner.started.insert(start.request_id, started);
+        inner.started.insert(start.request_id, Started::new(start.ip, secret.clone(), ticket.clone()));
         self.metrics.started();
         Ok((ticket, secret))
     }
 
-    /// A fresh ticket for a session that the cookie owns. The same `request_id` gets the same one.
+    /// A fresh ticket for a session that the cookie owns. The same `request_id` gets the same one, while that is good.
     ///
     /// # Errors
     /// [`ApiError::Session`] if it does not, [`ApiError::Over`] if the interview is over.
@@ -285,16 +270,15 @@ impl Rooms {
         let entry = self.owned(session_id, cookie)?;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.forget_old();
-        if let Some(known) = inner.started.get(&request_id) {
-            let same = known.ip == ip && known.ticket.session_id == session_id;
-            return if same { Ok(known.ticket.clone()) } else { Err(ApiError::Conflict) };
+        if let Some(answer) = self.again(&mut inner, &request_id, Some(session_id), ip) {
+            return answer.map(|(ticket, _)| ticket);
         }
         if entry.over.is_some() || entry.mailbox.is_closed() {
             return Err(ApiError::Over);
         }
         let ticket = self.issue(&entry, session_id);
         let secret = cookie.unwrap_or_default().to_owned();
-        inner.started.insert(request_id, Started { at: Instant::now(), ip, secret, ticket: ticket.clone() });
+        inner.started.insert(request_id, Started::new(ip, secret, ticket.clone()));
         Ok(ticket)
     }
 
@@ -449,7 +433,7 @@ impl Rooms {
 
 impl Inner {
     fn forget_old(&mut self) {
-        self.started.retain(|_, it| it.at.elapsed() < REPLAY);
+        self.started.retain(|_, it| it.is_known());
         self.sessions.retain(|_, it| !it.mailbox.is_closed());
     }
 }
