@@ -81,8 +81,8 @@ pub(super) fn open(inner: &Inner, epoch: Epoch, route: Route) {
         }
         attempt.reached(Reach::MicGranted)?;
 
-        let Readiness { connect_timeout_ms, embedded, .. } = ready(&attempt).await?;
-        let inner = attempt.reached(Reach::ApiReady { connect_timeout_ms, continuous: embedded })?;
+        let Readiness { connect_timeout_ms, idle_ms, embedded } = ready(&attempt).await?;
+        let inner = attempt.reached(Reach::ApiReady { connect_timeout_ms, idle_ms, continuous: embedded })?;
 
         // The room channel asks for the cookie alone.
         let known = attempt.on_socket && inner.session.id.borrow().is_some();

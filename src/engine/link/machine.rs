@@ -379,8 +379,9 @@ impl Link {
 
     fn reach(&mut self, now: Tick, reach: Reach) {
         match reach {
-            Reach::ApiReady { connect_timeout_ms, continuous } => {
+            Reach::ApiReady { connect_timeout_ms, idle_ms, continuous } => {
                 self.connect = Duration::from_millis(connect_timeout_ms.into());
+                self.policy.absent = Duration::from_millis(idle_ms.into());
                 self.continuous = continuous;
             }
             Reach::TicketGiven(webrtc) => {
