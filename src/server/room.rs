@@ -216,6 +216,12 @@ impl Rooms {
         &self.provider
     }
 
+    /// Whether as much was spent today as may be: no interview can begin.
+    #[must_use]
+    pub fn is_out_of_money(&self) -> bool {
+        self.spend.spent_until(unix_ms()).is_some()
+    }
+
     /// What every session has recorded.
     #[must_use]
     pub fn log(&self) -> &MemoryLog {
