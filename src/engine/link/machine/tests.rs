@@ -166,6 +166,7 @@ fn a_silent_path_restarts_ice_after_300_ms_and_packets_bring_it_back() {
     sim.poll(50, false);
     assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
     assert_eq!(sim.link.ice_restarts(), 1);
+    assert_eq!(sim.link.negotiation_ms(), Some(100.0), "of the restart");
 }
 
 /// S003-15, S003-16, S003-28: three restarts, then a new call on the same session, all within 6 s.
