@@ -8,7 +8,7 @@ mod tally;
 pub use cushion::Cushion;
 pub use figures::{Figures, LineStats};
 pub use ladder::{OpusLadder, OpusRate};
-pub use tally::{Gain, Tally};
+pub use tally::{CANDIDATES, Gain, Sums, TRANSPORTS, Tally};
 
 /// What the page shows of the line.
 #[derive(Clone, Debug, Default, PartialEq)]

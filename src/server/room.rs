@@ -8,6 +8,7 @@ mod relayed;
 mod session;
 mod spend;
 mod start;
+mod started;
 mod ticket;
 
 use std::collections::HashMap;
@@ -30,7 +31,7 @@ pub use self::relayed::{RelayLane, To};
 use self::session::{Limits, Session};
 use self::spend::Spend;
 pub use self::start::Start;
-use self::start::Started;
+use self::started::Started;
 use self::ticket::Tickets;
 use super::auth::Hash;
 use super::config::Config;

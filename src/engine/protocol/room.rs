@@ -178,8 +178,10 @@ pub enum PageMessage {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PageStats {
-    /// From `createOffer` to a connected peer.
+    /// From `createOffer` to a connected peer, the latest one, or what an ICE restart took.
     pub negotiation_ms: Option<f64>,
+    /// How many of them there were.
+    pub negotiations: u32,
     /// From the request of the first question to its first sound.
     pub first_audio_ms: Option<f64>,
     /// From the end of a turn of the candidate to the first sound of the answer, the latest one.

@@ -5,6 +5,8 @@ mod calls;
 mod figures;
 mod page;
 mod relayed;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -174,6 +176,10 @@ impl Session {
                 over();
             }
         }
+        if !self.is_over() {
+            // The server stops in the middle of it.
+            self.log_session("shutdown");
+        }
         self.hang_up();
         self.log.forget(&self.id);
     }
@@ -217,7 +223,7 @@ impl Session {
                     match record {
                         Record::Ended { reason, .. } => {
                             self.metrics.ended(reason);
-                            self.log_session(reason);
+                            self.log_session(reason.name());
                             if let Some(carry) = self.carried() {
                                 carry.mute(true);
                             }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::relayed::To;
+use super::started::Started;
 use super::ticket::{self, Redeemed};
 use super::{Entry, Inner, Rooms};
 use crate::api::{ApiError, Exchanged, Ticket};
@@ -16,9 +16,6 @@ use crate::engine::sdp::Offer;
 use crate::server::auth::{self, Hash};
 use crate::server::clock::{unix_ms, unix_s};
 use crate::server::{faults, ice};
-
-/// How long the first answer to a `request_id` is given again.
-const REPLAY: Duration = Duration::from_secs(120);
 
 /// A request for a session or for a fresh ticket.
 #[derive(Debug)]
@@ -31,15 +28,6 @@ pub struct Start {
     pub ip: IpAddr,
 }
 
-/// What `ephemeral-token` answered, to be answered again.
-#[derive(Clone, Debug)]
-pub(super) struct Started {
-    at: Instant,
-    ip: IpAddr,
-    secret: String,
-    ticket: Ticket,
-}
-
 impl Rooms {
     /// Creates a session. Returns its first ticket and the secret of the cookie that owns it.
     ///
@@ -49,13 +37,8 @@ impl Rooms {
     pub fn start(&self, start: Start) -> Result<(Ticket, String), ApiError> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.forget_old();
-        if let Some(known) = inner.started.get(&start.request_id) {
-            // The id is the page's own secret; a different address guessed or stole it.
-            return if known.ip == start.ip {
-                Ok((known.ticket.clone(), known.secret.clone()))
-            } else {
-                Err(ApiError::Conflict)
-            };
+        if let Some(answer) = self.again(&mut inner, &start.request_id, None, start.ip) {
+            return answer;
         }
         if let Some(retry_after_s) = self.spend.spent_until(unix_ms()) {
             return Err(ApiError::Upstream { fault: UpstreamFault::Quota, retry_after_s });
@@ -75,13 +58,12 @@ impl Rooms {
         let entry = self.open(&session_id, start.minutes, start.application_id, Hash::of(&secret), start.ip);
         let ticket = self.issue(&entry, &session_id);
         inner.sessions.insert(session_id, entry);
-        let started = Started { at: Instant::now(), ip: start.ip, secret: secret.clone(), ticket: ticket.clone() };
-        inner.started.insert(start.request_id, started);
+        inner.started.insert(start.request_id, Started::new(start.ip, secret.clone(), ticket.clone()));
         self.metrics.started();
         Ok((ticket, secret))
     }
 
-    /// A fresh ticket for a session that the cookie owns. The same `request_id` gets the same one.
+    /// A fresh ticket for a session that the cookie owns. The same `request_id` gets the same one, while that is good.
     ///
     /// # Errors
     /// [`ApiError::Session`] if it does not, [`ApiError::Over`] if the interview is over.
@@ -95,16 +77,15 @@ impl Rooms {
         let entry = self.owned(session_id, cookie)?;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.forget_old();
-        if let Some(known) = inner.started.get(&request_id) {
-            let same = known.ip == ip && known.ticket.session_id == session_id;
-            return if same { Ok(known.ticket.clone()) } else { Err(ApiError::Conflict) };
+        if let Some(answer) = self.again(&mut inner, &request_id, Some(session_id), ip) {
+            return answer.map(|(ticket, _)| ticket);
         }
         if entry.over.is_some() || entry.mailbox.is_closed() {
             return Err(ApiError::Over);
         }
         let ticket = self.issue(&entry, session_id);
         let secret = cookie.unwrap_or_default().to_owned();
-        inner.started.insert(request_id, Started { at: Instant::now(), ip, secret, ticket: ticket.clone() });
+        inner.started.insert(request_id, Started::new(ip, secret, ticket.clone()));
         Ok(ticket)
     }
 
@@ -147,7 +128,13 @@ impl Rooms {
         settled.clone().unwrap_or(Err(ApiError::Internal))
     }
 
-    fn issue(&self, entry: &Entry, session_id: &str) -> Ticket {
+    /// Whether as much was spent today as may be: no interview can begin.
+    #[must_use]
+    pub fn is_out_of_money(&self) -> bool {
+        self.spend.spent_until(unix_ms()).is_some()
+    }
+
+    pub(super) fn issue(&self, entry: &Entry, session_id: &str) -> Ticket {
         let (client_secret, now_s) = (auth::secret(), unix_s());
         let mut tickets = entry.tickets.lock().unwrap_or_else(PoisonError::into_inner);
         tickets.add(&client_secret, Instant::now());
@@ -164,7 +151,7 @@ impl Rooms {
 
 impl Inner {
     fn forget_old(&mut self) {
-        self.started.retain(|_, it| it.at.elapsed() < REPLAY);
+        self.started.retain(|_, it| it.is_known());
         self.sessions.retain(|_, it| !it.mailbox.is_closed());
     }
 }

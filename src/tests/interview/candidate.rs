@@ -54,6 +54,12 @@ impl House {
         timeout(LIMIT, self.app.tasks.wait()).await.unwrap();
     }
 
+    /// What it says of itself.
+    pub(crate) async fn ready(&self) -> (u16, Value) {
+        let answer = self.http.get(format!("{}/readyz", self.origin)).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// The value of one line of `/metrics`.
     pub(crate) fn metric(&self, line: &str) -> f64 {
         let text = self.app.metrics.render(0);

@@ -76,6 +76,7 @@ impl Session {
             self.tell_page(RoomEvent::Error { code: "replaced".to_owned(), message });
         }
         self.joins += 1;
+        self.direct(Input::Joined);
         if self.joins > 1 {
             self.metrics.resumed();
         }
