@@ -5,7 +5,7 @@ use web_sys::{CustomEvent, CustomEventInit, EventTarget};
 
 use super::BrowserError;
 use super::clock::window;
-use crate::engine::protocol::room::RoomMessage;
+use crate::engine::protocol::room::{RoomEvent, RoomMessage};
 
 /// The name of the event that says the microphone was granted (S003-58).
 pub const PERMISSIONS_READY: &str = "permissions_ready";
@@ -17,15 +17,22 @@ pub fn room() -> Option<EventTarget> {
     Some(element.into())
 }
 
-/// Dispatches one event of the room under its name, with its payload as `detail`. Nothing for what the room keeps to
-/// itself.
+/// Dispatches one event of the room under its name, with type, date and payload as `detail` (S003-30 to S003-32). A welcome
+/// is told as what it restores. Nothing for what the room keeps to itself.
 ///
 /// # Errors
 /// [`BrowserError::Call`]
 pub fn announce(target: &EventTarget, message: &RoomMessage) -> Result<(), BrowserError> {
-    let Some(name) = message.event.announced_as() else { return Ok(()) };
-    let detail = js_sys::JSON::parse(&message.event.payload()).unwrap_or(JsValue::NULL);
-    dispatch(target, name, &detail)
+    if let RoomEvent::Welcome(snapshot) = &message.event {
+        return snapshot.events().iter().try_for_each(|event| announce_one(target, message.ts, event));
+    }
+    announce_one(target, message.ts, &message.event)
+}
+
+fn announce_one(target: &EventTarget, ts: u64, event: &RoomEvent) -> Result<(), BrowserError> {
+    let Some(name) = event.announced_as() else { return Ok(()) };
+    let detail = format!(r#"{{"type":"{name}","ts":{ts},"payload":{}}}"#, event.payload());
+    dispatch(target, name, &js_sys::JSON::parse(&detail).unwrap_or(JsValue::NULL))
 }
 
 /// Dispatches a bubbling `CustomEvent`.

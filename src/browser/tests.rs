@@ -1,6 +1,7 @@
 //! What only a browser can show, with real devices (Chromium's fake ones), real peers and real elements.
 
 mod driver;
+mod microphone;
 mod owners;
 mod peers;
 mod routes;

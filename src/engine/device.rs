@@ -1,6 +1,8 @@
 //! Microphones and loudspeakers as the page shows them: what was asked for, what the device gave, and a cure for every
 //! fault in plain words.
 
+pub mod openings;
+
 use serde::{Deserialize, Serialize};
 
 /// What the browser can do. Known only after hydration.

@@ -35,8 +35,6 @@ pub struct Turn {
     pub items: Vec<String>,
     /// Speech only, in milliseconds.
     pub spoken_ms: u64,
-    /// When the first word was heard.
-    pub began: Tick,
 }
 
 /// The state of the candidate's side of the conversation.
@@ -44,8 +42,8 @@ pub struct Turn {
 pub struct Floor {
     patience: Patience,
     turn: Option<Turn>,
-    /// Audio position at which the running speech began.
-    speaking_from_ms: Option<u64>,
+    /// Audio position and time at which the running speech began.
+    speaking: Option<(u64, Tick)>,
     deadline: Option<Tick>,
     /// From here on the candidate's sound does not arrive.
     deaf_since: Option<Tick>,
@@ -60,9 +58,9 @@ impl Floor {
     /// The candidate is heard. Returns whether a turn begins with this.
     pub fn speech_started(&mut self, now: Tick, item_id: &str, audio_start_ms: u64) -> bool {
         self.deadline = None;
-        self.speaking_from_ms = Some(audio_start_ms);
+        self.speaking = Some((audio_start_ms, now));
         let begins = self.turn.is_none();
-        let turn = self.turn.get_or_insert_with(|| Turn { began: now, ..Turn::default() });
+        let turn = self.turn.get_or_insert_default();
         if turn.items.last().map(String::as_str) != Some(item_id) {
             turn.items.push(item_id.to_owned());
         }
@@ -72,7 +70,7 @@ impl Floor {
     /// The candidate paused. From here patience runs.
     pub fn speech_stopped(&mut self, now: Tick, audio_end_ms: u64) {
         let Some(turn) = &mut self.turn else { return };
-        if let Some(from_ms) = self.speaking_from_ms.take() {
+        if let Some((from_ms, _)) = self.speaking.take() {
             let around = Tick(self.patience.silence + self.patience.padding).as_ms();
             turn.spoken_ms += audio_end_ms.saturating_sub(from_ms).saturating_sub(around);
         }
@@ -96,7 +94,7 @@ impl Floor {
     /// The turn as it is, ended by whoever asks.
     pub fn take(&mut self) -> Option<Turn> {
         self.deadline = None;
-        self.speaking_from_ms = None;
+        self.speaking = None;
         self.turn.take()
     }
 
@@ -108,7 +106,7 @@ impl Floor {
     /// The candidate speaks at this moment.
     #[must_use]
     pub const fn is_speaking(&self) -> bool {
-        self.speaking_from_ms.is_some()
+        self.speaking.is_some()
     }
 
     /// The candidate has the turn: speaks, or pauses within our patience.
@@ -117,15 +115,26 @@ impl Floor {
         self.turn.is_some()
     }
 
+    /// The turn under way, with what is being said at this moment.
+    #[must_use]
+    pub fn turn(&self, now: Tick) -> Option<Turn> {
+        let turn = self.turn.as_ref()?;
+        // What does not arrive is not counted.
+        let until = self.deaf_since.map_or(now, |since| since.min(now));
+        let running = self.speaking.map_or(0, |(_, since)| Tick(until.since(since)).as_ms());
+        Some(Turn { spoken_ms: turn.spoken_ms + running, ..turn.clone() })
+    }
+
     /// The line is gone: what was said stays, but silence counts no more until speech is heard again.
-    pub fn freeze(&mut self) {
+    pub fn freeze(&mut self, now: Tick) {
+        self.turn = self.turn(now);
         self.deadline = None;
-        self.speaking_from_ms = None;
+        self.speaking = None;
     }
 
     /// The line is back: a candidate in mid-turn has `pause` to go on.
     pub fn thaw(&mut self, now: Tick, pause: Duration) {
-        if self.turn.is_some() && self.speaking_from_ms.is_none() {
+        if self.turn.is_some() && self.speaking.is_none() {
             self.be_patient(now, pause);
         }
     }
@@ -215,9 +224,30 @@ mod tests {
         let mut floor = Floor::default();
         floor.speech_started(at(0), "a", 0);
         floor.speech_stopped(at(1_000), 600);
-        floor.freeze();
+        floor.freeze(at(2_000));
         assert_eq!(floor.take_ended(at(60_000)), None);
         floor.thaw(at(60_000), Duration::from_millis(1_600));
         assert_eq!(floor.poll_timeout(), Some(at(61_600)));
+    }
+
+    /// A line that is lost in the middle of a word takes nothing of it away.
+    #[test]
+    fn what_was_said_up_to_the_end_of_a_line_counts() {
+        for (deaf, spoken_ms) in [(false, 4_300), (true, 3_300)] {
+            let mut floor = Floor::default();
+            floor.speech_started(at(0), "a", 0);
+            floor.speech_stopped(at(1_000), 1_000);
+            floor.speech_started(at(1_500), "b", 1_500);
+            if deaf {
+                floor.deaf(at(4_500));
+            }
+            assert_eq!(floor.turn(at(5_500)).map(|it| it.spoken_ms), Some(spoken_ms), "deaf: {deaf}");
+            floor.freeze(at(5_500));
+            assert_eq!(floor.turn(at(9_000)).map(|it| it.spoken_ms), Some(spoken_ms), "deaf: {deaf}");
+            floor.hears(at(9_000));
+            floor.speech_started(at(9_000), "c", 0);
+            floor.speech_stopped(at(10_000), 1_700);
+            assert_eq!(floor.take().map(|it| it.spoken_ms), Some(spoken_ms + 1_000), "deaf: {deaf}");
+        }
     }
 }

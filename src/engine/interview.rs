@@ -9,7 +9,7 @@ pub mod report;
 
 use serde::{Deserialize, Serialize};
 
-use super::protocol::room::AiState;
+use super::protocol::room::{AiState, RoomEvent};
 use super::time::Epoch;
 use super::transcript::Line;
 
@@ -68,8 +68,6 @@ pub enum EndReason {
     TimeUp,
     /// Nobody was there for ten minutes.
     Idle,
-    /// The provider or we failed for good.
-    Fault,
     /// The session, or this day, has cost as much as it may.
     Budget,
     /// The candidate's side changed the call again and again.
@@ -78,8 +76,8 @@ pub enum EndReason {
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Completed, Self::Finished, Self::TimeUp, Self::Idle, Self::Fault, Self::Budget, Self::Tampered];
+    pub const ALL: [Self; 6] =
+        [Self::Completed, Self::Finished, Self::TimeUp, Self::Idle, Self::Budget, Self::Tampered];
 
     /// Its name in logs and metrics, as it travels.
     #[must_use]
@@ -89,7 +87,6 @@ impl EndReason {
             Self::Finished => "finished",
             Self::TimeUp => "time_up",
             Self::Idle => "idle",
-            Self::Fault => "fault",
             Self::Budget => "budget",
             Self::Tampered => "tampered",
         }
@@ -107,7 +104,6 @@ impl EndReason {
                 "The service had reached its limit, so the interview was closed. Everything up to there is kept."
             }
             Self::Tampered => "The call was changed from this browser, so the interview was closed.",
-            Self::Fault => "The voice service stopped. Everything up to there is kept.",
         }
     }
 }
@@ -141,4 +137,13 @@ pub struct Snapshot {
     /// Names the numbering of the room's events. A page that comes back names it, and gets what it missed.
     #[serde(default)]
     pub epoch: Epoch,
+}
+
+impl Snapshot {
+    /// The state of the room as the events that lead to it, for those who were not there (S003-63).
+    #[must_use]
+    pub fn events(&self) -> Vec<RoomEvent> {
+        let question = self.question.clone().map(RoomEvent::QuestionReady);
+        question.into_iter().chain([RoomEvent::AiState { state: self.ai }]).collect()
+    }
 }

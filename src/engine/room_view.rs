@@ -101,6 +101,8 @@ pub struct RoomView {
     seen: Seen,
     /// The last number that the room channel itself told.
     last_n: u64,
+    /// Of the room channel.
+    rtt_ms: Option<u32>,
     captions: Captions,
     /// Counts the changes of the captions.
     revision: u64,
@@ -165,6 +167,12 @@ impl RoomView {
     #[must_use]
     pub fn seen(&self) -> Option<(Epoch, u64)> {
         Some((self.snapshot.as_ref()?.epoch, self.last_n))
+    }
+
+    /// How long a word and its answer take on the room channel, as the server measured it last.
+    #[must_use]
+    pub const fn rtt_ms(&self) -> Option<u32> {
+        self.rtt_ms
     }
 
     /// The question being answered, and the milliseconds spoken so far.
@@ -303,7 +311,10 @@ impl RoomView {
             }
             RoomEvent::CallOpen { epoch } => Told::then(Effect::CallOpen(*epoch)),
             RoomEvent::AudioCut { epoch } => Told::then(Effect::Cut(*epoch)),
-            RoomEvent::LatencyPing { id } => Told::then(Effect::Say(PageMessage::Pong { id: *id })),
+            RoomEvent::LatencyPing { id, rtt_ms } => {
+                self.rtt_ms = rtt_ms.or(self.rtt_ms);
+                Told::then(Effect::Say(PageMessage::Pong { id: *id }))
+            }
             RoomEvent::Error { code, message } => {
                 self.notice = Some(message.clone());
                 // A call that was changed is as good as gone: nothing that is said on it counts.
@@ -318,6 +329,7 @@ impl RoomView {
     fn welcome(&mut self, now: Tick, snapshot: &Snapshot) -> Told {
         self.captions.restore(snapshot.lines.clone());
         self.tellers.clear();
+        self.take_up(now, &snapshot.lines);
         self.question.clone_from(&snapshot.question);
         self.state = snapshot.ai;
         let running = self.clock.running;
@@ -328,6 +340,26 @@ impl RoomView {
         self.snapshot = Some(snapshot.clone());
         self.revision += 1;
         snapshot.ended.map_or(Told::FRESH, |reason| Told::then(Effect::Over(reason)))
+    }
+
+    /// Goes on with the answer that the server knows to be under way. Without one ours is over, unless the candidate has only
+    /// just begun and the server has not heard of it yet.
+    fn take_up(&mut self, now: Tick, lines: &[Line]) {
+        let ours = self.answer.take();
+        let open = lines.iter().rfind(|it| it.speaker == Speaker::Candidate && !it.solid);
+        self.answer = match open {
+            Some(line) => {
+                let same = ours.filter(|it| it.item_id == line.item_id);
+                Some(Answer {
+                    item_id: line.item_id.clone(),
+                    at_ms: line.at_ms,
+                    // Whoever counted more has heard more.
+                    before_ms: same.map_or(0, |it| it.spoken_ms(now)).max(line.spoken_ms),
+                    since: self.hearing.then_some(now),
+                })
+            }
+            None => ours.filter(|it| self.fast && self.hearing && lines.iter().all(|line| line.item_id != it.item_id)),
+        };
     }
 
     /// Whether this teller's turn markers count. The data channel's always do, and from then on only they.

@@ -17,6 +17,7 @@ use super::super::tone::Tone;
 use super::super::wake::Wake;
 use super::super::watch::Watch;
 use super::{Event, Inner};
+use crate::engine::device::openings::Openings;
 use crate::engine::device::{self, MicFault};
 use crate::engine::link::Phase;
 use crate::engine::link::view::Recording;
@@ -29,6 +30,7 @@ const REMARK: Duration = Duration::from_secs(8);
 #[derive(Default)]
 pub(super) struct Media {
     pub(super) mic: RefCell<Option<Mic>>,
+    openings: RefCell<Openings>,
     speaker: RefCell<Option<Speaker>>,
     pub(super) meter: RefCell<Option<Meter>>,
     tone: RefCell<Option<Tone>>,
@@ -193,6 +195,9 @@ impl Inner {
 
     /// The device is gone: any other is better than none.
     pub(super) fn replace_lost_mic(&self) {
+        if self.media.mic.borrow().is_none() {
+            return; // It was turned off in the same moment.
+        }
         let me = self.me.clone();
         spawn_local(async move {
             let opened = open_mic(me.clone(), None).await;
@@ -238,8 +243,9 @@ impl Inner {
 
     /// Turns the microphone off, and the recording indicator with it.
     pub(super) fn release_mic(&self) {
+        self.media.openings.borrow_mut().release();
         self.media.listen(Voice::Candidate, None);
-        if self.media.mic.take().is_some() {
+        if self.media.mic.take().is_some() || self.screen.mic.get_untracked() == device::Mic::Asking {
             self.screen.mic.show(device::Mic::Off);
         }
     }
@@ -307,17 +313,19 @@ impl Inner {
     }
 }
 
-/// Opens the microphone `id` or the usual one, and puts it wherever the one before was.
+/// Opens the microphone `id` or the usual one, and puts it wherever the one before was. One that is overtaken meanwhile is
+/// dropped in silence.
 ///
 /// # Errors
 /// The fault, which is also shown.
 pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), MicFault> {
-    if let Some(inner) = me.upgrade() {
-        inner.screen.mic.show(device::Mic::Asking);
-    }
-    let opened = Mic::open(id.as_deref()).await;
-    // Nobody is there any more: the microphone is dropped, and so turned off.
     let Some(inner) = me.upgrade() else { return Ok(()) };
+    let number = inner.media.openings.borrow_mut().ask();
+    inner.screen.mic.show(device::Mic::Asking);
+    drop(inner);
+    let opened = Mic::open(id.as_deref()).await;
+    // Nobody is there any more, or nobody wants it: the microphone is dropped, and so turned off.
+    let Some(inner) = me.upgrade().filter(|it| it.media.openings.borrow().is_wanted(number)) else { return Ok(()) };
     let mut mic = match opened {
         Ok(mic) => mic,
         Err(error) => {
@@ -329,18 +337,19 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
             return Err(fault);
         }
     };
+    inner.media.openings.borrow_mut().take(number);
     // Before it is sent anywhere: whoever is muted stays so.
     mic.set_enabled(!inner.is_silent());
     let push = inner.pusher();
     _ = mic.watch(move || push(Event::MicEnded));
     let replaced = inner.peer.borrow().as_ref().map(|peer| peer.replace_track(Some(mic.track())));
     drop(inner);
-    // The driver may go while this waits.
+    // The driver may go while this waits, or the interview end.
     let sent = match replaced {
         Some(replaced) => replaced.await,
         None => Ok(()),
     };
-    let Some(inner) = me.upgrade() else { return Ok(()) };
+    let Some(inner) = me.upgrade().filter(|it| it.media.openings.borrow().holds(number)) else { return Ok(()) };
     // After the wait: a call on the room channel may have begun meanwhile, with the microphone before this one.
     let carried = inner.carried.sound.borrow().as_ref().map_or(Ok(()), |(_, sound)| sound.replace_mic(mic.stream()));
     if let Err(error) = carried.and(sent) {

@@ -69,6 +69,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn occupy(this: &FarEnd, busy: bool);
     #[wasm_bindgen(method)]
+    pub(super) fn hold_microphones(this: &FarEnd);
+    #[wasm_bindgen(method)]
+    pub(super) fn held_microphones(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn let_microphones_go(this: &FarEnd) -> js_sys::Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn live_wish(this: &FarEnd) -> Option<String>;
+    #[wasm_bindgen(method)]
     pub(super) fn heard_frames(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
     pub(super) fn sound(this: &FarEnd, seq: u32, epoch: u32);
@@ -117,7 +125,7 @@ impl Page {
         Ok(())
     }
 
-    async fn live() -> Result<Self, BrowserError> {
+    pub(super) async fn live() -> Result<Self, BrowserError> {
         let page = Self::open();
         page.start()?;
         until("a live call", || page.phase() == Phase::Live).await;

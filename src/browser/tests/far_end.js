@@ -20,7 +20,10 @@ export class FarEnd {
     const real = this.real, keep = (stream) => (this.tracks.push(...stream.getTracks()), stream);
     devices.getUserMedia = async (wish) => {
       if (this.busy) throw new DOMException("", "NotReadableError");
-      return keep(await real.getUserMedia.call(devices, wish));
+      const stream = keep(await real.getUserMedia.call(devices, wish));
+      stream.getTracks().forEach((track) => (track.wish = wish.audio.deviceId));
+      if (this.held) await new Promise((done) => this.held.push(done));
+      return stream;
     };
     MediaStream.prototype.clone = function () { return keep(real.clone.call(this)); };
     MediaStreamTrack.prototype.clone = function () { return keep(new MediaStream([real.cloneTrack.call(this)])).getTracks()[0]; };
@@ -157,6 +160,20 @@ export class FarEnd {
   }
   // From here on another program has the microphones, or has them no more.
   occupy(busy) { this.busy = busy; }
+  // From here on a microphone takes its time to open.
+  hold_microphones() { this.held = []; }
+  held_microphones() { return this.held.length; }
+  // Hands them over, the one that was asked for last first.
+  async let_microphones_go() {
+    const held = this.held.reverse();
+    this.held = undefined;
+    for (const done of held) {
+      done();
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
+  // The device that was asked for when the microphone was opened that is on.
+  live_wish() { return this.tracks.find((track) => track.readyState === "live")?.wish; }
   heard_frames() { return this.frames.length; }
   // A frame of the interviewer's sound: a tone of half of full scale.
   sound(seq, epoch) {

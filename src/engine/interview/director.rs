@@ -73,6 +73,8 @@ pub enum Input<'a> {
     CallBroken(UpstreamFault),
     Provider(&'a ServerEvent),
     Page(&'a PageMessage),
+    /// A page has come into the room.
+    Joined,
     /// Whether the candidate's sound arrives, on a call whose sound we carry.
     Hearing(bool),
     /// The house has spent what it may in a day.
@@ -151,6 +153,8 @@ pub struct Director {
     interruptible: bool,
     /// When the sound that is heard began, by the clock.
     sounding_from_ms: u64,
+    /// When the candidate's turn began, by the clock.
+    turn_from_ms: u64,
     /// What the candidate hears or answers now. Set when its sound begins.
     answering: Option<(u32, bool)>,
     /// The question was cut off by the turn that is under way.
@@ -173,6 +177,7 @@ pub struct Director {
     wordless: Vec<String>,
     /// The interview is over, and the call is kept for the words that are under way.
     late: Option<Late>,
+    /// When the candidate was last heard of. A departure is a sign, too: there is all the time to come back.
     last_sign: Tick,
     /// When the provider last heard the candidate begin to speak.
     last_heard: Tick,
@@ -200,6 +205,7 @@ impl Director {
             greeted: state.asked.is_some(),
             interruptible: false,
             sounding_from_ms: 0,
+            turn_from_ms: 0,
             answering: state.asked,
             cut_off: false,
             resume: None,
@@ -266,6 +272,7 @@ impl Director {
             Input::CallLost => self.call_lost(now),
             Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),
+            Input::Joined => self.last_sign = now,
             Input::Hearing(hearing) => self.hearing(now, hearing),
             // A call that we gave up may still have something to say.
             Input::Provider(_) if self.stage == Stage::Away => {}

@@ -162,8 +162,10 @@ fn a_spoken_answer_grows_by_what_is_spoken() {
 #[test]
 fn a_ping_is_answered_and_the_end_is_passed_on() {
     let mut sim = Sim::default();
-    let told = sim.tell(Source::Room, RoomEvent::LatencyPing { id: 9 });
-    assert_eq!(told, Told::then(Effect::Say(PageMessage::Pong { id: 9 })));
+    for (id, rtt_ms, known) in [(8, None, None), (9, Some(40), Some(40)), (10, None, Some(40))] {
+        let told = sim.tell(Source::Room, RoomEvent::LatencyPing { id, rtt_ms });
+        assert_eq!((told, sim.view.rtt_ms()), (Told::then(Effect::Say(PageMessage::Pong { id })), known));
+    }
     let told = sim.tell(Source::Room, RoomEvent::Ended { reason: EndReason::Completed });
     assert_eq!(told, Told::then(Effect::Over(EndReason::Completed)));
 }
@@ -181,29 +183,89 @@ fn the_clock_runs_on_between_the_servers_words_and_stands_while_the_line_is_mend
     assert_eq!(clock(&sim, 100_000).left_ms, 0);
 }
 
-#[test]
-fn a_welcome_restores_everything() {
-    let mut sim = Sim::default();
-    sim.tell(Source::Channel, delta("half a sen"));
-    let line = Line { solid: true, ..Line::spoken("it_0", Speaker::Interviewer, "Welcome.") };
-    let snapshot = Snapshot {
+fn welcome(lines: Vec<Line>) -> Snapshot {
+    Snapshot {
         session_id: "s".to_owned(),
         application_id: None,
         persona: "Mariam".to_owned(),
         total: 5,
         minutes: 15,
         question: None,
-        lines: vec![line.clone()],
+        lines,
         ai: AiState::Thinking,
         elapsed_ms: 1_000,
         left_ms: 9_000,
         transcribes: false,
-        ended: Some(EndReason::Idle),
+        ended: None,
         epoch: Epoch(1),
-    };
+    }
+}
+
+#[test]
+fn a_welcome_restores_everything() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Channel, delta("half a sen"));
+    let line = Line { solid: true, ..Line::spoken("it_0", Speaker::Interviewer, "Welcome.") };
+    let snapshot = Snapshot { ended: Some(EndReason::Idle), ..welcome(vec![line.clone()]) };
     let told = sim.tell(Source::Room, RoomEvent::Welcome(Box::new(snapshot)));
     assert_eq!(told, Told::then(Effect::Over(EndReason::Idle)));
     assert_eq!((sim.view.lines(), sim.ai()), (&[line][..], AiState::Thinking));
+}
+
+/// A page that is loaded anew in the middle of an answer shows it, goes on counting, and has one line of it in the end.
+#[test]
+fn an_answer_goes_on_in_a_page_that_was_loaded_anew() {
+    for source in [Source::Channel, Source::Room] {
+        let mut sim = Sim::default();
+        let answer = |spoken_ms, solid| Line {
+            text: None,
+            at_ms: 700,
+            spoken_ms,
+            solid,
+            ..Line::spoken("a", Speaker::Candidate, "")
+        };
+        sim.tell(Source::Room, RoomEvent::Welcome(Box::new(welcome(vec![answer(4_000, false)]))));
+        assert!(sim.view.answering());
+        assert_eq!(sim.view.lines(), [answer(4_000, false)]);
+        sim.at(5_000).tell(source, speech(true, "b"));
+        sim.at(7_000).view.tick(Tick::from_ms(7_000));
+        assert_eq!(sim.view.lines(), [answer(6_000, false)]);
+        sim.tell(source, speech(false, "b"));
+        sim.at(9_000).tell(Source::Room, RoomEvent::TurnEnd { speaker: Speaker::Candidate, spoken_ms: 6_100 });
+        sim.tell(Source::Room, RoomEvent::CaptionDone(answer(6_100, true)));
+        assert_eq!(sim.view.lines(), [answer(6_100, true)], "{source:?}");
+    }
+}
+
+/// S003-63: what the server tells next is not news after a welcome, so the welcome itself is told as events.
+#[test]
+fn s003_63_a_welcome_stands_for_the_events_that_led_to_it() {
+    let RoomEvent::QuestionReady(asked) = question(3) else { return };
+    let snapshot = Snapshot { question: Some(asked), ..welcome(Vec::new()) };
+    let events = snapshot.events();
+    assert_eq!(events, [question(3), RoomEvent::AiState { state: AiState::Thinking }]);
+    assert_eq!(welcome(Vec::new()).events().len(), 1, "nothing was asked yet");
+    let mut sim = Sim::default();
+    sim.tell(Source::Room, RoomEvent::Welcome(Box::new(snapshot)));
+    for event in events {
+        assert!(!sim.tell(Source::Room, event.clone()).fresh, "{event:?}");
+    }
+}
+
+/// A page that was away is told what became of its answer: it is still under way, or over, or too new for the server.
+#[test]
+fn a_welcome_says_whether_the_answer_is_still_under_way() {
+    let mine = |solid| Line { text: None, solid, spoken_ms: 1_500, ..Line::spoken("a", Speaker::Candidate, "") };
+    let said = |source: Source, lines: Vec<Line>| {
+        let mut sim = Sim::default();
+        sim.tell(source, speech(true, "a"));
+        sim.at(2_000).tell(Source::Room, RoomEvent::Welcome(Box::new(welcome(lines))));
+        sim.view.answer.map(|it| it.spoken_ms(Tick::from_ms(3_000)))
+    };
+    assert_eq!(said(Source::Channel, vec![mine(false)]), Some(3_000), "ours counts more finely");
+    assert_eq!(said(Source::Channel, vec![mine(true)]), None, "it is on record");
+    assert_eq!(said(Source::Channel, vec![]), Some(3_000), "the server has not heard of it yet");
+    assert_eq!(said(Source::Room, vec![]), None, "the server has told of it, and knows of it no more");
 }
 
 /// S003-39, S003-62: every type of S003-30 in its wire form, what it is called on the page, and what it changes.

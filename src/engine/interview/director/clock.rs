@@ -44,7 +44,7 @@ impl Clock {
         self.since.is_some()
     }
 
-    /// What the clock shows at `now`, which may lie before now but not before it last began to run.
+    /// What the clock shows at `now`.
     pub(super) fn elapsed_ms(&self, now: Tick) -> u64 {
         let running = self.since.map_or(Duration::ZERO, |since| now.since(since));
         Tick(self.counted + running).as_ms()

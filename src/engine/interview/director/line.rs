@@ -39,14 +39,15 @@ impl Director {
     }
 
     pub(super) fn call_lost(&mut self, now: Tick) {
+        self.last_sign = now;
         self.page_ready = false;
         if let Stage::Speaking { purpose, .. } = self.stage {
             self.record_said(now, true);
             self.resume = Some(purpose);
         }
         self.give_back();
+        self.floor.freeze(now);
         self.floor.hears(now);
-        self.floor.freeze();
         self.clock.pause(now);
         self.left_at = Some(now);
         self.stage = Stage::Away;
@@ -106,7 +107,7 @@ impl Director {
                 self.last_sign = now;
                 if let (Stage::Listening, Some((idx, follow_up))) = (self.stage, self.answering) {
                     self.give_back();
-                    self.floor.freeze();
+                    self.floor.freeze(now);
                     self.speak(now, Purpose::Repeat { idx, follow_up });
                 }
             }

@@ -162,6 +162,7 @@ impl Director {
         }
         self.give_back();
         if self.floor.speech_started(now, item_id, audio_start_ms) {
+            self.turn_from_ms = self.clock.elapsed_ms(now);
             self.tell(RoomEvent::TurnStart { speaker: Speaker::Candidate });
         }
         self.out.extend(project(event).map(Command::Tell));

@@ -46,14 +46,9 @@ impl Director {
 
     pub(super) fn answer(&mut self, turn: &Turn, counts: bool) {
         self.tell(RoomEvent::TurnEnd { speaker: Speaker::Candidate, spoken_ms: turn.spoken_ms });
-        let Some(item_id) = turn.items.first() else { return };
-        let line = Line {
-            text: None,
-            at_ms: self.clock.elapsed_ms(turn.began),
-            spoken_ms: turn.spoken_ms,
-            solid: true,
-            ..Line::spoken(item_id, Speaker::Candidate, "")
-        };
+        let Some(line) = self.line(turn) else { return };
+        let line = Line { solid: true, ..line };
+        let item_id = line.item_id.clone();
         let (question, follow_up) = self.answering.filter(|_| counts).unzip();
         self.append(Record::Answered {
             line: line.clone(),
@@ -71,8 +66,18 @@ impl Director {
                 self.append(Record::Transcribed { item_id, text });
             }
         }
-        let line = self.state.line_of(item_id).cloned().unwrap_or(line);
+        let line = self.state.line_of(&item_id).cloned().unwrap_or(line);
         self.tell(RoomEvent::CaptionDone(line));
+    }
+
+    /// The line of a turn that is not on record yet.
+    pub(super) fn line(&self, turn: &Turn) -> Option<Line> {
+        Some(Line {
+            text: None,
+            at_ms: self.turn_from_ms,
+            spoken_ms: turn.spoken_ms,
+            ..Line::spoken(turn.items.first()?, Speaker::Candidate, "")
+        })
     }
 
     /// What was said in a turn that is not on record yet, once the words of all its items are there.

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use self::sim::{RULES, Sim};
 use super::*;
+use crate::engine::interview::Speaker;
 use crate::engine::interview::plan::Plan;
 use crate::engine::protocol::server::{ErrorBody, Response};
 
@@ -473,7 +474,8 @@ fn a_candidate_who_goes_on_before_the_page_is_ready_is_listened_to() {
         sim.wait(1_200);
         assert!(sim.last_said().contains(&question(1)), "{begun}: {}", sim.last_said());
         assert_eq!(sim.answers(), [1, 0, 0]);
-        assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, 4_000, "{begun}");
+        let spoken_ms = if begun { 9_000 } else { 4_000 };
+        assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, spoken_ms, "{begun}");
     }
     // A question that was cut off is said first.
     let mut sim = Sim::asked(5);
@@ -485,6 +487,35 @@ fn a_candidate_who_goes_on_before_the_page_is_ready_is_listened_to() {
     sim.send(Input::Page(&PageMessage::Ready));
     assert!(sim.last_said().ends_with(&question(1)), "{}", sim.last_said());
     assert_eq!(sim.answers(), [1, 0, 0]);
+}
+
+/// A page that is loaded anew in the middle of an answer is told of it, as one line that goes on and is on record once.
+#[test]
+fn an_answer_under_way_is_in_the_snapshot() {
+    let mut sim = Sim::asked(5);
+    let open = |sim: &Sim| {
+        let lines = sim.director.snapshot(sim.now).lines;
+        let mine: Vec<_> = lines.into_iter().filter(|it| it.speaker == Speaker::Candidate).collect();
+        mine.iter().map(|it| (it.item_id.clone(), it.at_ms, it.spoken_ms, it.solid)).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&sim), []);
+    let at_ms = sim.director.snapshot(sim.now).elapsed_ms;
+    let line = |spoken_ms, solid| vec![("u1".to_owned(), at_ms, spoken_ms, solid)];
+    sim.start_talking();
+    sim.wait(5_000);
+    assert_eq!(open(&sim), line(5_000, false));
+    sim.send(Input::CallLost);
+    sim.wait(2_000);
+    assert_eq!(open(&sim), line(5_000, false), "nothing is said while nobody is there");
+    sim.send(Input::CallOpen);
+    sim.start_talking();
+    sim.send(Input::Page(&PageMessage::Ready));
+    sim.wait(3_000);
+    sim.stop_talking();
+    assert_eq!(open(&sim)[0].2, 8_000);
+    sim.wait(1_200);
+    let answer = &open(&sim)[0];
+    assert_eq!((open(&sim).len(), answer.0.as_str(), answer.2, answer.3), (1, "u1", 8_000, true));
 }
 
 /// A director that is made from the log alone, as after a restart of the server.

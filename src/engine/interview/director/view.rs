@@ -5,6 +5,7 @@ use crate::engine::interview::Snapshot;
 use crate::engine::protocol::room::{AiState, RoomEvent};
 use crate::engine::response::Stage as Flight;
 use crate::engine::time::{Epoch, Tick};
+use crate::engine::transcript::Line;
 
 impl Director {
     /// Everything that a page needs to draw the room.
@@ -18,7 +19,7 @@ impl Director {
             total: self.state.plan.total(),
             minutes: self.state.plan.minutes,
             question: self.state.asked.and_then(|(idx, follow_up)| self.state.plan.question(idx, follow_up)),
-            lines: self.state.lines.clone(),
+            lines: self.state.lines.iter().cloned().chain(self.answer_so_far(now)).collect(),
             ai: self.ai(),
             elapsed_ms,
             left_ms: self.limit_ms().saturating_sub(elapsed_ms),
@@ -27,6 +28,12 @@ impl Director {
             // The shell numbers the events, and so names the numbering.
             epoch: Epoch::default(),
         }
+    }
+
+    /// The answer under way: a page that was loaded anew shows it too, and goes on counting.
+    fn answer_so_far(&self, now: Tick) -> Option<Line> {
+        let weighed = self.weighing.as_ref().map(|(turn, _)| turn.clone());
+        self.line(&weighed.or_else(|| self.floor.turn(now))?)
     }
 
     /// The clock, for a page that enters.

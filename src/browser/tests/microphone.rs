@@ -1,0 +1,47 @@
+//! A microphone takes its time to open, and what happens meanwhile decides what becomes of it.
+
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::super::BrowserError;
+use super::driver::Page;
+use super::{settle, until};
+use crate::engine::device::Mic;
+use crate::engine::interview::EndReason;
+use crate::engine::link::Phase;
+
+async fn let_go(page: &Page) -> Result<(), BrowserError> {
+    let gone = JsFuture::from(page.far.let_microphones_go()).await;
+    gone.map_err(|error| BrowserError::from_js("let_microphones_go", &error))?;
+    settle().await;
+    Ok(())
+}
+
+/// S003-40: one that was asked for in the interview and comes after its end is turned off at once.
+#[wasm_bindgen_test]
+async fn s003_40_no_microphone_is_on_after_the_end() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.hold_microphones();
+    page.driver()?.choose_input("another");
+    until("a microphone on its way", || page.far.held_microphones() == 1).await;
+    page.driver()?.end();
+    until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    assert_eq!(page.screen.mic.get_untracked(), Mic::Off);
+    let_go(&page).await?;
+    assert_eq!((page.far.live_tracks(), page.screen.mic.get_untracked()), (0, Mic::Off));
+    Ok(())
+}
+
+/// Of two that are chosen in quick succession the later one is on, whichever opens first.
+#[wasm_bindgen_test]
+async fn the_microphone_that_was_chosen_last_is_the_one() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    page.far.hold_microphones();
+    page.driver()?.choose_input("first");
+    page.driver()?.choose_input("second");
+    until("both on their way", || page.far.held_microphones() == 2).await;
+    let_go(&page).await?;
+    assert_eq!((page.far.live_tracks(), page.far.live_wish().as_deref()), (1, Some("second")));
+    assert!(matches!(page.screen.mic.get_untracked(), Mic::On(_)));
+    Ok(())
+}
