@@ -131,6 +131,9 @@ impl Director {
         match (self.resume.take(), self.answering) {
             _ if !self.greeted => self.speak(now, Purpose::Greeting),
             (Some(purpose), _) if renewed => self.speak(now, purpose),
+            (Some(Purpose::GoOn { idx, follow_up, begun: false }), _) if !fresh => {
+                self.speak(now, Purpose::Rejoin { idx, follow_up });
+            }
             (Some(Purpose::Ask { idx, follow_up, .. }), _) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (Some(purpose), _) => self.speak(now, purpose),
             // Nothing needs to be said to somebody who goes on already.

@@ -50,7 +50,7 @@ fn a_candidate_who_changed_a_call_may_come_back_twice() {
         sim.send(Input::CallOpen);
         sim.send(Input::Page(&PageMessage::Ready));
         assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, 7_000, "the clock stands still");
-        assert!(over || sim.last_said().contains(&question(0)), "{}", sim.last_said());
+        assert!(over || sim.last_said().starts_with("We are connected again."), "{}", sim.last_said());
     }
 }
 
