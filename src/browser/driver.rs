@@ -129,6 +129,8 @@ struct Beats {
 struct Session {
     options: RefCell<StartOptions>,
     id: RefCell<Option<String>>,
+    /// That of another tab, which is only joined when the candidate wants it: that takes the room away from there.
+    elsewhere: RefCell<Option<String>>,
     readiness: RefCell<Option<Readiness>>,
     /// The request for a ticket whose answer never came: asked again, it carries the same id.
     ticket_request: RefCell<Option<String>>,

@@ -4,6 +4,7 @@ mod driver;
 mod microphone;
 mod owners;
 mod peers;
+mod reload;
 mod routes;
 mod sound;
 mod words;

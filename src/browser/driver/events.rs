@@ -8,7 +8,7 @@ use super::super::clock::{now, unix_ms};
 use super::super::meter::Voice;
 use super::super::peer::PeerEvent;
 use super::super::room_socket::{RoomSocket, SocketEvent};
-use super::super::stats;
+use super::super::{stats, storage};
 use super::{Event, Inner, recipes};
 use crate::engine::link::channel::{self, close};
 use crate::engine::link::choice::Fallback;
@@ -116,6 +116,7 @@ impl Inner {
                 self.channel(channel::Input::Leave);
                 self.release_mic();
                 self.media.close();
+                storage::end_session();
             }
         }
         self.phase.replace(phase);
@@ -180,6 +181,10 @@ impl Inner {
                 drop(self.socket.take());
                 if self.is_back() && code >= close::REFUSED {
                     self.start_over();
+                } else if code == close::REFUSED {
+                    // Whoever tries again gets a new one.
+                    self.session.id.take();
+                    storage::forget_session();
                 }
                 self.channel(channel::Input::Closed { code });
             }
@@ -339,6 +344,9 @@ impl Inner {
     }
 
     pub(super) fn tell_stats(&self) {
+        if let Some(id) = self.session.id.borrow().as_ref() {
+            storage::see_session(id);
+        }
         let stats = Box::new(self.figures.borrow().page().clone());
         self.say(&PageMessage::Stats(stats));
     }

@@ -10,7 +10,9 @@ export class FarEnd {
     const devices = navigator.mediaDevices;
     // What another test has left behind is not what this one comes back to.
     sessionStorage.clear();
+    localStorage.removeItem("vivavoce.session");
     this.real = {
+      entries: performance.getEntriesByType,
       AudioContext: window.AudioContext,
       fetch: window.fetch, WebSocket: window.WebSocket, getUserMedia: devices.getUserMedia,
       clone: MediaStream.prototype.clone, cloneTrack: MediaStreamTrack.prototype.clone,
@@ -193,6 +195,15 @@ export class FarEnd {
   // For which session the last ticket was asked.
   asked_for() { return this.session; }
   remembers() { return sessionStorage.getItem("vivavoce.session") !== null; }
+  // The tab is closed, and another one is opened.
+  close_tab() { sessionStorage.clear(); }
+  // So long ago was the interview seen by any tab, from here on.
+  age(seconds) {
+    const [, id, path] = localStorage.getItem("vivavoce.session").split(" ");
+    localStorage.setItem("vivavoce.session", `${Date.now() - 1000 * seconds} ${id} ${path}`);
+  }
+  // How the browser has come to the page from here on: `reload` or `navigate`.
+  comes_by(type) { performance.getEntriesByType = () => [{ type }]; }
   without_webrtc() {
     this.real.RTCPeerConnection = window.RTCPeerConnection;
     delete window.RTCPeerConnection;
@@ -239,6 +250,8 @@ export class FarEnd {
     window.AudioContext = this.real.AudioContext;
     delete navigator.connection;
     sessionStorage.clear();
+    localStorage.removeItem("vivavoce.session");
+    performance.getEntriesByType = this.real.entries;
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;
     navigator.mediaDevices.getUserMedia = this.real.getUserMedia;
