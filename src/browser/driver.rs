@@ -7,6 +7,7 @@ mod acts;
 mod events;
 mod media;
 mod recipes;
+mod recordings;
 mod refresh;
 mod routes;
 
@@ -21,7 +22,6 @@ use wasm_bindgen::JsCast as _;
 use self::media::Media;
 use super::clock::{now, window};
 use super::peer::{Peer, PeerEvent};
-use super::recorder::ObjectUrl;
 use super::room_socket::{RoomSocket, SocketEvent};
 use super::screen::Screen;
 use super::signal::Signal;
@@ -53,14 +53,15 @@ enum Event {
     Line(Epoch, Tick, LineStats),
     /// Whether the browser lets us be heard.
     Sound(bool),
+    /// Somebody else has paused the interviewer's sound. `shown`: it is found so by a page that is shown again.
+    Paused {
+        shown: bool,
+    },
     MicEnded,
     ToneEnded,
     DevicesChanged,
-    Recorded {
-        question: u32,
-        spoken_ms: u64,
-        url: ObjectUrl,
-    },
+    /// A recording has its data.
+    Recorded,
     Timer,
 }
 

@@ -6,6 +6,7 @@ mod owners;
 mod peers;
 mod reload;
 mod routes;
+mod shown;
 mod sound;
 mod words;
 

@@ -47,10 +47,11 @@ impl Inner {
                 self.media.sound.set(allowed);
                 self.screen.sound_blocked.show(!allowed);
             }
+            Event::Paused { shown } => self.play_on(shown),
             Event::MicEnded => self.replace_lost_mic(),
             Event::ToneEnded => self.stop_tone(),
             Event::DevicesChanged => self.list_devices(),
-            Event::Recorded { question, spoken_ms, url } => self.keep_recording(question, spoken_ms, url),
+            Event::Recorded => self.keep_recordings(),
             Event::Timer => self.timer(),
         }
     }
@@ -107,10 +108,12 @@ impl Inner {
                 self.finish_recording();
                 self.release_mic();
                 self.media.fall_silent();
+                self.media.rest();
             }
             Phase::Failed(_) => {
                 self.channel(channel::Input::Leave);
                 self.release_mic();
+                self.media.rest();
             }
             Phase::Ended(_) => {
                 self.channel(channel::Input::Leave);

@@ -95,6 +95,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn age(this: &FarEnd, seconds: u32);
     #[wasm_bindgen(method)]
+    pub(super) fn asked_locks(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn held_locks(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
     pub(super) fn comes_by(this: &FarEnd, kind: &str);
     #[wasm_bindgen(method)]
     pub(super) fn without_webrtc(this: &FarEnd);

@@ -57,6 +57,15 @@ export class FarEnd {
     this.network.type = "wifi";
     Object.defineProperty(navigator, "connection", { value: this.network, configurable: true });
     const far = this;
+    this.locks = [];
+    const wakeLock = {
+      async request() {
+        const lock = { held: true, async release() { this.held = false; } };
+        far.locks.push(lock);
+        return lock;
+      },
+    };
+    Object.defineProperty(navigator, "wakeLock", { value: wakeLock, configurable: true });
     window.fetch = (request, init) => far.serve(new Request(request, init));
     window.WebSocket = class extends EventTarget {
       static OPEN = 1;
@@ -202,6 +211,9 @@ export class FarEnd {
     const [, id, path] = localStorage.getItem("vivavoce.session").split(" ");
     localStorage.setItem("vivavoce.session", `${Date.now() - 1000 * seconds} ${id} ${path}`);
   }
+  // How often the screen was asked to stay on, and by how many locks it is held on.
+  asked_locks() { return this.locks.length; }
+  held_locks() { return this.locks.filter((lock) => lock.held).length; }
   // How the browser has come to the page from here on: `reload` or `navigate`.
   comes_by(type) { performance.getEntriesByType = () => [{ type }]; }
   without_webrtc() {
@@ -249,6 +261,7 @@ export class FarEnd {
     if (this.real.RTCPeerConnection) window.RTCPeerConnection = this.real.RTCPeerConnection;
     window.AudioContext = this.real.AudioContext;
     delete navigator.connection;
+    delete navigator.wakeLock;
     sessionStorage.clear();
     localStorage.removeItem("vivavoce.session");
     performance.getEntriesByType = this.real.entries;
