@@ -53,6 +53,8 @@ pub struct Readiness {
     pub embedded: bool,
     /// Milliseconds that connecting may take as a whole.
     pub connect_timeout_ms: u32,
+    /// Milliseconds after which an interview is over in which nobody is.
+    pub idle_ms: u32,
 }
 
 /// Says whether the server and its provider are ready. The step "API connection" of the page.

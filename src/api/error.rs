@@ -4,6 +4,9 @@ use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
 use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::link::Fault;
+use crate::engine::link::choice::Fallback;
+use crate::engine::link::machine::Refusal;
 use crate::engine::link::upstream::UpstreamFault;
 
 /// Why a call to the API was refused. Safe to show: carries no upstream text.
@@ -78,6 +81,30 @@ impl ApiError {
             _ => None,
         }
     }
+
+    /// Whether trying again can get past it. A full house is final for who comes, and not for who `has_place`.
+    #[must_use]
+    pub fn refusal(&self, has_place: bool) -> Refusal {
+        match self {
+            Self::Busy { retry_after_s } if has_place => {
+                Refusal::Passing(Fault::Busy { retry_after_s: *retry_after_s })
+            }
+            // A ticket that is dead came too late, or our server has forgotten it: there is another to be had.
+            Self::Transport | Self::Ticket => Refusal::Passing(Fault::Offline),
+            Self::Upstream { fault, retry_after_s } => {
+                let refused = Fault::Provider { fault: *fault, retry_after_s: *retry_after_s };
+                if fault.is_final() { Refusal::Final(refused) } else { Refusal::Passing(refused) }
+            }
+            Self::Internal | Self::Conflict => Refusal::Passing(UpstreamFault::Broken.into()),
+            Self::NoRestart => Refusal::NoRestart,
+            // Only an address that names the direct route leads here: the ticket names one that is open.
+            Self::Sealed => Refusal::Hopeless(Fallback::Refused),
+            Self::Busy { retry_after_s } => Refusal::Final(Fault::Busy { retry_after_s: *retry_after_s }),
+            Self::Invalid(_) | Self::Offer(_) => Refusal::Final(UpstreamFault::Offer.into()),
+            Self::Closed => Refusal::Final(UpstreamFault::Settings.into()),
+            Self::Consent | Self::Origin | Self::Session | Self::Over => Refusal::Final(Fault::Refused),
+        }
+    }
 }
 
 impl FromServerFnError for ApiError {
@@ -100,5 +127,26 @@ impl FromServerFnError for ApiError {
         #[cfg(feature = "ssr")]
         crate::server::routes::set_status(&error);
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_give_up_over_what_another_attempt_gets_past() {
+        let busy = ApiError::Busy { retry_after_s: 7 };
+        let room = Fault::Busy { retry_after_s: 7 };
+        for (error, has_place, expected) in [
+            (&ApiError::Ticket, true, Refusal::Passing(Fault::Offline)),
+            (&ApiError::Transport, false, Refusal::Passing(Fault::Offline)),
+            (&busy, true, Refusal::Passing(room)),
+            (&busy, false, Refusal::Final(room)),
+            (&ApiError::Session, true, Refusal::Final(Fault::Refused)),
+            (&ApiError::NoRestart, true, Refusal::NoRestart),
+        ] {
+            assert_eq!(error.refusal(has_place), expected, "{error:?}");
+        }
     }
 }

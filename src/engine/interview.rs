@@ -68,8 +68,6 @@ pub enum EndReason {
     TimeUp,
     /// Nobody was there for ten minutes.
     Idle,
-    /// The provider or we failed for good.
-    Fault,
     /// The session, or this day, has cost as much as it may.
     Budget,
     /// The candidate's side changed the call again and again.
@@ -78,8 +76,8 @@ pub enum EndReason {
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Completed, Self::Finished, Self::TimeUp, Self::Idle, Self::Fault, Self::Budget, Self::Tampered];
+    pub const ALL: [Self; 6] =
+        [Self::Completed, Self::Finished, Self::TimeUp, Self::Idle, Self::Budget, Self::Tampered];
 
     /// Its name in logs and metrics, as it travels.
     #[must_use]
@@ -89,7 +87,6 @@ impl EndReason {
             Self::Finished => "finished",
             Self::TimeUp => "time_up",
             Self::Idle => "idle",
-            Self::Fault => "fault",
             Self::Budget => "budget",
             Self::Tampered => "tampered",
         }
@@ -107,7 +104,6 @@ impl EndReason {
                 "The service had reached its limit, so the interview was closed. Everything up to there is kept."
             }
             Self::Tampered => "The call was changed from this browser, so the interview was closed.",
-            Self::Fault => "The voice service stopped. Everything up to there is kept.",
         }
     }
 }

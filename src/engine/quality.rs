@@ -8,7 +8,7 @@ mod tally;
 pub use cushion::Cushion;
 pub use figures::{Figures, LineStats};
 pub use ladder::{OpusLadder, OpusRate};
-pub use tally::{Gain, Tally};
+pub use tally::{CANDIDATES, Gain, Sums, TRANSPORTS, Tally};
 
 /// What the page shows of the line.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +48,7 @@ impl Quality {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let Some(loss) = self.loss_pct else { return Verdict::Unknown };
-        // On the Socket nobody measures a round trip.
+        // Not measured yet.
         let rtt = self.rtt_ms.unwrap_or(0.0);
         let jitter = self.jitter_ms.unwrap_or(0.0);
         if rtt <= 150.0 && loss <= 1.0 && jitter <= 30.0 {

@@ -101,6 +101,8 @@ pub struct RoomView {
     seen: Seen,
     /// The last number that the room channel itself told.
     last_n: u64,
+    /// Of the room channel.
+    rtt_ms: Option<u32>,
     captions: Captions,
     /// Counts the changes of the captions.
     revision: u64,
@@ -165,6 +167,12 @@ impl RoomView {
     #[must_use]
     pub fn seen(&self) -> Option<(Epoch, u64)> {
         Some((self.snapshot.as_ref()?.epoch, self.last_n))
+    }
+
+    /// How long a word and its answer take on the room channel, as the server measured it last.
+    #[must_use]
+    pub const fn rtt_ms(&self) -> Option<u32> {
+        self.rtt_ms
     }
 
     /// The question being answered, and the milliseconds spoken so far.
@@ -303,7 +311,10 @@ impl RoomView {
             }
             RoomEvent::CallOpen { epoch } => Told::then(Effect::CallOpen(*epoch)),
             RoomEvent::AudioCut { epoch } => Told::then(Effect::Cut(*epoch)),
-            RoomEvent::LatencyPing { id } => Told::then(Effect::Say(PageMessage::Pong { id: *id })),
+            RoomEvent::LatencyPing { id, rtt_ms } => {
+                self.rtt_ms = rtt_ms.or(self.rtt_ms);
+                Told::then(Effect::Say(PageMessage::Pong { id: *id }))
+            }
             RoomEvent::Error { code, message } => {
                 self.notice = Some(message.clone());
                 // A call that was changed is as good as gone: nothing that is said on it counts.

@@ -17,7 +17,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// A part that is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Broken {
-    /// `provider`, `media port`, `log` or `server`.
+    /// `provider`, `budget`, `media port`, `log` or `server`.
     pub part: &'static str,
     pub why: &'static str,
 }
@@ -43,6 +43,9 @@ impl Health {
         if let Some(why) = self.provider(app).await {
             broken.push(Broken { part: "provider", why });
         }
+        if app.rooms.is_out_of_money() {
+            broken.push(Broken { part: "budget", why: "spent" });
+        }
         if !app.port.as_ref().is_none_or(Port::is_open) {
             broken.push(Broken { part: "media port", why: "closed" });
         }
@@ -67,5 +70,23 @@ impl Health {
         };
         *known = Some(Known { at: Instant::now(), why });
         why
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::config::Config;
+    use crate::server::provider::Provider;
+
+    #[tokio::test]
+    async fn a_log_that_broke_is_named() {
+        let config = Config::with_environment(&[]).unwrap();
+        let provider = Provider::of(&config, config.provider_addr).unwrap();
+        let app = App::new(config, provider);
+        let log = Broken { part: "log", why: "damaged" };
+        assert!(!app.health.broken(&app).await.contains(&log));
+        app.rooms.log().damage();
+        assert!(app.health.broken(&app).await.contains(&log));
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::interview::EndReason;
 use crate::engine::link::Route;
 use crate::engine::link::choice::Fallback;
 use crate::engine::link::upstream::UpstreamFault;
-use crate::engine::quality::Gain;
+use crate::engine::quality::{CANDIDATES, Gain, TRANSPORTS};
 
 const SESSIONS_OPEN: &str = "vivavoce_sessions_open";
 const SESSIONS_STARTED: &str = "vivavoce_sessions_started_total";
@@ -50,7 +50,7 @@ const COUNTERS: [(&str, &str); 12] = [
 
 /// With its buckets. The sum and the count of the turn delays are the latency sum and the response count (S004-15, S004-16).
 const HISTOGRAMS: [(&str, &str, &[f64]); 6] = [
-    (NEGOTIATION, "From the offer to a connected peer.", DELAYS_S),
+    (NEGOTIATION, "From the offer to a connected peer, or what an ICE restart took.", DELAYS_S),
     (FIRST_AUDIO, "From the request of the first question to its first sound.", DELAYS_S),
     (TURN_DELAY, "From the end of a turn to the first sound of the answer.", DELAYS_S),
     (JITTER, "Jitter of the inbound sound, as sampled.", LINE_S),
@@ -108,6 +108,14 @@ impl Default for Metrics {
             }
             for reason in Fallback::ALL {
                 drop(counter!(FALLBACKS, "reason" => reason.name()));
+            }
+            for fault in UpstreamFault::ALL {
+                drop(counter!(PROVIDER_FAULTS, "fault" => fault.name()));
+            }
+            for candidate in CANDIDATES {
+                for transport in TRANSPORTS {
+                    drop(counter!(CANDIDATE_PAIRS, "type" => candidate, "transport" => transport));
+                }
             }
         });
         metrics
@@ -238,12 +246,54 @@ mod tests {
         }
     }
 
-    /// S003-22: every reason is there from the start, so that the first one is an increase.
+    /// S003-29, S003-61: what is measured is found under its own name and no other.
+    #[test]
+    fn every_figure_has_its_own_name() {
+        let metrics = Metrics::default();
+        metrics.gained(&Gain {
+            negotiation_ms: Some(1_000.0),
+            first_audio_ms: Some(2_000.0),
+            turn_delay_ms: Some((3_000.0, 1)),
+            jitter_ms: Some(4_000.0),
+            rtt_ms: Some(5_000.0),
+            loss_pct: Some(6.0),
+            ice_restarts: 7,
+            stalls: 8,
+            gaps: 9,
+            relay_seconds: 10,
+            relay_bytes: 11,
+            pair: None,
+        });
+        for line in [
+            "vivavoce_negotiation_seconds_sum 1",
+            "vivavoce_first_audio_seconds_sum 2",
+            "vivavoce_turn_delay_seconds_sum 3",
+            "vivavoce_jitter_seconds_sum 4",
+            "vivavoce_round_trip_seconds_sum 5",
+            "vivavoce_packet_loss_ratio_sum 0.06",
+            "vivavoce_ice_restarts_total 7",
+            "vivavoce_stalls_total 8",
+            "vivavoce_gaps_total 9",
+            "vivavoce_turn_relay_seconds_total 10",
+            "vivavoce_turn_relay_bytes_total 11",
+        ] {
+            assert!(metrics.render(0).lines().any(|it| it == line), "{line} in {}", metrics.render(0));
+        }
+    }
+
+    /// S003-22: every label is there from the start, so that the first one is an increase.
     #[test]
     fn what_has_not_happened_yet_is_zero() {
         let metrics = Metrics::default();
-        assert_eq!(lines(&metrics, FALLBACKS).len(), Fallback::ALL.len());
-        assert!(lines(&metrics, FALLBACKS).iter().all(|it| it.ends_with(" 0")));
+        for (name, labels) in [
+            (FALLBACKS, Fallback::ALL.len()),
+            (SESSIONS_ENDED, EndReason::ALL.len()),
+            (PROVIDER_FAULTS, UpstreamFault::ALL.len()),
+            (CANDIDATE_PAIRS, CANDIDATES.len() * TRANSPORTS.len()),
+        ] {
+            assert_eq!(lines(&metrics, name).len(), labels, "{name}");
+            assert!(lines(&metrics, name).iter().all(|it| it.ends_with(" 0")), "{name}");
+        }
         metrics.fell_back(Fallback::Ice);
         metrics.ended(EndReason::TimeUp);
         metrics.called(Route::Socket);

@@ -143,16 +143,22 @@ impl Provider {
         Some(json!({ "model": model, "language": LANGUAGE }))
     }
 
-    /// Whether the provider answers at its address, and accepts our key.
+    /// Whether the provider answers at its address, accepts our key, and is in order.
     ///
-    /// Only a 401 counts against it: not every server lists its models, and not every key may read the list.
+    /// Nothing but a 401 and its own failures count against it: not every server lists its models, and not every key may
+    /// read the list.
     ///
     /// # Errors
     /// [`ProviderError`] if it does not.
     pub async fn probe(&self) -> Result<(), ProviderError> {
         let request = self.request(Method::GET, "/models").timeout(PROBE);
         let response = request.send().await.map_err(ProviderError::of)?;
-        if response.status().as_u16() == 401 { Err(ProviderError::refused(response).await) } else { Ok(()) }
+        match response.status().as_u16() {
+            // It does not know how to list its models.
+            501 => Ok(()),
+            401 | 500.. => Err(ProviderError::refused(response).await),
+            _ => Ok(()),
+        }
     }
 
     /// Sends a new offer for a running call.

@@ -43,9 +43,13 @@ struct Answer {
 
 impl Server {
     fn new(environment: &[(&str, &str)]) -> Self {
+        Self::with_provider("http://127.0.0.1:1/v1", environment)
+    }
+
+    fn with_provider(base_url: &str, environment: &[(&str, &str)]) -> Self {
         let settings = Settings {
             preset: None,
-            base_url: "http://127.0.0.1:1/v1".to_owned(),
+            base_url: base_url.to_owned(),
             key: None,
             model: "m".to_owned(),
             voice: "v".to_owned(),

@@ -17,7 +17,6 @@ use crate::engine::link::channel;
 use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Ask, Input, Refusal};
 use crate::engine::link::progress::Reach;
-use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::time::Epoch;
 
@@ -82,8 +81,8 @@ pub(super) fn open(inner: &Inner, epoch: Epoch, route: Route) {
         }
         attempt.reached(Reach::MicGranted)?;
 
-        let Readiness { connect_timeout_ms, embedded, .. } = ready(&attempt).await?;
-        let inner = attempt.reached(Reach::ApiReady { connect_timeout_ms, continuous: embedded })?;
+        let Readiness { connect_timeout_ms, idle_ms, embedded } = ready(&attempt).await?;
+        let inner = attempt.reached(Reach::ApiReady { connect_timeout_ms, idle_ms, continuous: embedded })?;
 
         // The room channel asks for the cookie alone.
         let known = attempt.on_socket && inner.session.id.borrow().is_some();
@@ -309,36 +308,12 @@ impl Attempt {
             _ => {}
         }
         let has_place = inner.session.id.borrow().is_some();
-        Stop::Refused(refusal(error, has_place))
+        Stop::Refused(error.refusal(has_place))
     }
 }
 
 const fn is_for_the_candidate(error: &ApiError) -> bool {
     matches!(error, ApiError::Invalid(_) | ApiError::Offer(_) | ApiError::Closed | ApiError::Consent)
-}
-
-/// Whether trying again can get past an error. A full house is final for who comes, and not for who `has_place`.
-fn refusal(error: &ApiError, has_place: bool) -> Refusal {
-    match error {
-        ApiError::Busy { retry_after_s } if has_place => {
-            Refusal::Passing(Fault::Busy { retry_after_s: *retry_after_s })
-        }
-        ApiError::Transport => Refusal::Passing(Fault::Offline),
-        ApiError::Upstream { fault, retry_after_s } => {
-            let refused = Fault::Provider { fault: *fault, retry_after_s: *retry_after_s };
-            if fault.is_final() { Refusal::Final(refused) } else { Refusal::Passing(refused) }
-        }
-        ApiError::Internal | ApiError::Conflict => Refusal::Passing(UpstreamFault::Broken.into()),
-        ApiError::NoRestart => Refusal::NoRestart,
-        // Only an address that names the direct route leads here: the ticket names one that is open.
-        ApiError::Sealed => Refusal::Hopeless(Fallback::Refused),
-        ApiError::Busy { retry_after_s } => Refusal::Final(Fault::Busy { retry_after_s: *retry_after_s }),
-        ApiError::Invalid(_) | ApiError::Offer(_) => Refusal::Final(UpstreamFault::Offer.into()),
-        ApiError::Closed => Refusal::Final(UpstreamFault::Settings.into()),
-        ApiError::Consent | ApiError::Origin | ApiError::Session | ApiError::Ticket | ApiError::Over => {
-            Refusal::Final(Fault::Refused)
-        }
-    }
 }
 
 /// The browser refused a part of the negotiation.

@@ -91,7 +91,9 @@ impl Inner {
             self.say(&PageMessage::Played { epoch: played.epoch, samples: played.samples.into() });
         }
         let (received, lost, gaps) = (self.carried.frames.get(), played.gaps.into(), played.gaps.into());
-        let stats = LineStats { received, lost, gaps, ..LineStats::default() };
+        // What goes over the Socket takes as long as its heartbeat.
+        let rtt_ms = self.view.borrow().rtt_ms().map(f64::from);
+        let stats = LineStats { received, lost, gaps, rtt_ms, ..LineStats::default() };
         self.figure(polls, &stats);
         let stuck = self.socket.borrow().as_ref().is_some_and(RoomSocket::is_stuck);
         if stuck {

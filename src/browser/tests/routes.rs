@@ -58,6 +58,15 @@ async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), 
     Ok(())
 }
 
+/// S003-61: without a peer the round trip of the line is that of the room channel.
+#[wasm_bindgen_test]
+async fn the_round_trip_of_the_socket_is_that_of_its_heartbeat() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    page.far.tell(r#"{"n":1,"type":"latency.ping","payload":{"id":2,"rtt_ms":40}}"#);
+    until("the round trip", || page.screen.quality.get_untracked().rtt_ms == Some(40.0)).await;
+    Ok(())
+}
+
 /// A browser that suspends the sound of a visible tab is asked to go on: both voices are back by themselves.
 #[wasm_bindgen_test]
 async fn a_suspended_sound_is_woken_in_a_call_on_the_room_channel() -> Result<(), BrowserError> {

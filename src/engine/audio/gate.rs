@@ -72,7 +72,7 @@ pub struct SpeechGate {
     position: u64,
     noise: Noise,
     state: State,
-    /// Where the last speech was over. The next may not claim sound from before it.
+    /// Where the last speech was over, or was cut. The next may not claim sound from before it.
     closed_at: u64,
 }
 
@@ -102,6 +102,15 @@ impl SpeechGate {
     /// Changes the settings. Position, noise floor and a speech under way stay.
     pub fn reconfigure(&mut self, config: GateConfig) {
         self.config = config;
+    }
+
+    /// What came so far is taken out of our hands. A speech under way is over without a word of it; if it goes on, the rest
+    /// is heard as another, which begins here. Silence that was about to end it is no speech.
+    pub const fn cut(&mut self) {
+        self.closed_at = self.position;
+        if self.is_speaking() {
+            self.state = QUIET;
+        }
     }
 
     /// Milliseconds of sound since the session began, lost sound included.
@@ -300,6 +309,28 @@ mod tests {
         sim.0.reconfigure(GateConfig { silence_duration_ms: 160, ..config() });
         assert!(sim.0.is_speaking());
         assert_eq!(sim.hush(10).1[1], Heard::Stopped { end_ms: (50 + 10 + 10) * 16 });
+    }
+
+    #[test]
+    fn a_speech_that_is_cut_goes_on_as_another_without_a_gap() {
+        let mut sim = Sim::new(config()).hush(50).speech(20);
+        sim.0.cut();
+        assert!(!sim.0.is_speaking());
+        assert_eq!(
+            sim.speech(20).hush(25).1[1..],
+            [Heard::Started { start_ms: 70 * 16 }, Heard::Stopped { end_ms: (70 + 20 + 25) * 16 },]
+        );
+    }
+
+    #[test]
+    fn silence_after_a_cut_is_no_speech() {
+        let mut sim = Sim::new(config()).hush(50).speech(20).hush(5);
+        sim.0.cut();
+        let mut sim = sim.hush(10).speech(2);
+        assert_eq!(sim.1.len(), 1, "{:?}", sim.1);
+        // A start that was about to be heard stays one, and claims nothing from before the cut.
+        sim.0.cut();
+        assert_eq!(sim.speech(1).1[1], Heard::Started { start_ms: (50 + 20 + 5 + 10 + 2) * 16 });
     }
 
     #[test]

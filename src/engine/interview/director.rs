@@ -73,6 +73,8 @@ pub enum Input<'a> {
     CallBroken(UpstreamFault),
     Provider(&'a ServerEvent),
     Page(&'a PageMessage),
+    /// A page has come into the room.
+    Joined,
     /// Whether the candidate's sound arrives, on a call whose sound we carry.
     Hearing(bool),
     /// The house has spent what it may in a day.
@@ -175,6 +177,7 @@ pub struct Director {
     wordless: Vec<String>,
     /// The interview is over, and the call is kept for the words that are under way.
     late: Option<Late>,
+    /// When the candidate was last heard of. A departure is a sign, too: there is all the time to come back.
     last_sign: Tick,
     out: VecDeque<Command>,
 }
@@ -260,6 +263,7 @@ impl Director {
             Input::CallLost => self.call_lost(now),
             Input::CallBroken(fault) => self.call_broken(now, fault),
             Input::Page(message) => self.page(now, message),
+            Input::Joined => self.last_sign = now,
             Input::Hearing(hearing) => self.hearing(now, hearing),
             // A call that we gave up may still have something to say.
             Input::Provider(_) if self.stage == Stage::Away => {}

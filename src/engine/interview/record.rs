@@ -191,16 +191,14 @@ impl State {
         last.is_some_and(|turn| turn.question.map(|idx| (idx, turn.follow_up)) == self.asked)
     }
 
-    /// The report of this state.
+    /// The report of this state. Whoever reads it during the interview does not learn what comes next.
     #[must_use]
     pub fn report(&self) -> Report {
-        let questions = self.plan.questions.iter().zip(0_u32..).map(|(planned, idx)| QuestionReport {
-            idx,
-            domain: planned.domain.clone(),
-            tier: planned.tier,
-            text: planned.text.clone(),
-            asked: self.asked_all.contains(&idx),
-            answers: self.answers(idx),
+        let questions = self.plan.questions.iter().zip(0_u32..).map(|(planned, idx)| {
+            let asked = self.asked_all.contains(&idx);
+            let text = if asked || self.ended.is_some() { planned.text.clone() } else { String::new() };
+            let (domain, tier, answers) = (planned.domain.clone(), planned.tier, self.answers(idx));
+            QuestionReport { idx, domain, tier, text, asked, answers }
         });
         Report {
             session_id: self.session_id.clone(),
@@ -265,6 +263,16 @@ mod tests {
         assert!(report.questions[0].asked && !report.questions[1].asked);
         assert_eq!(report.questions[0].answers[0].words(), "Spoken answer, 0:05");
         assert!(report.to_text().contains("app-1") && report.to_text().contains("Not asked"));
+    }
+
+    #[test]
+    fn a_report_that_is_read_during_the_interview_holds_no_question_to_come() {
+        let mut state = State::fold("s", &log());
+        let texts = |state: &State| state.report().questions.iter().map(|it| it.text.clone()).collect::<Vec<_>>();
+        let plan = Plan::practice(5);
+        assert_eq!(texts(&state), [plan.questions[0].text.as_str(), "", ""]);
+        state.apply(&Record::Ended { reason: EndReason::Finished, at_ms: 9 });
+        assert_eq!(texts(&state)[2], plan.questions[2].text);
     }
 
     /// S001-23: texts arrive late and out of order; the turn's text is in speaking order all the same.

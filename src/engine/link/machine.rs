@@ -89,6 +89,8 @@ pub struct Link {
     routes: Routes,
     /// The route of the latest attempt.
     route: Route,
+    /// What the latest ICE restart of it took.
+    restarted: Option<Duration>,
     /// Another route is wanted as soon as nobody speaks.
     wish: bool,
     /// How often WebRTC was tried again from the Socket.
@@ -120,6 +122,7 @@ impl Link {
             policy,
             routes: Routes::default(),
             route: Route::default(),
+            restarted: None,
             wish: false,
             returns: 0,
             quiet: false,
@@ -187,10 +190,11 @@ impl Link {
         self.progress.steps()
     }
 
-    /// Milliseconds from `createOffer` to a connected peer, of the latest attempt.
+    /// Milliseconds from `createOffer` to a connected peer, of the latest attempt, or of its latest ICE restart: until sound
+    /// arrives again.
     #[must_use]
     pub fn negotiation_ms(&self) -> Option<f64> {
-        self.progress.negotiation_ms()
+        self.restarted.map(|it| it.as_secs_f64() * 1_000.0).or_else(|| self.progress.negotiation_ms())
     }
 
     /// How often ICE was restarted since the page was opened.
@@ -374,13 +378,15 @@ impl Link {
     fn attempt_over(&mut self, now: Tick, route: Route) {
         self.progress = Progress::begin(now);
         self.route = route;
+        self.restarted = None;
         self.out.push_back(Command::Open(self.epoch, route));
     }
 
     fn reach(&mut self, now: Tick, reach: Reach) {
         match reach {
-            Reach::ApiReady { connect_timeout_ms, continuous } => {
+            Reach::ApiReady { connect_timeout_ms, idle_ms, continuous } => {
                 self.connect = Duration::from_millis(connect_timeout_ms.into());
+                self.policy.absent = Duration::from_millis(idle_ms.into());
                 self.continuous = continuous;
             }
             Reach::TicketGiven(webrtc) => {
@@ -413,7 +419,10 @@ impl Link {
     fn watch(&mut self, now: Tick, sample: Sample) {
         match (self.watchdog.judge(sample), self.state) {
             (Flow::Moving, State::Wobbling { since, then: Mend::Restart, .. }) => self.state = State::Live { since },
-            (Flow::Moving, State::Restarting { .. }) => self.live(now),
+            (Flow::Moving, State::Restarting { until }) => {
+                self.restarted = Some(self.policy.restart.saturating_sub(until.since(now)));
+                self.live(now);
+            }
             (Flow::Stalled, State::Live { since } | State::Wobbling { since, then: Mend::Restart, .. }) => {
                 self.settle(now, since);
                 self.restart(now);

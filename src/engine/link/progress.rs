@@ -12,6 +12,8 @@ pub enum Reach {
     ApiReady {
         /// What connecting may take as a whole.
         connect_timeout_ms: u32,
+        /// How long our server waits for somebody who is away.
+        idle_ms: u32,
         /// The provider sends RTP without pause.
         continuous: bool,
     },
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn steps_finish_in_order_whatever_order_things_happen_in() {
         let mut progress = Progress::begin(Tick::ZERO);
-        let api = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
+        let api = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: true };
         for (ms, reach) in [
             (5, Reach::MicGranted),
             (9, api),
@@ -193,7 +195,7 @@ mod tests {
     #[test]
     fn a_call_on_the_socket_is_complete_with_one_word() {
         let mut progress = Progress::begin(Tick::ZERO);
-        let api = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
+        let api = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: true };
         for reach in [Reach::MicGranted, api, Reach::TicketGiven(Route::Direct)] {
             assert!(!progress.reach(Tick::from_ms(5), reach), "{reach:?}");
         }

@@ -72,9 +72,13 @@ pub enum RoomEvent {
     /// The clock as the server keeps it. It stands still while we are at fault.
     #[serde(rename = "clock")]
     Clock { elapsed_ms: u64, left_ms: u64, running: bool },
-    /// To be answered with [`PageMessage::Pong`] at once.
+    /// To be answered with [`PageMessage::Pong`] at once. `rtt_ms`: how long the answer to the ping before was on its way.
     #[serde(rename = "latency.ping")]
-    LatencyPing { id: u64 },
+    LatencyPing {
+        id: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rtt_ms: Option<u32>,
+    },
     #[serde(rename = "error")]
     Error { code: String, message: String },
     /// The interview is over and the report can be read.
@@ -174,8 +178,10 @@ pub enum PageMessage {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PageStats {
-    /// From `createOffer` to a connected peer.
+    /// From `createOffer` to a connected peer, the latest one, or what an ICE restart took.
     pub negotiation_ms: Option<f64>,
+    /// How many of them there were.
+    pub negotiations: u32,
     /// From the request of the first question to its first sound.
     pub first_audio_ms: Option<f64>,
     /// From the end of a turn of the candidate to the first sound of the answer, the latest one.

@@ -82,14 +82,17 @@ impl Figures {
         &self.page
     }
 
-    /// A call is live. The first negotiation is the one that is reported.
+    /// A call is live. The first negotiation is the one that the page shows; the server is told of each.
     pub fn connected(&mut self, negotiation_ms: Option<f64>, now_unix_ms: f64, ice_restarts: u32) {
         self.revision += 1;
         // The figures of another path say nothing of this one.
         self.quality = Quality::default();
         self.last = None;
         self.measured.negotiation_ms = self.measured.negotiation_ms.or(negotiation_ms);
-        self.page.negotiation_ms = self.measured.negotiation_ms;
+        if negotiation_ms.is_some() {
+            self.page.negotiation_ms = negotiation_ms;
+            self.page.negotiations += 1;
+        }
         self.page.stream_started_at.get_or_insert(now_unix_ms);
         self.page.ice_restarts = ice_restarts;
     }
@@ -237,11 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_negotiation_is_the_one_reported() {
+    fn the_first_negotiation_is_the_one_shown_and_each_is_told() {
         let mut figures = Figures::default();
         figures.connected(Some(80.0), 1_000.0, 0);
         figures.connected(Some(500.0), 9_000.0, 2);
+        figures.connected(None, 12_000.0, 2);
+        assert_eq!(figures.measured().negotiation_ms, Some(80.0));
         let page = figures.page();
-        assert_eq!((page.negotiation_ms, page.stream_started_at, page.ice_restarts), (Some(80.0), Some(1_000.0), 2));
+        assert_eq!((page.negotiation_ms, page.negotiations), (Some(500.0), 2), "on the Socket no peer negotiates");
+        assert_eq!((page.stream_started_at, page.ice_restarts), (Some(1_000.0), 2));
     }
 }

@@ -10,6 +10,14 @@ const MOST: u32 = 1_000;
 /// And of bytes: an hour of Opus, both ways.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
+/// What is none of the words that we know.
+const OTHER: &str = "other";
+
+/// The types of a candidate, as they are counted.
+pub const CANDIDATES: [&str; 5] = ["host", "srflx", "prflx", "relay", OTHER];
+/// The transports of its pair.
+pub const TRANSPORTS: [&str; 4] = ["udp", "tcp", "tls", OTHER];
+
 /// What is new. Delays in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gain {
@@ -27,6 +35,47 @@ pub struct Gain {
     pub relay_bytes: u64,
     /// The candidate type and the transport of a pair that was not in use before.
     pub pair: Option<(&'static str, &'static str)>,
+}
+
+/// What all pages of a session have measured, one after another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// The first negotiation, and how many there were.
+    pub negotiation_ms: Option<f64>,
+    pub negotiations: u32,
+    /// Until the first sound of the session.
+    pub first_audio_ms: Option<f64>,
+    pub latency_sum_ms: f64,
+    pub response_count: u32,
+    pub ice_restarts: u32,
+    pub stalls: u32,
+    pub gaps: u32,
+    pub relay_seconds: u32,
+    pub relay_bytes: u64,
+}
+
+impl Sums {
+    /// Adds what is new.
+    pub fn add(&mut self, gain: &Gain) {
+        self.negotiation_ms = self.negotiation_ms.or(gain.negotiation_ms);
+        self.negotiations += u32::from(gain.negotiation_ms.is_some());
+        self.first_audio_ms = self.first_audio_ms.or(gain.first_audio_ms);
+        if let Some((mean_ms, answers)) = gain.turn_delay_ms {
+            self.latency_sum_ms += mean_ms * f64::from(answers);
+            self.response_count += answers;
+        }
+        self.ice_restarts += gain.ice_restarts;
+        self.stalls += gain.stalls;
+        self.gaps += gain.gaps;
+        self.relay_seconds += gain.relay_seconds;
+        self.relay_bytes = self.relay_bytes.saturating_add(gain.relay_bytes);
+    }
+
+    /// The mean of the response delays; none before the first.
+    #[must_use]
+    pub fn mean_latency_ms(&self) -> Option<f64> {
+        (self.response_count > 0).then(|| self.latency_sum_ms / f64::from(self.response_count))
+    }
 }
 
 /// Answers between two reports of a page, which are seconds apart. Each is a sample that is kept for some time.
@@ -49,7 +98,7 @@ impl Tally {
         let pair =
             |it: &PageStats| Some((candidate(it.candidate_type.as_deref()?), transport(it.transport.as_deref())));
         Gain {
-            negotiation_ms: changed(stats.negotiation_ms, last.negotiation_ms),
+            negotiation_ms: stats.negotiation_ms.filter(|_| stats.negotiations > last.negotiations).and_then(sane),
             first_audio_ms: changed(stats.first_audio_ms, last.first_audio_ms),
             turn_delay_ms: sane(sum_ms / f64::from(answers)).map(|mean| (mean, answers.min(MOST_ANSWERS))),
             jitter_ms: stats.jitter_ms.and_then(sane),
@@ -80,11 +129,11 @@ fn sane(ms: f64) -> Option<f64> {
 
 /// One of few words, whatever a page says.
 fn candidate(told: &str) -> &'static str {
-    ["host", "srflx", "prflx", "relay"].into_iter().find(|it| *it == told).unwrap_or("other")
+    CANDIDATES.into_iter().find(|it| *it == told).unwrap_or(OTHER)
 }
 
 fn transport(told: Option<&str>) -> &'static str {
-    ["udp", "tcp", "tls"].into_iter().find(|it| Some(*it) == told).unwrap_or("other")
+    TRANSPORTS.into_iter().find(|it| Some(*it) == told).unwrap_or(OTHER)
 }
 
 #[cfg(test)]
@@ -127,6 +176,25 @@ mod tests {
         assert_eq!(sum, (7, 9_500, 1, 3));
     }
 
+    /// A new peer, an ICE restart or a return to WebRTC is another negotiation, though it may take as long as the one before.
+    #[test]
+    fn every_negotiation_is_counted_once() {
+        let (mut tally, mut sums) = (Tally::default(), Sums::default());
+        let mut gain = |began, negotiations, ms| {
+            let (stream_started_at, negotiation_ms) = (Some(began), Some(ms));
+            let gain =
+                tally.add(&PageStats { negotiations, negotiation_ms, stream_started_at, ..PageStats::default() });
+            sums.add(&gain);
+            gain.negotiation_ms
+        };
+        assert_eq!(gain(1.0, 1, 70.0), Some(70.0));
+        assert_eq!(gain(1.0, 1, 70.0), None);
+        assert_eq!(gain(1.0, 2, 70.0), Some(70.0));
+        assert_eq!(gain(1.0, 3, 300.0), Some(300.0));
+        assert_eq!(gain(2.0, 1, 90.0), Some(90.0), "the page was loaded again");
+        assert_eq!((sums.negotiation_ms, sums.negotiations), (Some(70.0), 4));
+    }
+
     #[test]
     fn a_pair_is_counted_when_it_changes_and_named_in_few_words() {
         let mut tally = Tally::default();
@@ -144,6 +212,7 @@ mod tests {
     fn what_cannot_be_true_is_not_counted() {
         let stats = PageStats {
             negotiation_ms: Some(f64::NAN),
+            negotiations: 1,
             first_audio_ms: Some(-1.0),
             jitter_ms: Some(f64::INFINITY),
             loss_pct: Some(101.0),

@@ -162,8 +162,10 @@ fn a_spoken_answer_grows_by_what_is_spoken() {
 #[test]
 fn a_ping_is_answered_and_the_end_is_passed_on() {
     let mut sim = Sim::default();
-    let told = sim.tell(Source::Room, RoomEvent::LatencyPing { id: 9 });
-    assert_eq!(told, Told::then(Effect::Say(PageMessage::Pong { id: 9 })));
+    for (id, rtt_ms, known) in [(8, None, None), (9, Some(40), Some(40)), (10, None, Some(40))] {
+        let told = sim.tell(Source::Room, RoomEvent::LatencyPing { id, rtt_ms });
+        assert_eq!((told, sim.view.rtt_ms()), (Told::then(Effect::Say(PageMessage::Pong { id })), known));
+    }
     let told = sim.tell(Source::Room, RoomEvent::Ended { reason: EndReason::Completed });
     assert_eq!(told, Told::then(Effect::Over(EndReason::Completed)));
 }

@@ -47,6 +47,17 @@ impl MemoryLog {
         !self.0.is_poisoned()
     }
 
+    /// Breaks while it is written.
+    #[cfg(test)]
+    pub(in crate::server) fn damage(&self) {
+        let broken = self.clone();
+        let thread = std::thread::spawn(move || {
+            let _held = broken.0.lock();
+            panic!("on purpose");
+        });
+        assert!(thread.join().is_err());
+    }
+
     /// Forgets a session for good.
     pub fn forget(&self, session: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
@@ -75,12 +86,7 @@ mod tests {
     fn a_log_that_broke_while_it_was_written_says_so() {
         let log = MemoryLog::default();
         assert!(log.is_whole());
-        let broken = log.clone();
-        let thread = std::thread::spawn(move || {
-            let _held = broken.0.lock();
-            panic!("on purpose");
-        });
-        assert!(thread.join().is_err());
+        log.damage();
         assert!(!log.is_whole());
     }
 }

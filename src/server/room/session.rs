@@ -5,6 +5,8 @@ mod calls;
 mod figures;
 mod page;
 mod relayed;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use self::backlog::Backlog;
 use self::calls::{Call, FromTask};
 use self::figures::Figures;
-use self::page::Page;
+use self::page::{Heartbeat, Page};
 use super::ToSession;
 use super::log::MemoryLog;
 use super::spend::Spend;
@@ -75,7 +77,7 @@ pub(super) struct Session {
     numbering: Epoch,
     events: u64,
     backlog: Backlog,
-    pings: u64,
+    heartbeat: Heartbeat,
     figures: Figures,
     metrics: Metrics,
     spend: Spend,
@@ -128,7 +130,7 @@ impl Session {
             numbering: Epoch(rand::random()),
             events: 0,
             backlog: Backlog::default(),
-            pings: 0,
+            heartbeat: Heartbeat::default(),
             figures: Figures::default(),
             metrics: limits.metrics,
             spend: limits.spend,
@@ -174,6 +176,10 @@ impl Session {
                 over();
             }
         }
+        if !self.is_over() {
+            // The server stops in the middle of it.
+            self.log_session("shutdown");
+        }
         self.hang_up();
         self.log.forget(&self.id);
     }
@@ -217,7 +223,7 @@ impl Session {
                     match record {
                         Record::Ended { reason, .. } => {
                             self.metrics.ended(reason);
-                            self.log_session(reason);
+                            self.log_session(reason.name());
                             if let Some(carry) = self.carried() {
                                 carry.mute(true);
                             }

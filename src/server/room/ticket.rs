@@ -43,6 +43,12 @@ impl Tickets {
         self.0.push(Issued { secret: Hash::of(secret), at: now, spent: None });
     }
 
+    /// Time passes for every ticket.
+    #[cfg(test)]
+    pub(super) fn age(&mut self, time: Duration) {
+        self.0.iter_mut().for_each(|it| it.at -= time);
+    }
+
     /// Spends the ticket `secret` for `request_id`.
     pub(super) fn redeem(&mut self, secret: &str, request_id: &str, now: Instant) -> Result<Redeemed, ApiError> {
         let secret = Hash::of(secret);

@@ -59,6 +59,7 @@ async fn readiness() -> Result<Readiness, ApiError> {
     Ok(Readiness {
         embedded: provider.is_embedded(),
         connect_timeout_ms: u32::from(caller.app.config.connect_timeout) * 1_000,
+        idle_ms: u32::from(caller.app.config.idle_minutes) * 60_000,
     })
 }
 

@@ -77,6 +77,11 @@ impl Ears {
         self.gate.push(GateInput::Lost { samples: samples + rest });
     }
 
+    /// What came so far is taken: a speech that goes on is another from here on.
+    pub const fn cut(&mut self) {
+        self.gate.cut();
+    }
+
     /// Milliseconds of sound since the session began, in whole hops, lost sound included.
     #[must_use]
     pub const fn position_ms(&self) -> u64 {

@@ -1,8 +1,10 @@
 //! What the server says of itself: readiness, life, and sums.
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use vivavoce::server::App;
 use vivavoce::server::config::Config;
@@ -31,6 +33,32 @@ async fn readiness_names_the_broken_part_and_life_does_not_depend_on_it() {
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     let expected = json!({ "ready": false, "broken": [{ "part": "provider", "why": "unreachable" }] });
     assert_eq!(ready.body, expected);
+}
+
+/// A provider that fails whatever it is asked conducts no interview. One that only knows no list of its models does.
+#[tokio::test]
+async fn a_provider_that_fails_whatever_it_is_asked_is_not_ready() {
+    for (status, why) in [
+        (200, None),
+        (403, None),
+        (404, None),
+        (501, None),
+        (401, Some("key")),
+        (500, Some("broken")),
+        (502, Some("broken")),
+        (503, Some("overloaded")),
+    ] {
+        let answer = move || async move { StatusCode::from_u16(status).unwrap() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let provider = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        let server = Server::with_provider(&base_url, &[]);
+        let ready = server.send(Request::get("/readyz").body(Body::empty()).unwrap()).await;
+        let broken: Vec<_> = why.into_iter().map(|why| json!({ "part": "provider", "why": why })).collect();
+        assert_eq!(ready.body, json!({ "ready": broken.is_empty(), "broken": broken }), "{status}");
+        assert_eq!(ready.status.is_success(), why.is_none(), "{status}");
+        provider.abort();
+    }
 }
 
 #[tokio::test]

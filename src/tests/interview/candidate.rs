@@ -54,6 +54,12 @@ impl House {
         timeout(LIMIT, self.app.tasks.wait()).await.unwrap();
     }
 
+    /// What it says of itself.
+    pub(crate) async fn ready(&self) -> (u16, Value) {
+        let answer = self.http.get(format!("{}/readyz", self.origin)).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// The value of one line of `/metrics`.
     pub(crate) fn metric(&self, line: &str) -> f64 {
         let text = self.app.metrics.render(0);
@@ -113,6 +119,8 @@ impl Channel {
 pub(crate) struct Candidate {
     pub(crate) peer: Peer,
     pub(crate) ticket: String,
+    /// The whole answer that gave it.
+    pub(crate) started: String,
     session_id: String,
     cookie: String,
     origin: String,
@@ -146,6 +154,7 @@ impl Candidate {
         let mut candidate = Self {
             peer,
             ticket: String::new(),
+            started: String::new(),
             session_id: String::new(),
             cookie: String::new(),
             origin: house.origin.clone(),
@@ -172,7 +181,10 @@ impl Candidate {
         assert_eq!(response.status(), 200);
         let cookie = response.headers()["set-cookie"].to_str().unwrap();
         candidate.cookie = cookie.split(';').next().unwrap().to_owned();
-        let ticket: Value = response.json().await.unwrap();
+        let head = format!("{:?}", response.headers());
+        let body = response.text().await.unwrap();
+        let ticket: Value = serde_json::from_str(&body).unwrap();
+        candidate.started = head + &body;
         candidate.ticket = ticket["client_secret"].as_str().unwrap().to_owned();
         candidate.session_id = ticket["session_id"].as_str().unwrap().to_owned();
         candidate

@@ -38,6 +38,7 @@ async fn a_session_that_expires_goes_on_in_a_new_call() {
 async fn an_interview_that_has_cost_enough_ends_with_a_goodbye() {
     let provider = call::House::open().await;
     let house = hosted(&provider.address, &[("COST_CAP_SESSION", "0.0001"), ("COST_CAP_DAY", "0.0002")]).await;
+    assert_eq!(house.ready().await, (200, json!({ "ready": true, "broken": [] })));
     let mut candidate = Candidate::enter(&house, 5).await;
     candidate.say(&json!({ "type": "ready" })).await;
     assert_eq!(candidate.next("ended").await["payload"]["reason"], "budget");
@@ -50,4 +51,6 @@ async fn an_interview_that_has_cost_enough_ends_with_a_goodbye() {
     assert_eq!(refused.send().await.unwrap().status(), 410);
     // Not for want of places: the page says that the credit is used up.
     assert_eq!(Candidate::try_start(&house).await, 503);
+    let broken = json!({ "ready": false, "broken": [{ "part": "budget", "why": "spent" }] });
+    assert_eq!(house.ready().await, (503, broken), "whoever sends candidates here sends them elsewhere");
 }

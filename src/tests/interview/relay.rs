@@ -258,6 +258,7 @@ async fn a_sealed_interview_gives_nothing_away() {
     assert_eq!(refused.status(), 403);
     let mut bytes = refused.text().await.unwrap();
     assert!(bytes.contains("sealed"), "{bytes}");
+    bytes += &candidate.started;
 
     // The ticket is as good as it was.
     let body = json!({ "request_id": "o1", "client_secret": candidate.ticket, "sdp": offer });
@@ -284,11 +285,35 @@ async fn a_sealed_interview_gives_nothing_away() {
     }
     bytes += &made;
     bytes.extend(candidate.events.iter().map(|(_, it)| it.to_string()));
+    // More tickets, the answer once more, the report as far as it has come, and the pages.
+    let again = |n: u8| json!({ "request_id": format!("more-{n}"), "minutes": 5, "consent": true });
+    let call = format!("/webrtc/answer?call={}&", answer["call"]);
+    for request in [
+        candidate.request("ephemeral-token", again(0)),
+        candidate.request_at("/api/realtime-session", again(1)),
+        candidate.get(&call),
+        candidate.request("report", json!({})),
+        candidate.get("/?"),
+    ] {
+        let answered = request.send().await.unwrap();
+        assert_eq!(answered.status(), 200, "{}", answered.url());
+        bytes += &format!("{:?}", answered.headers());
+        bytes += &answered.text().await.unwrap();
+    }
     let core = directive::core(&plan.persona);
-    let prompt = core.split(". ").map(str::to_owned);
-    let later = plan.questions[2..].iter().map(|it| it.text.clone());
-    for canary in prompt.chain(later).chain(["instructions".to_owned()]) {
-        assert!(!bytes.contains(&canary), "{canary}");
+    let phrases = core.split(", ").filter(|it| it.contains(' '));
+    let prompt: Vec<_> = phrases.chain(["instructions"]).collect();
+    let later = plan.questions[2..].iter().map(|it| it.text.as_str());
+    for canary in prompt.iter().copied().chain(later) {
+        assert!(!bytes.contains(canary), "{canary}");
     }
     assert!(bytes.contains(&plan.questions[0].text), "what was asked is there");
+    // After the end no question is to come any more; how they were asked stays ours.
+    for path in ["finish", "report"] {
+        let report = candidate.request(path, json!({ "request_id": "f1" })).send().await.unwrap().text().await.unwrap();
+        assert!(report.contains(&plan.questions[0].text), "{report}");
+        for canary in &prompt {
+            assert!(!report.contains(canary), "{path}: {canary}");
+        }
+    }
 }

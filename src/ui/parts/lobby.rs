@@ -126,19 +126,28 @@ pub fn Lobby(room: Room, choices: Choices, application_id: Watch<Option<String>>
 fn Unsupported(room: Room, choices: Choices) -> impl IntoView {
     let words = move || match room.support.get() {
         Support::Unknown | Support::Full => None,
+        // Good to know, and nothing to be afraid of.
         Support::NoWebRtc if choices.support(room) == Support::Full => Some((
-            "This browser has no WebRTC.",
-            "The sound goes over a WebSocket instead. For you nothing changes. If this is a current browser, an extension or a policy has switched WebRTC off.",
+            "notice caution",
+            "status",
+            "This browser has no WebRTC, and does not need it here.",
+            "The sound takes another way, over a WebSocket. For you nothing changes, and there is nothing to do.",
         )),
         Support::NoWebRtc => Some((
+            "notice bad",
+            "alert",
             "This browser cannot carry a call.",
             "Open this page in a current Chrome, Edge, Firefox or Safari. If this is one of them, an extension or a policy has switched WebRTC off.",
         )),
         Support::NoMicrophone => Some((
+            "notice bad",
+            "alert",
             "This browser has no way to a microphone.",
             "Open this page in a current Chrome, Edge, Firefox or Safari, not inside another app.",
         )),
         Support::Insecure => Some((
+            "notice bad",
+            "alert",
             "This page was opened over an insecure address.",
             "Browsers give a microphone only to https pages and to http://localhost. Open the same address with https, or on the computer that runs the server.",
         )),
@@ -149,9 +158,9 @@ fn Unsupported(room: Room, choices: Choices) -> impl IntoView {
         </noscript>
         {move || {
             words()
-                .map(|(what, cure)| {
+                .map(|(class, role, what, cure)| {
                     view! {
-                        <div class="notice bad" role="alert" data-testid="unsupported">
+                        <div class=class role=role data-testid="unsupported">
                             <Icon sign=Sign::Caution />
                             <div>
                                 <p>

@@ -5,8 +5,13 @@
 //! did not ask for. Everything that we do ourselves goes through [`Guard::sent`] first, so that its echo is known.
 //!
 //! Foreign servers leave much out (ids, metadata, whole events). What is missing is not held against the candidate; what
-//! is there has to be ours. Nor is what a server does with our session by itself: one whose first echo is not what we set
-//! has not listened to us, and cannot be led.
+//! is there has to be ours. Nor is what a server does with our session by itself: one that does not take it cannot be led.
+//!
+//! A first echo that is not what we set may be such a server's answer, or the answer to somebody who was quicker than we.
+//! An echo does not name its request, but requests are answered in their order. So what comes next tells: an echo as we set
+//! it shows that the server listens to us, and that the one before was not for us. A response of ours shows that there is
+//! no such echo. Until then nothing is judged; that takes as long as a message to the provider and back. (A `prompt` that
+//! was set before us stays in every echo. It cannot be told whose it is, and the call cannot be led either way.)
 //!
 //! What happened before we were attached is unseen. Settings are undone by our opening. An item in front of the first that
 //! we see may be one of many, and nobody can list them: such a call is of no use.
@@ -98,6 +103,8 @@ pub struct Guard {
     settings: Option<Value>,
     /// The provider has reported its session once: from here on we see everything that happens.
     echoed: bool,
+    /// No echo yet was as we set it: either the server does not listen to us, or somebody was quicker.
+    doubted: bool,
     /// The items that we sent. They stay: each is reported twice.
     items: Vec<Sent>,
     /// The first item was seen.
@@ -145,12 +152,29 @@ impl Guard {
 
     /// Judges what the provider reports.
     pub fn see(&mut self, event: &ServerEvent) -> Option<Breach> {
-        let breach = self.judge(event)?;
-        match breach {
+        let breach = self.judge(event);
+        let breach = if self.doubted { self.resolve(event, breach) } else { breach };
+        match breach? {
             // A server that begins with an item of its own.
             Breach::Begun if self.carried => None,
             _ if self.carried => Some(Breach::Ignored),
-            _ => Some(breach),
+            breach => Some(breach),
+        }
+    }
+
+    /// Whose doing the first echo was: the event that tells is the answer to something of ours.
+    fn resolve(&mut self, event: &ServerEvent, breach: Option<Breach>) -> Option<Breach> {
+        match event {
+            ServerEvent::SessionUpdated { .. } if breach.is_none() => {
+                self.doubted = false;
+                // On a call of our own nobody could be quicker: the server told of itself before it was asked.
+                (!self.carried).then_some(Breach::Forged(Forgery::Session))
+            }
+            ServerEvent::ResponseCreated { .. } if breach.is_none() => Some(Breach::Ignored),
+            ServerEvent::Error { error } if error.code.as_deref() == Some(BUSY) => Some(Breach::Ignored),
+            // Of servers that do not tell of the beginning.
+            ServerEvent::OutputTranscriptDone { .. } | ServerEvent::ResponseDone { .. } => Some(Breach::Ignored),
+            _ => None,
         }
     }
 
@@ -159,9 +183,7 @@ impl Guard {
             ServerEvent::SessionUpdated { session } => {
                 let first = !std::mem::replace(&mut self.echoed, true);
                 let ours = self.is_our_session(session);
-                if first && !ours {
-                    return Some(Breach::Ignored);
-                }
+                self.doubted |= first && !ours;
                 (!ours, Forgery::Session)
             }
             ServerEvent::ItemAdded { item, previous_item_id } => {
@@ -223,11 +245,14 @@ impl Guard {
         let words = session.pointer("/audio/input/transcription").or_else(|| session.get("input_audio_transcription"));
         let is_prompted =
             [session.get("prompt"), words.and_then(|it| it.get("prompt"))].into_iter().any(says_something);
+        if has_tools || speaks_alone || is_mute || is_prompted {
+            return false; // Nothing to compare others with.
+        }
         let seen = settings(session);
         let before = self.settings.get_or_insert_with(|| seen.clone());
         let agrees = agree(before, &seen, Some(&self.ours));
         learn(before, seen);
-        !has_tools && !speaks_alone && !is_mute && !is_prompted && agrees
+        agrees
     }
 
     fn is_our_item(&mut self, item: &Item) -> bool {

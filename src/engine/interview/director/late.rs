@@ -28,7 +28,7 @@ impl Director {
         // Who ends for want of trust or money does not wait.
         let waits = match reason {
             EndReason::Finished | EndReason::Completed | EndReason::TimeUp => self.rules.transcription.is_some(),
-            EndReason::Idle | EndReason::Fault | EndReason::Budget | EndReason::Tampered => false,
+            EndReason::Idle | EndReason::Budget | EndReason::Tampered => false,
         };
         let mut items = self.state.unwritten();
         items.retain(|it| !self.wordless.contains(it));

@@ -35,6 +35,7 @@ impl Director {
     }
 
     pub(super) fn call_lost(&mut self, now: Tick) {
+        self.last_sign = now;
         self.page_ready = false;
         if let Stage::Speaking { purpose, .. } = self.stage {
             self.record_said(now, true);

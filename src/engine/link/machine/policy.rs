@@ -34,7 +34,7 @@ pub struct Policy {
     pub restarts: u32,
     /// A call that was live for so long starts the counts anew.
     pub steady: Duration,
-    /// How long our server may be away. It closes an interview in which nobody is for as long.
+    /// How long our server may be away, until it says after which time it closes an interview in which nobody is.
     pub absent: Duration,
     /// Getting the report.
     pub report: Duration,

@@ -206,6 +206,21 @@ fn a_socket_call_waits_for_its_room_channel() {
     assert_eq!(sim.send(Input::Start).len(), 2, "it can be tried again");
 }
 
+/// Nobody is kept waiting for an interview that the server has closed.
+#[test]
+fn a_page_waits_as_long_as_the_server_does() {
+    let mut sim = Sim::fallen();
+    sim.send(Input::Room(false));
+    sim.send(Input::Room(true));
+    let told = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 120_000, continuous: true };
+    let out = sim.reach(&[Reach::MicGranted, told, Reach::TicketGiven(Route::Direct), Reach::CallOpen]);
+    assert_eq!(out, [Command::Show(Phase::Live)]);
+    sim.send(Input::Room(false));
+    let left = sim.now;
+    assert_eq!(sim.skip().last(), Some(&Command::Show(Phase::Failed(Fault::Offline))));
+    assert_eq!(sim.now.since(left), Duration::from_secs(120));
+}
+
 /// A server that is away is not hammered: the room channel says when it is back.
 #[test]
 fn a_repair_waits_for_a_server_that_is_away() {
@@ -305,7 +320,7 @@ fn a_hosted_provider_may_be_silent() {
     let mut sim = Sim::choosing(Choice::Automatic);
     sim.send(Input::Start);
     sim.send(Input::Room(true));
-    let hosted = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: false };
+    let hosted = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: false };
     sim.reach(&[&GOOD[..1], &[hosted], &GOOD[2..]].concat());
     assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
     for second in 0..120 {
@@ -322,7 +337,9 @@ fn the_relay_is_missed_as_soon_as_it_pauses() {
     sim.send(Input::Start);
     for reach in GOOD {
         let reach = match reach {
-            Reach::ApiReady { .. } => Reach::ApiReady { connect_timeout_ms: 30_000, continuous: false },
+            Reach::ApiReady { .. } => {
+                Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: false }
+            }
             Reach::TicketGiven(_) => Reach::TicketGiven(Route::Relay),
             other => other,
         };

@@ -1,7 +1,7 @@
 use super::super::choice::Choice;
 use super::*;
 
-pub(super) const API: Reach = Reach::ApiReady { connect_timeout_ms: 30_000, continuous: true };
+pub(super) const API: Reach = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: true };
 /// All reports of an attempt that works, but for the first packet.
 pub(super) const GOOD: [Reach; 11] = [
     Reach::MicGranted,
@@ -135,7 +135,10 @@ fn the_servers_limit_for_connecting_holds_from_the_next_start() {
     let mut sim = Sim::new();
     sim.send(Input::Start);
     sim.send(Input::Reached(Epoch(0), Reach::MicGranted));
-    sim.send(Input::Reached(Epoch(0), Reach::ApiReady { connect_timeout_ms: 4_000, continuous: false }));
+    sim.send(Input::Reached(
+        Epoch(0),
+        Reach::ApiReady { connect_timeout_ms: 4_000, idle_ms: 600_000, continuous: false },
+    ));
     sim.send(Input::Refused(Epoch(0), Refusal::Final(Fault::Refused)));
     sim.send(Input::Start);
     assert_eq!(sim.skip().last(), Some(&Command::Show(Phase::Failed(Fault::TimedOut))));
@@ -163,6 +166,7 @@ fn a_silent_path_restarts_ice_after_300_ms_and_packets_bring_it_back() {
     sim.poll(50, false);
     assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
     assert_eq!(sim.link.ice_restarts(), 1);
+    assert_eq!(sim.link.negotiation_ms(), Some(100.0), "of the restart");
 }
 
 /// S003-15, S003-16, S003-28: three restarts, then a new call on the same session, all within 6 s.

@@ -15,7 +15,8 @@ impl RoomEvent {
             Self::TurnEnd { speaker, spoken_ms } => {
                 object(&[("speaker", json(speaker)), ("spoken_ms", spoken_ms.to_string())])
             }
-            Self::LatencyPing { id } => object(&[("id", id.to_string())]),
+            Self::LatencyPing { id, rtt_ms: None } => object(&[("id", id.to_string())]),
+            Self::LatencyPing { id, rtt_ms: Some(ms) } => object(&[("id", id.to_string()), ("rtt_ms", ms.to_string())]),
             Self::Error { code, message } => object(&[("code", json(code)), ("message", json(message))]),
             Self::AiState { state } => object(&[("state", json(state))]),
             _ => object(&[]),
@@ -66,7 +67,8 @@ mod tests {
             RoomEvent::TurnStart { speaker: Speaker::Candidate },
             RoomEvent::TurnEnd { speaker: Speaker::Interviewer, spoken_ms: 5 },
             RoomEvent::QuestionReady(question),
-            RoomEvent::LatencyPing { id: 7 },
+            RoomEvent::LatencyPing { id: 7, rtt_ms: None },
+            RoomEvent::LatencyPing { id: 8, rtt_ms: Some(40) },
             RoomEvent::Error { code: "provider".to_owned(), message: "A \"problem\".\n".to_owned() },
             RoomEvent::AiState { state: AiState::Thinking },
         ] {

@@ -39,6 +39,7 @@ struct Fields {
     left_ms: Option<u64>,
     running: Option<bool>,
     id: Option<u64>,
+    rtt_ms: Option<u32>,
     code: Option<String>,
     message: Option<String>,
     reason: Option<EndReason>,
@@ -92,7 +93,10 @@ fn small(kind: &str, payload: Option<&str>) -> serde_json::Result<RoomEvent> {
         }
         "call.open" => RoomEvent::CallOpen { epoch: Epoch(needed(fields()?.epoch)?) },
         "audio.cut" => RoomEvent::AudioCut { epoch: needed(fields()?.epoch)? },
-        "latency.ping" => RoomEvent::LatencyPing { id: needed(fields()?.id)? },
+        "latency.ping" => {
+            let Fields { id, rtt_ms, .. } = fields()?;
+            RoomEvent::LatencyPing { id: needed(id)?, rtt_ms }
+        }
         "error" => {
             let Fields { code, message, .. } = fields()?;
             RoomEvent::Error { code: needed(code)?, message: needed(message)? }
@@ -151,7 +155,7 @@ mod tests {
             RoomEvent::Clock { elapsed_ms: 1, left_ms: 2, running: true },
             RoomEvent::CallOpen { epoch: Epoch(4) },
             RoomEvent::AudioCut { epoch: 5 },
-            RoomEvent::LatencyPing { id: 7 },
+            RoomEvent::LatencyPing { id: 7, rtt_ms: Some(40) },
             RoomEvent::Error { code: "provider".into(), message: "A problem.".into() },
             RoomEvent::Ended { reason: EndReason::Completed },
             RoomEvent::Unknown,
@@ -196,7 +200,7 @@ mod tests {
     #[test]
     fn the_order_of_the_keys_does_not_matter_and_unknown_ones_are_skipped() {
         let text = r#"{"payload":{"id":7,"more":[{}]},"later":{"n":9},"ts":1,"type":"latency.ping","n":2}"#;
-        let message = RoomMessage { n: 2, ts: 1, event: RoomEvent::LatencyPing { id: 7 } };
+        let message = RoomMessage { n: 2, ts: 1, event: RoomEvent::LatencyPing { id: 7, rtt_ms: None } };
         assert_eq!(serde_json::from_str::<RoomMessage>(text).unwrap(), message);
     }
 

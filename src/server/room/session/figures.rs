@@ -1,11 +1,10 @@
 //! What a session measured: in the sums of the house, and in the log.
 
 use super::Session;
-use crate::engine::interview::EndReason;
 use crate::engine::link::Route;
 use crate::engine::link::choice::Fallback;
 use crate::engine::protocol::room::PageStats;
-use crate::engine::quality::Tally;
+use crate::engine::quality::{Sums, Tally};
 
 /// A page that falls back more often than that in one session is not believed any more.
 const MOST_FALLBACKS: u32 = 100;
@@ -13,10 +12,12 @@ const MOST_FALLBACKS: u32 = 100;
 /// What is counted in a session.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
-    /// What the page measured.
+    /// What the latest page measured.
     stats: PageStats,
-    /// What of it the house has counted.
+    /// What of it is counted.
     tally: Tally,
+    /// Over all pages: whoever loads the page again begins to measure anew.
+    sums: Sums,
     /// Of the latest call.
     pub(super) route: Route,
     /// How often the page fell back to the Socket route.
@@ -35,39 +36,44 @@ impl Session {
 
     /// The page tells its figures.
     pub(super) fn measured(&mut self, stats: &PageStats) {
-        self.metrics.gained(&self.figures.tally.add(stats));
+        let gain = self.figures.tally.add(stats);
+        self.metrics.gained(&gain);
+        self.figures.sums.add(&gain);
         self.figures.stats = stats.clone();
     }
 
-    /// What the page shows of the line, as one structured line (S003-11, S003-29, S004-14..17). No word of what was said.
-    pub(super) fn log_session(&self, reason: EndReason) {
-        let (stats, state, usage) = (&self.figures.stats, self.director.state(), self.director.usage());
+    /// What the pages measured, as one structured line (S003-11, S003-29, S004-14..17). No word of what was said.
+    pub(super) fn log_session(&self, ended: &str) {
+        let Figures { stats, sums, .. } = &self.figures;
+        let (state, usage) = (self.director.state(), self.director.usage());
         tracing::info!(
             session = self.id,
-            ended = ?reason,
+            ended,
             route = self.figures.route.name(),
             fallbacks = self.figures.fallbacks,
             calls = self.calls,
             questions = state.plan.total(),
             answered = state.report().answered(),
-            negotiation_ms = stats.negotiation_ms,
-            first_audio_ms = stats.first_audio_ms,
+            negotiation_ms = sums.negotiation_ms,
+            negotiations = sums.negotiations,
+            first_audio_ms = sums.first_audio_ms,
             turn_delay_ms = stats.turn_delay_ms,
             jitter_ms = stats.jitter_ms,
             loss_pct = stats.loss_pct,
+            rtt_ms = stats.rtt_ms,
             stream_started_at = stats.stream_started_at,
-            latency_sum_ms = stats.latency_sum_ms,
-            response_count = stats.response_count,
-            latency_mean_ms = stats.mean_latency_ms(),
+            latency_sum_ms = sums.latency_sum_ms,
+            response_count = sums.response_count,
+            latency_mean_ms = sums.mean_latency_ms(),
             mic_rate_hz = stats.mic_rate_hz,
             mic_channels = stats.mic_channels,
-            ice_restarts = stats.ice_restarts,
+            ice_restarts = sums.ice_restarts,
             candidate_type = stats.candidate_type,
             transport = stats.transport,
-            relay_seconds = stats.relay_seconds,
-            relay_bytes = stats.relay_bytes,
-            gaps = stats.gaps,
-            stalls = stats.stalls,
+            relay_seconds = sums.relay_seconds,
+            relay_bytes = sums.relay_bytes,
+            gaps = sums.gaps,
+            stalls = sums.stalls,
             cost_micro_usd = self.director.cost(),
             tokens_text_in = usage.text_in,
             tokens_audio_in = usage.audio_in,

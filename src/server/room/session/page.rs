@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::super::lane::Sound;
 use super::super::{PageId, Seen};
@@ -34,6 +36,37 @@ impl Page {
     }
 }
 
+/// The delay of the room channel, measured with a ping and its answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heartbeat {
+    pings: u64,
+    /// When the latest ping went, until it is answered.
+    asked: Option<Instant>,
+    /// The latest figure, of the page that is there.
+    rtt: Option<Duration>,
+}
+
+impl Heartbeat {
+    /// A ping goes.
+    fn ping(&mut self, now: Instant) -> RoomEvent {
+        self.pings += 1;
+        self.asked = Some(now);
+        let rtt_ms = self.rtt.map(|it| u32::try_from(it.as_millis()).unwrap_or(u32::MAX));
+        RoomEvent::LatencyPing { id: self.pings, rtt_ms }
+    }
+
+    /// An answer comes. Returns whether it made the first figure of a page. One that was overtaken makes none.
+    fn pong(&mut self, now: Instant, id: u64) -> bool {
+        let Some(asked) = self.asked.take_if(|_| id == self.pings) else { return false };
+        self.rtt.replace(now - asked).is_none()
+    }
+
+    /// Another page, and maybe another line.
+    fn begin_anew(&mut self) {
+        (self.asked, self.rtt) = (None, None);
+    }
+}
+
 impl Session {
     /// A page comes, and replaces the one before. One that was there is told what it missed, any other everything.
     pub(super) fn join(&mut self, page: Page, seen: Option<Seen>) {
@@ -43,6 +76,7 @@ impl Session {
             self.tell_page(RoomEvent::Error { code: "replaced".to_owned(), message });
         }
         self.joins += 1;
+        self.direct(Input::Joined);
         if self.joins > 1 {
             self.metrics.resumed();
         }
@@ -66,6 +100,8 @@ impl Session {
             }
         }
         self.tell_page(self.director.clock(self.now()));
+        self.heartbeat.begin_anew();
+        self.ping();
     }
 
     pub(super) fn page_says(&mut self, message: &PageMessage) {
@@ -88,11 +124,13 @@ impl Session {
             }
             PageMessage::Fallback { reason } => self.fell_back(*reason),
             PageMessage::Stats(stats) => self.measured(stats),
-            PageMessage::Ready
-            | PageMessage::Repeat
-            | PageMessage::Finish
-            | PageMessage::Pong { .. }
-            | PageMessage::Unknown => {}
+            // The first figure is told at once, and each later one with the next ping.
+            PageMessage::Pong { id } => {
+                if self.heartbeat.pong(Instant::now(), *id) {
+                    self.ping();
+                }
+            }
+            PageMessage::Ready | PageMessage::Repeat | PageMessage::Finish | PageMessage::Unknown => {}
         }
         self.direct(Input::Page(message));
     }
@@ -125,8 +163,8 @@ impl Session {
     }
 
     pub(super) fn ping(&mut self) {
-        self.pings += 1;
-        self.tell_page(RoomEvent::LatencyPing { id: self.pings });
+        let ping = self.heartbeat.ping(Instant::now());
+        self.tell_page(ping);
     }
 }
 
@@ -136,5 +174,31 @@ fn is_of_call(event: &RoomEvent) -> bool {
         RoomEvent::ProviderReady => true,
         RoomEvent::Error { code, .. } => code.starts_with("upstream."),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S003-30: the delay of the room channel is that of the latest ping that was answered in its turn.
+    #[test]
+    fn a_ping_tells_how_long_the_one_before_took() {
+        let (mut heartbeat, start) = (Heartbeat::default(), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        let ping = |id, rtt_ms| RoomEvent::LatencyPing { id, rtt_ms };
+        assert_eq!(heartbeat.ping(at(0)), ping(1, None));
+        assert!(heartbeat.pong(at(40), 1), "the first figure");
+        assert_eq!(heartbeat.ping(at(40)), ping(2, Some(40)));
+        assert!(!heartbeat.pong(at(100), 2));
+        assert_eq!(heartbeat.ping(at(10_000)), ping(3, Some(60)));
+        assert_eq!(heartbeat.ping(at(20_000)), ping(4, Some(60)));
+        assert!(!heartbeat.pong(at(20_010), 3), "it was overtaken");
+        assert!(!heartbeat.pong(at(20_080), 4));
+        assert!(!heartbeat.pong(at(29_000), 4), "said twice");
+        assert_eq!(heartbeat.ping(at(30_000)), ping(5, Some(80)));
+        heartbeat.begin_anew();
+        assert!(!heartbeat.pong(at(30_001), 5), "of another page");
+        assert_eq!(heartbeat.ping(at(30_002)), ping(6, None));
     }
 }

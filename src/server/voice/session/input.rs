@@ -67,19 +67,25 @@ impl Input {
             self.intake = Intake::new(config.input_format());
         }
         let vad = server_vad(config);
+        if vad.is_some() != self.vad.is_some() {
+            self.stop_hearing();
+        }
         if vad != self.vad {
             self.vad = vad;
             self.ears.reconfigure(vad.unwrap_or_default());
-        }
-        if vad.is_none() {
-            self.hearing = None;
         }
     }
 
     /// Forgets what was not committed.
     pub(super) fn clear(&mut self) {
-        self.hearing = None;
+        self.stop_hearing();
         self.mark(self.end);
+    }
+
+    /// Takes a speech out of the ears' hands. What is said from here on is heard as another, so that nothing of it is lost.
+    fn stop_hearing(&mut self) -> Option<(String, u64)> {
+        self.ears.cut();
+        self.hearing.take()
     }
 
     /// Milliseconds of sound that came in.
@@ -206,7 +212,7 @@ impl Session {
             );
             return Err(Fault::new("input_audio_buffer_commit_empty", None, &message));
         }
-        let (item_id, from) = match self.input.hearing.take() {
+        let (item_id, from) = match self.input.stop_hearing() {
             Some((item_id, start_ms)) => (item_id, ms_to_samples(start_ms)),
             None => (self.ids.next("item"), self.input.from),
         };
@@ -216,6 +222,8 @@ impl Session {
 
     /// Makes a turn of the candidate's an item. Its words are not known, which is said as `null`.
     fn commit(&mut self, item_id: &str, from: u64, to: u64) {
+        // The ears count in whole hops, and may begin a little before the end of what was taken.
+        let from = from.max(self.input.from);
         let pcm = self.input.between(from, to);
         self.input.mark(to);
         let previous_item_id = self.conversation.last_id();

@@ -137,26 +137,64 @@ fn a_session_that_is_not_as_we_set_it_is_noticed() {
     }
 }
 
-/// The first echo is the answer to ours: there is nothing to compare it with, but the worst is known.
-#[test]
-fn a_server_that_does_not_take_our_session_is_told_from_a_candidate_who_changes_it() {
+/// Sessions that are not ours from the first echo on.
+fn foreign() -> [Value; 6] {
     let turns = json!({ "type": "server_vad", "create_response": true });
-    let table = [
+    [
         json!({ "instructions": "You are a helpful assistant." }),
         json!({ "tools": [{ "type": "function", "name": "search" }] }),
         json!({ "audio": { "input": { "turn_detection": turns } } }),
         json!({ "output_modalities": ["text"] }),
         json!({ "prompt": { "id": "pmpt_1" } }),
         json!({ "audio": { "input": { "transcription": { "model": "scribe", "prompt": "I led forty people." } } } }),
-    ];
-    for theirs in table {
-        let mut guard = Guard::default();
-        guard.sent(&opens());
+    ]
+}
+
+/// The first echo is not as we set it, and then a response of ours begins: the server did not listen to us.
+#[test]
+fn a_server_that_does_not_take_our_session_is_told_from_a_candidate_who_changes_it() {
+    let ended = event(json!({ "type": "response.done", "response": { "id": "resp_1", "status": "completed" } }));
+    let busy = event(json!({ "type": "error", "error": { "code": BUSY } }));
+    for theirs in foreign() {
         let seen = echo(&[update(opens()), theirs.clone()]);
-        assert_eq!(guard.see(&seen), Some(Breach::Ignored), "{theirs}");
-        let mut guard = conducted();
-        assert_eq!(guard.see(&seen), forged(Forgery::Session), "{theirs}: later it is somebody's work");
+        for answer in [created("resp_1", &json!({ "purpose": "greeting" })), ended.clone(), busy.clone()] {
+            let mut guard = Guard::default();
+            guard.sent(&opens());
+            assert_eq!(guard.see(&seen), None, "{theirs}: it may be anybody's");
+            guard.sent(&greet());
+            assert_eq!(guard.see(&answer), Some(Breach::Ignored), "{theirs}: {answer:?}");
+        }
+        assert_eq!(conducted().see(&seen), forged(Forgery::Session), "{theirs}: later it is somebody's work");
     }
+}
+
+/// Updates of others that reach the provider before ours are answered before it, and ours is answered too. Only a
+/// `prompt` stays what it is, because ours does not name it: it cannot be told whose it was.
+#[test]
+fn a_candidate_who_is_quicker_than_we_is_told_from_a_server_that_does_not_take_our_session() {
+    for theirs in foreign().into_iter().filter(|it| it.get("prompt").is_none()) {
+        let before = [vec![theirs.clone()], vec![theirs.clone(), theirs.clone()]];
+        for (times, ours) in before.into_iter().zip([vec![theirs.clone(), update(opens())], vec![update(opens())]]) {
+            let mut guard = Guard::default();
+            guard.sent(&opens());
+            guard.sent(&greet());
+            for time in 1..=times.len() {
+                assert_eq!(guard.see(&echo(&times[..time])), None, "{theirs}");
+            }
+            // What was asked for with it, before ours was.
+            assert_eq!(guard.see(&created("resp_9", &json!({ "purpose": "mine" }))), None);
+            let words = json!([{ "type": "input_text", "text": "I know everything." }]);
+            assert_eq!(guard.see(&item("conversation.item.added", "item_9", "user", &words)), None);
+            assert_eq!(guard.see(&echo(&ours)), forged(Forgery::Session), "{theirs}");
+        }
+    }
+    // On a call that we carry nobody is quicker: a server told of its session, and then took ours.
+    let mut guard = Guard::carried();
+    guard.sent(&opens());
+    for updates in [vec![json!({ "instructions": "You are a helpful assistant." })], vec![update(opens())]] {
+        assert_eq!(guard.see(&echo(&updates)), None, "{updates:?}");
+    }
+    assert_eq!(guard.see(&echo(&[foreign()[0].clone()])), Some(Breach::Ignored));
 }
 
 /// A session of our own is reported once as its server begins it and once more as we want it.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::guard::Forgery;
+use super::super::settings::opening;
 use super::*;
 use crate::engine::interview::Speaker;
 use crate::engine::protocol::room::AiState;
@@ -59,10 +60,26 @@ fn a_server_that_ignores_our_session_is_not_taken_for_a_candidate_who_changed_it
     let mut sim = Sim::new(5);
     sim.director.handle(sim.now, Input::CallOpen);
     sim.provider(&ServerEvent::SessionUpdated { session: json!({ "instructions": "You are a helpful assistant." }) });
+    assert!(!sim.hung_up, "it may be somebody else's echo");
+    sim.send(Input::Page(&PageMessage::Ready));
+    sim.provider(&ServerEvent::ResponseCreated { response: Response { id: "r".to_owned(), ..Response::default() } });
     assert!(sim.hung_up);
     let code = UpstreamFault::Uncontrolled.code();
     assert!(sim.told.iter().any(|it| matches!(it, RoomEvent::Error { code: told, .. } if *told == code)));
     assert!(!sim.log.iter().any(|it| matches!(it, Record::Tampered { .. })), "{:?}", sim.log);
+}
+
+/// A candidate whose own settings reach the provider before ours is known by the answer to ours.
+#[test]
+fn a_candidate_who_changes_a_call_before_we_set_it_up_is_one_who_changed_it() {
+    let mut sim = Sim::new(5);
+    sim.director.handle(sim.now, Input::CallOpen);
+    sim.provider(&forged());
+    let ours = opening(&sim.director.state().plan.persona, None, false);
+    let ClientEvent::SessionUpdate { session } = ours else { panic!("{ours:?}") };
+    sim.provider(&ServerEvent::SessionUpdated { session });
+    assert!(sim.hung_up);
+    assert!(matches!(sim.log.last(), Some(Record::Tampered { what: Forgery::Session, .. })), "{:?}", sim.log);
 }
 
 /// Two items were written before we were attached. The first does not show; a new call has neither.

@@ -101,6 +101,31 @@ fn a_session_that_expired_goes_on_in_a_new_call() {
     }
 }
 
+/// However long nothing was said before: whoever is cut off has the whole time to come back.
+#[test]
+fn the_time_to_come_back_is_counted_from_the_departure() {
+    for (minutes, ended) in [(9, None), (11, Some(EndReason::Idle))] {
+        let mut sim = Sim::asked(20);
+        sim.wait(300_000);
+        sim.send(Input::CallLost);
+        sim.wait(minutes * 60_000);
+        assert_eq!(sim.director.state().ended, ended, "{minutes} minutes");
+    }
+}
+
+/// A microphone has to be allowed and a call made, and nobody is turned away meanwhile.
+#[test]
+fn a_page_that_comes_back_at_the_last_moment_still_gets_its_call() {
+    let mut sim = Sim::asked(20);
+    sim.send(Input::CallLost);
+    sim.wait(599_000);
+    sim.send(Input::Joined);
+    sim.wait(60_000);
+    again(&mut sim);
+    assert!(sim.last_said().starts_with("We are connected again."), "{}", sim.last_said());
+    assert_eq!(sim.director.state().ended, None);
+}
+
 /// A session that may cost a dollar, at a dollar for a million tokens of text.
 fn priced() -> Sim {
     let mut sim = Sim::new(20);

@@ -1,5 +1,8 @@
 //! The session as a WebSocket carries it: sound in events, and the client plays.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 fn socket(session: &Value) -> Session {
@@ -128,6 +131,74 @@ fn silence_that_lasts_is_a_turn_of_its_own() {
         let begins = 6_000 + if transport == Transport::Socket { sound_ms } else { 0 };
         assert!(from.abs_diff(begins) <= 100, "{transport:?}: from {from}, not {begins}");
     }
+}
+
+/// A recording of speech at 24 kHz, from one moment to another.
+fn append(it: &mut Session, from_ms: usize, to_ms: usize) {
+    let wav = std::fs::read("end2end/fixtures/jfk.wav").unwrap();
+    for frame in wav[44 + from_ms * 48..44 + to_ms * 48].chunks(20 * 48) {
+        it.client(&json!({ "type": "input_audio_buffer.append", "audio": STANDARD.encode(frame) }).to_string());
+    }
+}
+
+/// A client that takes what was said so far takes one turn out of two: the rest belongs to the next item, and what is
+/// cleared is not said. Either way nothing of the rest is lost.
+#[test]
+fn what_is_said_after_a_commit_by_hand_belongs_to_the_next_item() {
+    const CUT_MS: u64 = 1_190;
+    for by in ["commit", "clear"] {
+        let mut it = socket(&json!({ "audio": { "input": { "turn_detection": { "create_response": false } } } }));
+        append(&mut it, 0, CUT_MS as usize);
+        let first = events(&mut it);
+        assert_eq!(types(&first), ["input_audio_buffer.speech_started"], "the cut is in mid-speech");
+        it.client(&json!({ "type": format!("input_audio_buffer.{by}") }).to_string());
+        let taken = events(&mut it);
+        append(&mut it, CUT_MS as usize, 3_000);
+        let rest = events(&mut it);
+        assert_eq!(
+            types(&rest),
+            [
+                "input_audio_buffer.speech_started",
+                "input_audio_buffer.speech_stopped",
+                "input_audio_buffer.committed",
+                "conversation.item.added",
+                "conversation.item.done",
+            ],
+            "{by}"
+        );
+        assert!(rest[..3].iter().all(|event| event["item_id"] == rest[3]["item"]["id"]), "{by}");
+        assert_ne!(rest[0]["item_id"], first[0]["item_id"], "{by}");
+        // The ears are a little behind what was sent.
+        let [from, begins, until] =
+            [(&first[0], "audio_start_ms"), (&rest[0], "audio_start_ms"), (&rest[1], "audio_end_ms")]
+                .map(|(event, key)| event[key].as_u64().unwrap());
+        assert!((CUT_MS - 32..=CUT_MS).contains(&begins), "{by}: the rest begins at {begins} ms");
+
+        let samples = |id: &Value| it.conversation.sound(id.as_str().unwrap()).map_or(0, <[i16]>::len) as u64;
+        let (taken_samples, rest_samples) = (samples(&first[0]["item_id"]), samples(&rest[0]["item_id"]));
+        if by == "commit" {
+            assert_eq!(
+                (&taken[0]["item_id"], &rest[2]["previous_item_id"]),
+                (&first[0]["item_id"], &taken[0]["item_id"])
+            );
+            assert_eq!(taken_samples + rest_samples, (until - from) * 16, "no gap, and nothing twice");
+        } else {
+            assert_eq!((types(&taken), taken_samples), (vec!["input_audio_buffer.cleared"], 0));
+            assert!((until - CUT_MS) * 16 <= rest_samples && rest_samples <= (until - begins) * 16);
+        }
+    }
+}
+
+/// A client usually commits when the candidate has just stopped: silence is not another turn.
+#[test]
+fn the_silence_after_a_commit_by_hand_is_no_turn() {
+    let mut it = socket(&json!({}));
+    append(&mut it, 0, 1_190);
+    it.client(r#"{"type":"input_audio_buffer.commit"}"#);
+    it.listen(&[0; 16_000 * 3]);
+    let all = events(&mut it);
+    assert_eq!(types(&all).iter().filter(|it| **it == "input_audio_buffer.committed").count(), 1, "{:?}", types(&all));
+    assert!(!types(&all).contains(&"response.created"));
 }
 
 #[test]

@@ -1,0 +1,159 @@
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::super::{PageId, Seen, Sound};
+use super::*;
+use crate::engine::interview::EndReason;
+use crate::engine::protocol::room::{AiState, PageMessage, PageStats, RoomEvent, RoomMessage};
+use crate::server::config::Config;
+
+fn session() -> Session {
+    let config = Config::with_environment(&[]).unwrap();
+    let provider = Provider::of(&config, config.provider_addr).unwrap();
+    let limits =
+        Limits { idle: Duration::from_secs(600), cost_cap: None, spend: Spend::new(None), metrics: Metrics::default() };
+    Session::open("s", Plan::practice(5), None, provider, MemoryLog::default(), limits, TaskTracker::new())
+}
+
+/// A page comes, and this is what it is told.
+fn join(session: &mut Session, seen: Option<Seen>) -> mpsc::Receiver<RoomMessage> {
+    let (lane, events) = mpsc::channel(512);
+    session.join(Page::new(PageId(u64::from(session.joins)), lane, Sound::new(), Arc::default()), seen);
+    events
+}
+
+fn first(mut events: mpsc::Receiver<RoomMessage>) -> RoomEvent {
+    events.try_recv().unwrap().event
+}
+
+/// What was logged, as JSON.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt().json().with_writer(self.clone()).finish();
+        // Of this thread, which is the only one that runs the tasks of a test.
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    /// The lines of sessions.
+    fn sessions(&self) -> Vec<Value> {
+        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = written.split(|it| *it == b'\n').filter_map(|it| serde_json::from_slice::<Value>(it).ok());
+        lines.map(|mut it| it["fields"].take()).filter(|it| it["message"] == "session").collect()
+    }
+}
+
+/// What a page tells that was loaded at `began` and has been there for a while.
+fn stats(began: f64, negotiations: u32, relay_seconds: u32, candidate: &str) -> PageMessage {
+    PageMessage::Stats(Box::new(PageStats {
+        stream_started_at: Some(began),
+        negotiation_ms: Some(began * 100.0),
+        negotiations,
+        first_audio_ms: Some(began * 1_000.0),
+        latency_sum_ms: 300.0 * f64::from(negotiations),
+        response_count: negotiations,
+        candidate_type: Some(candidate.to_owned()),
+        relay_seconds,
+        relay_bytes: 10 * u64::from(relay_seconds),
+        ice_restarts: negotiations - 1,
+        stalls: 1,
+        gaps: 2,
+        ..PageStats::default()
+    }))
+}
+
+/// S003-11, S003-29, S004-14..17: whoever loads the page again takes nothing back of what was measured before.
+#[tokio::test]
+async fn the_line_of_a_session_sums_up_all_its_pages() {
+    let (mut session, log) = (session(), Log::default());
+    let _listening = log.listen();
+    for message in [stats(1.0, 1, 100, "relay"), stats(1.0, 3, 200, "relay"), stats(2.0, 1, 4, "host")] {
+        session.page_says(&message);
+    }
+    session.direct(Input::End(EndReason::Finished));
+    let lines = log.sessions();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for (field, expected) in [
+        ("ended", Value::from("finished")),
+        ("negotiation_ms", 100.0.into()),
+        ("negotiations", 3.into()),
+        ("first_audio_ms", 1_000.0.into()),
+        ("latency_sum_ms", 1_200.0.into()),
+        ("response_count", 4.into()),
+        ("latency_mean_ms", 300.0.into()),
+        ("relay_seconds", 204.into()),
+        ("relay_bytes", 2_040.into()),
+        ("ice_restarts", 2.into()),
+        ("stalls", 2.into()),
+        ("gaps", 4.into()),
+        ("candidate_type", "host".into()),
+    ] {
+        assert_eq!(lines[0][field], expected, "{field}");
+    }
+}
+
+/// A server that is replaced in the middle of an interview still says what was measured in it; and nothing twice.
+#[tokio::test]
+async fn a_server_that_stops_logs_the_session_that_runs() {
+    for (over, ended) in [(false, "shutdown"), (true, "finished")] {
+        let (mut session, log, shutdown) = (session(), Log::default(), CancellationToken::new());
+        let _listening = log.listen();
+        session.page_says(&stats(1.0, 1, 7, "relay"));
+        if over {
+            session.direct(Input::End(EndReason::Finished));
+        }
+        shutdown.cancel();
+        let (_mailbox, inbox) = mpsc::channel(1);
+        session.run(inbox, shutdown, Duration::from_secs(60), || ()).await;
+        let lines = log.sessions();
+        assert_eq!((lines.len(), &lines[0]["ended"]), (1, &Value::from(ended)));
+        assert_eq!(lines[0]["relay_seconds"], 7);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_comes_is_a_sign_of_the_candidate() {
+    let mut session = session();
+    let alone = session.director.poll_timeout();
+    let _page = join(&mut session, None);
+    assert!(session.director.poll_timeout() > alone);
+}
+
+/// A page that missed more than is kept is told everything, and not a part of it.
+#[tokio::test]
+async fn a_page_that_missed_too_much_is_welcomed_anew() {
+    for (missed, welcomed) in [(1, false), (400, false), (401, true), (1_000, true)] {
+        let mut session = session();
+        drop(join(&mut session, None));
+        let seen = Seen { epoch: session.numbering, after: session.events };
+        (0..missed).for_each(|_| session.tell(RoomEvent::AiState { state: AiState::Thinking }));
+        let told = first(join(&mut session, Some(seen)));
+        assert_eq!(matches!(told, RoomEvent::Welcome(_)), welcomed, "{missed} events: {told:?}");
+    }
+}
