@@ -15,6 +15,7 @@ pub mod link;
 pub mod playout;
 pub mod protocol;
 pub mod quality;
+pub mod remembered;
 pub mod response;
 pub mod room_view;
 pub mod sdp;

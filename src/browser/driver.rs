@@ -7,6 +7,7 @@ mod acts;
 mod events;
 mod media;
 mod recipes;
+mod recordings;
 mod refresh;
 mod routes;
 
@@ -22,7 +23,6 @@ use wasm_bindgen::JsCast as _;
 use self::media::Media;
 use super::clock::{now, window};
 use super::peer::{Peer, PeerEvent};
-use super::recorder::ObjectUrl;
 use super::room_socket::{RoomSocket, SocketEvent};
 use super::screen::Screen;
 use super::signal::Signal;
@@ -54,14 +54,15 @@ enum Event {
     Line(Epoch, Tick, LineStats),
     /// Whether the browser lets us be heard.
     Sound(bool),
+    /// Somebody else has paused the interviewer's sound. `shown`: it is found so by a page that is shown again.
+    Paused {
+        shown: bool,
+    },
     MicEnded,
     ToneEnded,
     DevicesChanged,
-    Recorded {
-        question: u32,
-        spoken_ms: u64,
-        url: ObjectUrl,
-    },
+    /// A recording has its data.
+    Recorded,
     Timer,
 }
 
@@ -142,6 +143,8 @@ struct Beats {
 struct Session {
     options: RefCell<StartOptions>,
     id: RefCell<Option<String>>,
+    /// That of another tab, which is only joined when the candidate wants it: that takes the room away from there.
+    elsewhere: RefCell<Option<String>>,
     readiness: RefCell<Option<Readiness>>,
     /// The request for a ticket whose answer never came: asked again, it carries the same id.
     ticket_request: RefCell<Option<String>>,

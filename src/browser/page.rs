@@ -42,6 +42,21 @@ pub fn path() -> String {
     web_sys::window().and_then(|it| it.location().pathname().ok()).unwrap_or_default()
 }
 
+/// Whether the browser has loaded this page anew, and nobody has gone to it.
+pub(super) fn is_reloaded() -> bool {
+    let kind = || {
+        let performance = web_sys::window()?.performance()?;
+        let entry = performance.get_entries_by_type("navigation").get(0);
+        js_sys::Reflect::get(&entry, &"type".into()).ok()?.as_string()
+    };
+    kind().is_some_and(|it| it == "reload")
+}
+
+/// Forgets the interview of this tab: what is opened next is a new one.
+pub fn forget_interview() {
+    super::storage::forget_session();
+}
+
 /// What the server writes on the document for us.
 #[must_use]
 pub fn house() -> House {

@@ -27,6 +27,7 @@ pub struct Screen {
     pub route: Watch<Route>,
     pub choice: Watch<Choice>,
     pub snapshot: Watch<Option<Snapshot>>,
+    pub elsewhere: Watch<bool>,
     pub question: Watch<Option<Question>>,
     pub ai: Watch<AiState>,
     pub hearing: Watch<bool>,

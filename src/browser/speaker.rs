@@ -2,15 +2,16 @@
 
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{HtmlAudioElement, MediaStream};
+use web_sys::{HtmlAudioElement, MediaStream, VisibilityState};
 
-use super::BrowserError;
 use super::clock::window;
+use super::{BrowserError, Listener};
 
 /// An audio element in the page. Dropping it silences and removes it. The stream it plays belongs to its peer.
 #[derive(Debug)]
 pub struct Speaker {
     audio: HtmlAudioElement,
+    listeners: Vec<Listener>,
 }
 
 impl Speaker {
@@ -28,7 +29,34 @@ impl Speaker {
         _ = audio.set_attribute("data-testid", test_id);
         let body = document.body().ok_or(BrowserError::Missing("body"))?;
         body.append_child(&audio).map_err(|error| BrowserError::from_js("appendChild", &error))?;
-        Ok(Self { audio })
+        Ok(Self { audio, listeners: Vec::new() })
+    }
+
+    /// Calls `on_pause` when somebody else has paused the sound, as a phone does for a call, and whenever the page is shown
+    /// and the sound is paused still: then with `true`.
+    ///
+    /// # Errors
+    /// [`BrowserError`] outside a page.
+    pub fn watch(&mut self, on_pause: impl Fn(bool) + Clone + 'static) -> Result<(), BrowserError> {
+        let document = window()?.document().ok_or(BrowserError::Missing("document"))?;
+        let audio = self.audio.clone();
+        let check = move |shown| {
+            // A stream that has ended is not paused.
+            if audio.paused() && !audio.ended() && audio.src_object().is_some() {
+                on_pause(shown);
+            }
+        };
+        let shown = {
+            let (check, document) = (check.clone(), document.clone());
+            move |_: web_sys::Event| {
+                if document.visibility_state() == VisibilityState::Visible {
+                    check(true);
+                }
+            }
+        };
+        self.listeners.push(Listener::new(&document, "visibilitychange", shown)?);
+        self.listeners.push(Listener::new(&self.audio, "pause", move |_: web_sys::Event| check(false))?);
+        Ok(())
     }
 
     /// Attaches a stream. At once, even before it may sound: packets that nobody plays pile up as delay.
@@ -69,6 +97,8 @@ impl Speaker {
 
 impl Drop for Speaker {
     fn drop(&mut self) {
+        // Detach first: it is we who pause now.
+        self.listeners.clear();
         _ = self.audio.pause();
         self.audio.set_src_object(None);
         self.audio.remove();

@@ -1,16 +1,20 @@
-//! What this browser remembers: devices for ever, the session until the tab is closed.
+//! What this browser remembers: devices for ever, the session until the tab is closed and for some minutes beyond.
 //!
 //! A browser may forbid storage altogether. Then nothing is remembered and everything else works.
 
 use web_sys::Storage;
 
-use super::clock::window;
+use super::clock::{unix_ms, window};
+use super::page;
+use crate::engine::remembered::Remembered;
 
 /// The keys of `localStorage`.
 pub const INPUT: &str = "vivavoce.input";
 pub const OUTPUT: &str = "vivavoce.output";
-/// The key of `sessionStorage`.
+/// The key of both: the tab's own session, and what others may go on with.
 const SESSION: &str = "vivavoce.session";
+/// The key of `sessionStorage` that says that the report of this session was shown.
+const ENDED: &str = "vivavoce.ended";
 
 /// A device that was chosen before.
 #[must_use]
@@ -24,22 +28,69 @@ pub fn remember_device(key: &str, id: &str) {
     }
 }
 
-/// The session of this tab.
+/// The session of this tab. One whose report was shown comes back when the page is loaded anew, and not when the candidate
+/// goes to it once more.
 #[must_use]
 pub fn session() -> Option<String> {
-    tab()?.get_item(SESSION).ok()?
+    let tab = tab()?;
+    if tab.get_item(ENDED).ok()?.is_some() && !page::is_reloaded() {
+        forget_session();
+    }
+    tab.get_item(SESSION).ok()?
 }
 
+/// Remembers the session for this tab, and for one that is opened in its place.
 pub fn remember_session(id: &str) {
-    if let Some(storage) = tab() {
-        _ = storage.set_item(SESSION, id);
+    if let Some(tab) = tab() {
+        _ = tab.set_item(SESSION, id);
+        _ = tab.remove_item(ENDED);
+    }
+    see_session(id);
+}
+
+/// The session is still there: whoever closes this tab by mistake finds it in another.
+pub fn see_session(id: &str) {
+    let it = Remembered { session_id: id.to_owned(), path: page::path(), seen_ms: unix() };
+    if let Some(storage) = local() {
+        _ = storage.set_item(SESSION, &it.to_text());
+    }
+}
+
+/// The session of another tab that this one may go on with.
+#[must_use]
+pub fn session_elsewhere() -> Option<String> {
+    let it = Remembered::of_text(&local()?.get_item(SESSION).ok()??)?;
+    it.is_for(&page::path(), unix()).then_some(it.session_id)
+}
+
+/// The interview is over: there is nothing to go on with, but a report to be shown again.
+pub fn end_session() {
+    if let Some(tab) = tab() {
+        forget_elsewhere(&tab);
+        _ = tab.set_item(ENDED, "1");
     }
 }
 
 pub fn forget_session() {
-    if let Some(storage) = tab() {
+    if let Some(tab) = tab() {
+        forget_elsewhere(&tab);
+        _ = tab.remove_item(SESSION);
+        _ = tab.remove_item(ENDED);
+    }
+}
+
+/// Another tab may be in another interview, which is not ours to forget.
+fn forget_elsewhere(tab: &Storage) {
+    let Some(storage) = local() else { return };
+    let kept = storage.get_item(SESSION).ok().flatten().and_then(|it| Remembered::of_text(&it));
+    if kept.map(|it| it.session_id) == tab.get_item(SESSION).ok().flatten() {
         _ = storage.remove_item(SESSION);
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]
+fn unix() -> u64 {
+    unix_ms() as u64
 }
 
 fn local() -> Option<Storage> {

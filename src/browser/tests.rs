@@ -4,7 +4,9 @@ mod driver;
 mod microphone;
 mod owners;
 mod peers;
+mod reload;
 mod routes;
+mod shown;
 mod sound;
 mod words;
 

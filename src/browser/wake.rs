@@ -41,9 +41,13 @@ impl Wake {
                 spawn_local(async move {
                     // Refused on a low battery: then the screen sleeps as it always does.
                     let Ok(given) = JsFuture::from(asked).await else { return };
-                    match held.upgrade() {
-                        Some(held) => drop(RefCell::replace(&held, Some(given))),
-                        None => _ = call(&given, "release", ""),
+                    let spare = match held.upgrade() {
+                        Some(held) => RefCell::replace(&held, Some(given)),
+                        None => Some(given),
+                    };
+                    // The browser holds each lock until it is released, whoever has forgotten it.
+                    if let Some(spare) = spare {
+                        _ = call(&spare, "release", "");
                     }
                 });
             }

@@ -42,6 +42,8 @@ pub struct Room {
     pub choice: Watch<Choice>,
     // The room.
     pub snapshot: Watch<Option<Snapshot>>,
+    /// Another tab of this browser is or was in an interview that this one may go on with.
+    pub elsewhere: Watch<bool>,
     pub question: Watch<Option<Question>>,
     pub ai: Watch<AiState>,
     /// The candidate is heard speaking.
@@ -66,7 +68,7 @@ pub struct Room {
     pub choose_output: Callback<String>,
     pub test_speaker: Callback<()>,
     pub start: Callback<StartOptions>,
-    /// Go on with the interview that this tab was in before it was loaded anew.
+    /// Go on with the interview that this tab was in before it was loaded anew, or that another tab is or was in.
     pub resume: Callback<StartOptions>,
     /// Take another route, in the next pause.
     pub choose_route: Callback<Choice>,
@@ -119,6 +121,7 @@ pub fn use_room() -> Room {
         route: screen.route,
         choice: screen.choice,
         snapshot: screen.snapshot,
+        elsewhere: screen.elsewhere,
         question: screen.question,
         ai: screen.ai,
         hearing: screen.hearing,
@@ -168,6 +171,7 @@ impl Room {
             route: Watch::new(Route::Direct),
             choice: Watch::new(Choice::Automatic),
             snapshot: Watch::new(None),
+            elsewhere: Watch::new(false),
             question: Watch::new(None),
             ai: Watch::new(AiState::Listening),
             hearing: Watch::new(false),

@@ -26,8 +26,15 @@ impl Driver {
         }
     }
 
-    /// Goes on with the interview that an earlier page of this tab was in. To be called while handling a click.
+    /// Goes on with the interview that an earlier page of this tab was in, or another tab. To be called while handling a
+    /// click.
     pub fn resume(&self, options: StartOptions) {
+        let elsewhere = self.0.session.elsewhere.take().filter(|_| self.0.is_idle());
+        if let Some(id) = elsewhere {
+            self.0.offer_elsewhere(None);
+            storage::remember_session(&id);
+            self.0.session.id.replace(Some(id));
+        }
         if self.0.is_back() {
             self.0.link.borrow_mut().offer(options.routes);
             self.0.session.options.replace(options);
@@ -135,6 +142,7 @@ impl Inner {
             self.say(&PageMessage::Finish);
         }
         self.channel(channel::Input::Leave);
+        self.offer_elsewhere(None);
         storage::forget_session();
         let mut figures = Figures::default();
         if let Some(mic) = self.media.mic.borrow().as_ref() {

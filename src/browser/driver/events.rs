@@ -8,7 +8,7 @@ use super::super::clock::{now, unix_ms};
 use super::super::meter::Voice;
 use super::super::peer::PeerEvent;
 use super::super::room_socket::{RoomSocket, SocketEvent};
-use super::super::stats;
+use super::super::{stats, storage};
 use super::{Event, Inner, PathNews, recipes};
 use crate::engine::link::channel::{self, close};
 use crate::engine::link::choice::Fallback;
@@ -47,10 +47,11 @@ impl Inner {
                 self.media.sound.set(allowed);
                 self.screen.sound_blocked.show(!allowed);
             }
+            Event::Paused { shown } => self.play_on(shown),
             Event::MicEnded => self.replace_lost_mic(),
             Event::ToneEnded => self.stop_tone(),
             Event::DevicesChanged => self.list_devices(),
-            Event::Recorded { question, spoken_ms, url } => self.keep_recording(question, spoken_ms, url),
+            Event::Recorded => self.keep_recordings(),
             Event::Timer => self.timer(),
         }
     }
@@ -109,15 +110,18 @@ impl Inner {
                 self.finish_recording();
                 self.release_mic();
                 self.media.fall_silent();
+                self.media.rest();
             }
             Phase::Failed(_) => {
                 self.channel(channel::Input::Leave);
                 self.release_mic();
+                self.media.rest();
             }
             Phase::Ended(_) => {
                 self.channel(channel::Input::Leave);
                 self.release_mic();
                 self.media.close();
+                storage::end_session();
             }
         }
         self.phase.replace(phase);
@@ -210,6 +214,10 @@ impl Inner {
                 drop(self.socket.take());
                 if self.is_back() && code >= close::REFUSED {
                     self.start_over();
+                } else if code == close::REFUSED {
+                    // Whoever tries again gets a new one.
+                    self.session.id.take();
+                    storage::forget_session();
                 }
                 self.channel(channel::Input::Closed { code });
             }
@@ -369,6 +377,9 @@ impl Inner {
     }
 
     pub(super) fn tell_stats(&self) {
+        if let Some(id) = self.session.id.borrow().as_ref() {
+            storage::see_session(id);
+        }
         let stats = Box::new(self.figures.borrow().page().clone());
         self.say(&PageMessage::Stats(stats));
     }

@@ -1,7 +1,7 @@
-//! Microphone, sound and recordings of one page.
+//! Microphone and sound of one page.
 
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 use std::time::Duration;
 
 use wasm_bindgen_futures::spawn_local;
@@ -11,18 +11,20 @@ use super::super::clock::now;
 use super::super::devices;
 use super::super::meter::{Meter, Voice};
 use super::super::mic::Mic;
-use super::super::recorder::{ObjectUrl, Take};
 use super::super::speaker::Speaker;
 use super::super::tone::Tone;
 use super::super::wake::Wake;
 use super::super::watch::Watch;
+use super::recordings::Recordings;
 use super::{Event, Inner};
 use crate::engine::device::openings::Openings;
 use crate::engine::device::{self, MicFault};
 use crate::engine::link::Phase;
-use crate::engine::link::view::Recording;
 use crate::engine::protocol::room::PageMessage;
+use crate::engine::time::Tick;
 
+/// A sound that is paused twice within this is not meant to be played.
+const INSISTENCE: Duration = Duration::from_secs(1);
 /// How long a remark stays.
 const REMARK: Duration = Duration::from_secs(8);
 
@@ -37,16 +39,9 @@ pub(super) struct Media {
     wake: RefCell<Option<Wake>>,
     /// The browser lets us be heard.
     pub(super) sound: Cell<bool>,
-    recording: RefCell<Option<Labelled>>,
-    /// Stopped, and its data on its way.
-    closing: RefCell<Option<Labelled>>,
-    recordings: RefCell<Vec<(Recording, ObjectUrl)>>,
-}
-
-/// A recording, and once it is stopped the question it answers and how long was spoken.
-struct Labelled {
-    take: Take,
-    label: Rc<Cell<Option<(u32, u64)>>>,
+    /// When somebody else has paused it last.
+    paused: Cell<Option<Tick>>,
+    pub(super) recordings: Recordings,
 }
 
 impl Media {
@@ -66,6 +61,11 @@ impl Media {
         if self.wake.borrow().is_none() {
             self.wake.replace(Wake::new().ok());
         }
+    }
+
+    /// Nobody is talked to any more: the screen may sleep.
+    pub(super) fn rest(&self) {
+        drop(self.wake.take());
     }
 
     /// Nobody is to be heard any more, though the call may still stand.
@@ -102,7 +102,12 @@ impl Inner {
         }
         self.media.resume();
         if self.media.speaker.borrow().is_none() {
-            self.media.speaker.replace(Speaker::new("remote-audio").ok());
+            let mut speaker = Speaker::new("remote-audio").ok();
+            if let Some(speaker) = &mut speaker {
+                let push = self.pusher();
+                _ = speaker.watch(move |shown| push(Event::Paused { shown }));
+            }
+            self.media.speaker.replace(speaker);
             self.route_sound();
         }
     }
@@ -129,6 +134,16 @@ impl Inner {
                 Err(error) => leptos::logging::warn!("sound: {error}"),
             }
         });
+    }
+
+    /// Somebody else has paused the interviewer: plays on. Who pauses again at once wants it so; then the candidate is told, and
+    /// it plays when the page is shown again.
+    pub(super) fn play_on(&self, shown: bool) {
+        let now = now();
+        if !shown && self.media.paused.replace(Some(now)).is_some_and(|at| now.since(at) < INSISTENCE) {
+            return self.push(Event::Sound(false));
+        }
+        self.play();
     }
 
     /// Sends sound and test tone to the chosen output.
@@ -260,57 +275,6 @@ impl Inner {
             }
         });
     }
-
-    /// Records from here on, so that the first word of an answer is on it.
-    pub(super) fn start_recording(&self) {
-        let wanted = self.session.options.borrow().record && self.media.recording.borrow().is_none();
-        // `stream.clone()` would be the DOM's method: another stream, with live tracks that nobody stops.
-        let stream = self.media.mic.borrow().as_ref().filter(|_| wanted).map(|mic| Clone::clone(mic.stream()));
-        let Some(stream) = stream else { return };
-        let label = Rc::new(Cell::new(None));
-        let take = {
-            let (push, label) = (self.pusher(), Rc::clone(&label));
-            Take::start(&stream, move |url| {
-                if let Some((question, spoken_ms)) = label.get() {
-                    push(Event::Recorded { question, spoken_ms, url });
-                }
-            })
-        };
-        match take {
-            Ok(take) => drop(self.media.recording.replace(Some(Labelled { take, label }))),
-            Err(error) => leptos::logging::warn!("recording: {error}"),
-        }
-    }
-
-    /// Nobody answered: the recording is thrown away.
-    pub(super) fn drop_recording(&self) {
-        drop(self.media.recording.take());
-    }
-
-    /// The answer is complete.
-    pub(super) fn stop_recording(&self, question: u32, spoken_ms: u64) {
-        let Some(recording) = self.media.recording.take() else { return };
-        recording.label.set(Some((question, spoken_ms)));
-        recording.take.stop();
-        drop(self.media.closing.replace(Some(recording)));
-    }
-
-    /// The interview ends in the middle of an answer.
-    pub(super) fn finish_recording(&self) {
-        let answer = self.view.borrow().answer_so_far(now());
-        match answer {
-            Some((question, spoken_ms)) => self.stop_recording(question, spoken_ms),
-            None => self.drop_recording(),
-        }
-    }
-
-    pub(super) fn keep_recording(&self, question: u32, spoken_ms: u64, url: ObjectUrl) {
-        drop(self.media.closing.take());
-        let recording = Recording { question, url: url.as_str().to_owned(), spoken_ms };
-        self.media.recordings.borrow_mut().push((recording, url));
-        let all = self.media.recordings.borrow().iter().map(|(recording, _)| recording.clone()).collect();
-        self.screen.recordings.show(all);
-    }
 }
 
 /// Opens the microphone `id` or the usual one, and puts it wherever the one before was. One that is overtaken meanwhile is
@@ -373,6 +337,9 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
     }
     inner.list_devices();
     inner.permissions_ready();
+    if before.is_some() {
+        inner.record_on();
+    }
     // Only now, so that no moment is without a track.
     drop(before);
     Ok(())

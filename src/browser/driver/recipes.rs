@@ -257,7 +257,6 @@ pub(super) fn report(inner: &Inner, ask: Ask) {
             // Also when it comes late: it is the better one.
             inner.screen.notice.show(None);
             inner.screen.report.show(Some(report));
-            storage::forget_session();
         }
         inner.push(Event::Link(Input::Reported(reported)));
     });

@@ -224,12 +224,20 @@ impl Inner {
         }
     }
 
-    /// A tab that was in an interview and was loaded anew: the room channel tells how far it has come.
+    /// A tab that was in an interview and was loaded anew: the room channel tells how far it has come. Where another tab was
+    /// in one, the candidate is asked.
     pub(super) fn come_back(&self) {
         if let Some(id) = storage::session() {
             self.session.id.replace(Some(id));
             self.push(Event::Channel(channel::Input::Join));
+        } else {
+            self.offer_elsewhere(storage::session_elsewhere());
         }
+    }
+
+    pub(super) fn offer_elsewhere(&self, id: Option<String>) {
+        self.screen.elsewhere.show(id.is_some());
+        self.session.elsewhere.replace(id);
     }
 
     /// There is nothing to come back to.

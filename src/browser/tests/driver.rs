@@ -91,6 +91,16 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn network_changes(this: &FarEnd, kind: &str);
     #[wasm_bindgen(method)]
+    pub(super) fn close_tab(this: &FarEnd);
+    #[wasm_bindgen(method)]
+    pub(super) fn age(this: &FarEnd, seconds: u32);
+    #[wasm_bindgen(method)]
+    pub(super) fn asked_locks(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn held_locks(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn comes_by(this: &FarEnd, kind: &str);
+    #[wasm_bindgen(method)]
     pub(super) fn without_webrtc(this: &FarEnd);
     #[wasm_bindgen(method)]
     pub(super) fn free(this: &FarEnd);

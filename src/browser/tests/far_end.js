@@ -10,7 +10,9 @@ export class FarEnd {
     const devices = navigator.mediaDevices;
     // What another test has left behind is not what this one comes back to.
     sessionStorage.clear();
+    localStorage.removeItem("vivavoce.session");
     this.real = {
+      entries: performance.getEntriesByType,
       AudioContext: window.AudioContext,
       fetch: window.fetch, WebSocket: window.WebSocket, getUserMedia: devices.getUserMedia,
       clone: MediaStream.prototype.clone, cloneTrack: MediaStreamTrack.prototype.clone,
@@ -55,6 +57,15 @@ export class FarEnd {
     this.network.type = "wifi";
     Object.defineProperty(navigator, "connection", { value: this.network, configurable: true });
     const far = this;
+    this.locks = [];
+    const wakeLock = {
+      async request() {
+        const lock = { held: true, async release() { this.held = false; } };
+        far.locks.push(lock);
+        return lock;
+      },
+    };
+    Object.defineProperty(navigator, "wakeLock", { value: wakeLock, configurable: true });
     window.fetch = (request, init) => far.serve(new Request(request, init));
     window.WebSocket = class extends EventTarget {
       static OPEN = 1;
@@ -193,6 +204,18 @@ export class FarEnd {
   // For which session the last ticket was asked.
   asked_for() { return this.session; }
   remembers() { return sessionStorage.getItem("vivavoce.session") !== null; }
+  // The tab is closed, and another one is opened.
+  close_tab() { sessionStorage.clear(); }
+  // So long ago was the interview seen by any tab, from here on.
+  age(seconds) {
+    const [, id, path] = localStorage.getItem("vivavoce.session").split(" ");
+    localStorage.setItem("vivavoce.session", `${Date.now() - 1000 * seconds} ${id} ${path}`);
+  }
+  // How often the screen was asked to stay on, and by how many locks it is held on.
+  asked_locks() { return this.locks.length; }
+  held_locks() { return this.locks.filter((lock) => lock.held).length; }
+  // How the browser has come to the page from here on: `reload` or `navigate`.
+  comes_by(type) { performance.getEntriesByType = () => [{ type }]; }
   without_webrtc() {
     this.real.RTCPeerConnection = window.RTCPeerConnection;
     delete window.RTCPeerConnection;
@@ -238,7 +261,10 @@ export class FarEnd {
     if (this.real.RTCPeerConnection) window.RTCPeerConnection = this.real.RTCPeerConnection;
     window.AudioContext = this.real.AudioContext;
     delete navigator.connection;
+    delete navigator.wakeLock;
     sessionStorage.clear();
+    localStorage.removeItem("vivavoce.session");
+    performance.getEntriesByType = this.real.entries;
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;
     navigator.mediaDevices.getUserMedia = this.real.getUserMedia;

@@ -45,3 +45,32 @@ async fn the_microphone_that_was_chosen_last_is_the_one() -> Result<(), BrowserE
     assert!(matches!(page.screen.mic.get_untracked(), Mic::On(_)));
     Ok(())
 }
+
+/// S003-40: a microphone that is changed or unplugged in mid-answer takes nothing of the recording with it.
+#[wasm_bindgen_test]
+async fn a_recording_goes_on_with_another_microphone() -> Result<(), BrowserError> {
+    for unplugged in [false, true] {
+        let page = Page::live().await?;
+        page.far.tell(
+            r#"{"n":1,"type":"question.ready","payload":{"idx":3,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"}}"#,
+        );
+        page.far.tell(r#"{"n":2,"type":"turn.start","payload":{"speaker":"interviewer"}}"#);
+        page.far.tell(r#"{"n":3,"type":"turn.end","payload":{"speaker":"interviewer","spoken_ms":9}}"#);
+        page.far.tell(r#"{"n":4,"type":"speech","payload":{"active":true,"item_id":"u1"}}"#);
+        settle().await;
+        if unplugged {
+            page.far.lose_microphone();
+        } else {
+            page.driver()?.choose_input("another");
+        }
+        until("the other one", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("now"))).await;
+        settle().await;
+        assert!(page.screen.recordings.get_untracked().is_empty(), "the answer goes on");
+        page.far.tell(r#"{"n":5,"type":"turn.end","payload":{"speaker":"candidate","spoken_ms":60000}}"#);
+        until("both parts", || page.screen.recordings.get_untracked().len() == 2).await;
+        let parts = page.screen.recordings.get_untracked();
+        assert!(parts.iter().all(|it| it.question == 3 && it.spoken_ms > 0), "{parts:?}");
+        assert_eq!(parts.iter().map(|it| it.spoken_ms).sum::<u64>(), 60_000);
+    }
+    Ok(())
+}

@@ -15,9 +15,9 @@ use crate::engine::protocol::room::AiState;
 
 const ICE: &str = r#"{"upstream":{"fault":"offer"}}"#;
 const QUESTION: &str = r#"{"n":7,"type":"question.ready","payload":{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"}}"#;
-const WELCOME: &str = r#"{"n":6,"type":"welcome","payload":{"session_id":"s-1","persona":"Mariam","total":5,"minutes":10,"question":{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"},"lines":[{"item_id":"a","speaker":"interviewer","text":"Welcome.","at_ms":5,"spoken_ms":0,"solid":true,"interrupted":false}],"elapsed_ms":9000,"left_ms":1000,"epoch":3}}"#;
+pub(super) const WELCOME: &str = r#"{"n":6,"type":"welcome","payload":{"session_id":"s-1","persona":"Mariam","total":5,"minutes":10,"question":{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"},"lines":[{"item_id":"a","speaker":"interviewer","text":"Welcome.","at_ms":5,"spoken_ms":0,"solid":true,"interrupted":false}],"elapsed_ms":9000,"left_ms":1000,"epoch":3}}"#;
 
-fn options(choice: Choice) -> StartOptions {
+pub(super) fn options(choice: Choice) -> StartOptions {
     StartOptions { minutes: 10, routes: Routes::new(choice, true), ..StartOptions::default() }
 }
 

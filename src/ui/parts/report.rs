@@ -16,6 +16,8 @@ use super::arrival;
 use super::icon::{Icon, Sign};
 use crate::engine::interview::report::Report;
 use crate::engine::link::Phase;
+use crate::ui::press::press;
+use crate::ui::use_room::page::forget_interview;
 use crate::ui::use_room::{Room, Watch};
 
 /// The report, or in words that it is on its way.
@@ -80,7 +82,7 @@ fn ready(room: Room, report: &Report, copied: Watch<Option<bool>>) -> AnyView {
         {section("transcript", transcript::write(report))}
         <p class="again">
             // A whole new page: the call, its devices and the recordings of this one are let go.
-            <a class="button" href="/interview" rel="external">
+            <a class="button" href="/interview" rel="external" on:click=press(forget_interview)>
                 <Icon sign=Sign::Repeat />
                 "Start another interview"
             </a>

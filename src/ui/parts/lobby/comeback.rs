@@ -1,4 +1,5 @@
-//! A page that was loaded anew in the middle of an interview: where it stood, and the way back.
+//! A page that was loaded anew in the middle of an interview, or opened in place of another: where it stood, and the way
+//! back.
 
 use leptos::prelude::*;
 
@@ -11,16 +12,24 @@ use crate::ui::parts::live::persona;
 use crate::ui::press::press;
 use crate::ui::use_room::{Room, Watch};
 
-/// Shown as soon as our server knows the interview of this tab.
+/// Shown as soon as our server knows the interview of this tab, or where another tab has left one.
 #[component]
 pub fn Comeback(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
-    let back = Derived::new(move || room.snapshot.with(Option::is_some));
+    let back = Derived::new(move || room.elsewhere.get() || room.snapshot.with(Option::is_some));
     move || back.get().then(|| view! { <Continue room choices application_id /> }.into_any())
 }
 
 #[component]
 fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
-    let number = move || room.question.with(|it| wording::question_number(it.as_ref()));
+    let here = move || room.snapshot.with(Option::is_some);
+    let waits = move || {
+        if here() {
+            "What was said is kept, and the clock stands still. Below you can start a new one instead."
+        } else {
+            "What was said is kept. If another tab is in it still, it moves here. Below you can start a new one instead."
+        }
+    };
+    let number = move || here().then(|| room.question.with(|it| wording::question_number(it.as_ref())));
     let text = move || room.question.get().map(|it| it.text);
     view! {
         <section class="check" aria-labelledby="continue" data-testid="continue">
@@ -28,7 +37,7 @@ fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>)
             <div>
                 <p role="status">
                     <strong>"It waits for you. "</strong>
-                    "What was said is kept, and the clock stands still. Below you can start a new one instead."
+                    {move || waits()}
                 </p>
                 <div class="row">
                     <button

@@ -11,6 +11,8 @@ pub fn every(_period_ms: u32, _tick: impl FnMut() + 'static) {}
 
 pub fn focus_heading() {}
 
+pub fn forget_interview() {}
+
 #[must_use]
 pub const fn forced_route() -> Option<Route> {
     None
