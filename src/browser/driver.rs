@@ -17,6 +17,7 @@ use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsCast as _;
+use web_sys::MediaStream;
 
 use self::media::Media;
 use super::clock::{now, window};
@@ -113,6 +114,8 @@ struct Carried {
     still: Cell<bool>,
     /// The playout was cut: how much of it was heard is told at the next look.
     cut: Cell<bool>,
+    /// The interviewer on the route that is tried. Until that is live the other one is heard.
+    other: RefCell<Option<(Epoch, MediaStream)>>,
 }
 
 /// The regular looks at levels and statistics while a peer is open.
