@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsCast as _;
+use web_sys::MediaStream;
 
 use self::media::Media;
 use super::clock::{now, window};
@@ -127,6 +128,8 @@ struct Carried {
     still: Cell<bool>,
     /// The playout was cut: how much of it was heard is told at the next look.
     cut: Cell<bool>,
+    /// The interviewer on the route that is tried. Until that is live the other one is heard.
+    other: RefCell<Option<(Epoch, MediaStream)>>,
 }
 
 /// The regular looks at levels and statistics while a peer is open.

@@ -89,6 +89,10 @@ impl Inner {
         self.view.borrow_mut().pause(now, phase != Phase::Live);
         match &phase {
             Phase::Live => {
+                let other = self.carried.other.take();
+                if let Some((_, stream)) = other {
+                    self.hear(&stream);
+                }
                 if self.opening.take() {
                     self.greeted.set(false);
                     self.cushion.take();
@@ -240,7 +244,7 @@ impl Inner {
             }
             PeerEvent::Disconnected => self.step(Input::Ice(epoch, Ice::Disconnected)),
             PeerEvent::Failed => self.step(Input::Ice(epoch, Ice::Failed)),
-            PeerEvent::Track(stream) => self.hear(&stream),
+            PeerEvent::Track(stream) => self.hear_soon(epoch, &stream),
             PeerEvent::ChannelOpen => self.step(Input::Reached(epoch, Reach::ChannelOpen)),
             PeerEvent::ChannelClosed => self.step(Input::ChannelClosed(epoch)),
             PeerEvent::Room(text) => self.read(Source::Events, &text),
@@ -251,7 +255,9 @@ impl Inner {
             }
             PeerEvent::NoCandidate => self.step(Input::Refused(epoch, Refusal::Hopeless(Fallback::Ice))),
             PeerEvent::Message(text) => {
-                if let Some(event) = project_text(&text) {
+                // Until a route that is tried is live, the call before it tells who speaks.
+                let early = self.is_tried(epoch);
+                if let Some(event) = project_text(&text).filter(|it| !early || *it == RoomEvent::ProviderReady) {
                     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]
                     let ts = unix_ms() as u64;
                     self.told(Source::Channel, &RoomMessage { n: 0, ts, event });

@@ -135,7 +135,10 @@ async fn another_guess_of_the_network_is_not_another_network() -> Result<(), Bro
     assert_eq!((page.far.has_asked("ephemeral-token"), page.far.has_said("call")), (before, 1));
     page.far.network_changes("cellular");
     until("another try", || page.far.has_asked("ephemeral-token") == before + 1).await;
-    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
+    until("the refusal", || page.far.has_asked("sdp-exchange") == 2).await;
+    settle().await;
+    assert_eq!((page.far.has_said("call"), page.far.has_said("bye")), (1, 0), "the call goes on as it was");
+    assert_eq!((page.route(), page.phase()), (Route::Socket, Phase::Live));
     Ok(())
 }
 
@@ -181,8 +184,11 @@ async fn a_route_that_fails_leaves_the_one_before() -> Result<(), BrowserError> 
     let page = Page::live_by(Choice::WebSocket).await?;
     page.far.refuse("sdp-exchange", ICE);
     page.driver()?.choose_route(Choice::WebRtc);
-    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
-    assert_eq!((page.route(), page.screen.choice.get_untracked()), (Route::Socket, Choice::Automatic));
+    until("the refusal", || page.far.has_asked("sdp-exchange") == 1 && page.screen.notice.get_untracked().is_some())
+        .await;
+    assert_eq!((page.route(), page.phase()), (Route::Socket, Phase::Live));
+    assert_eq!(page.screen.choice.get_untracked(), Choice::Automatic);
+    assert_eq!((page.far.has_said("call"), page.far.has_said("bye")), (1, 0), "the call goes on as it was");
     let notice = page.screen.notice.get_untracked();
     assert!(notice.as_deref().is_some_and(|it| it.contains("does not work here")), "{notice:?}");
     Ok(())

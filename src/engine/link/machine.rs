@@ -56,6 +56,7 @@ enum State {
     /// Another route is tried, and the call over the one `back` goes on until that stands.
     Trying {
         old: Epoch,
+        since: Tick,
         back: Route,
         until: Tick,
     },
@@ -76,7 +77,10 @@ enum Mend {
 #[derive(Debug)]
 pub struct Link {
     state: State,
+    /// Of the call in use, or of the attempt under way.
     epoch: Epoch,
+    /// The latest that was given out. None is given twice.
+    newest: Epoch,
     /// Attempts that failed since the last steady call.
     failures: usize,
     /// ICE restarts since the last steady call.
@@ -114,6 +118,7 @@ impl Link {
         Self {
             state: State::Idle,
             epoch: Epoch::default(),
+            newest: Epoch::default(),
             failures: 0,
             restarts: 0,
             restarts_in_all: 0,
@@ -154,10 +159,16 @@ impl Link {
         }
     }
 
-    /// The route and epoch of the latest attempt.
+    /// The route and epoch of the attempt under way, or of the call in use.
     #[must_use]
     pub const fn attempt(&self) -> (Route, Epoch) {
         (self.route, self.epoch)
+    }
+
+    /// Whether another route is tried, while the call goes on over the one there is.
+    #[must_use]
+    pub const fn is_trying(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
     }
 
     pub fn poll_command(&mut self) -> Option<Command> {
@@ -225,7 +236,7 @@ impl Link {
         let hung_up = matches!(input, Input::ChannelClosed(_));
         if self.kept.take_if(|until| hung_up || input == Input::Timeout && *until <= now).is_some() {
             self.out.push_back(Command::Close(self.epoch));
-            self.epoch = self.epoch.next();
+            self.retire();
         }
         match (self.state, input) {
             (State::Ended, _) => {}
@@ -252,9 +263,10 @@ impl Link {
             (_, Input::Leave { .. }) => self.give_up(Phase::Lobby),
             (_, Input::RoomClosed(fault)) => self.fail(fault),
             (_, Input::Refused(_, Refusal::Final(fault))) => self.refused(now, fault),
+            (State::Trying { .. }, Input::CallEnded(_, fault)) => self.lost_meanwhile(now, fault),
             (_, Input::CallEnded(_, fault)) if fault.is_final() => self.refused(now, fault.into()),
             // What is wrong with the provider is not mended by another way to it.
-            (State::Opening { .. } | State::Trying { .. }, Input::CallEnded(_, fault)) => {
+            (State::Opening { .. }, Input::CallEnded(_, fault)) => {
                 self.reopen(now, fault.into(), Fallback::Refused);
             }
             (State::Opening { .. } | State::Trying { .. }, Input::Reached(_, reach)) => self.reach(now, reach),
@@ -467,7 +479,13 @@ impl Link {
         }
         if self.is_open() {
             self.out.push_back(Command::Close(self.epoch));
-            self.epoch = self.epoch.next();
+            self.retire();
         }
+    }
+
+    /// Begins another epoch: whatever carries the one before is stale.
+    fn retire(&mut self) {
+        self.newest = self.newest.next();
+        self.epoch = self.newest;
     }
 }

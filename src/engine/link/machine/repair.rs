@@ -2,6 +2,7 @@
 
 use super::super::choice::{Choice, Fallback};
 use super::super::steps::Step;
+use super::super::upstream::UpstreamFault;
 use super::super::{Fault, Phase, Route};
 use super::{Command, Link, State};
 use crate::engine::time::Tick;
@@ -27,7 +28,7 @@ impl Link {
         self.restarts += 1;
         self.restarts_in_all += 1;
         // The peer stays, but what the attempt before this one still reports is stale.
-        self.epoch = self.epoch.next();
+        self.retire();
         self.watchdog.begin_anew();
         self.state = State::Restarting { until: now.after(self.policy.restart) };
         self.out.extend([Command::Show(Phase::Recovering), Command::RestartIce(self.epoch)]);
@@ -47,7 +48,9 @@ impl Link {
     /// A refusal that stands. Another route may get past it, where it is about this one.
     pub(super) fn refused(&mut self, now: Tick, fault: Fault) {
         match self.state {
-            State::Trying { .. } if fault != Fault::Refused => self.back(now, Fallback::Refused),
+            State::Trying { .. } if !matches!(fault, Fault::Refused | Fault::Microphone) => {
+                self.back(now, Fallback::Refused);
+            }
             State::Opening { .. } if fault.is_of_the_route() && self.routes.can_fall_back() => {
                 self.reopen(now, fault, Fallback::Refused);
             }
@@ -123,7 +126,7 @@ impl Link {
             State::Opening { connect_by: None } if !open && self.route == Route::Socket => {
                 self.reopen(now, Fault::Offline, Fallback::Lost);
             }
-            State::Trying { .. } if !open => self.back(now, Fallback::Lost),
+            State::Trying { .. } if !open => self.anew(now, Fallback::Lost),
             _ => self.change(now),
         }
     }
@@ -161,8 +164,8 @@ impl Link {
     /// Tries the route that is wanted, if nobody speaks. The call goes on over the other one until that stands.
     pub(super) fn change(&mut self, now: Tick) {
         let route = self.routes.wanted();
-        let can = matches!(self.state, State::Live { .. }) && self.quiet && (self.room || route != Route::Socket);
-        if !(self.wish && can) {
+        let State::Live { since } = self.state else { return };
+        if !(self.wish && self.quiet && (self.room || route != Route::Socket)) {
             return;
         }
         self.wish = false;
@@ -171,21 +174,48 @@ impl Link {
         }
         self.returns += u32::from(self.routes.has_fallen());
         let (old, back) = (self.epoch, self.route);
-        self.epoch = self.epoch.next();
-        self.state = State::Trying { old, back, until: now.after(self.policy.trial) };
+        self.retire();
+        self.state = State::Trying { old, since, back, until: now.after(self.policy.trial) };
         self.attempt_over(now, route);
     }
 
-    /// The other route does not come about: the one before stays. Its call is made anew, for our server may have ended it
-    /// when the other one was asked for.
+    /// The other route does not come about: the one before stays. On the Socket its call goes on as it was.
     pub(super) fn back(&mut self, now: Tick, why: Fallback) {
+        match self.state {
+            State::Trying { old, since, back: Route::Socket, .. } => {
+                self.out.push_back(Command::Close(self.epoch));
+                self.epoch = old;
+                self.route = Route::Socket;
+                self.state = State::Live { since };
+                self.stay(Route::Socket, why);
+            }
+            _ => self.anew(now, why),
+        }
+    }
+
+    /// The same where the call over the route before has to be made anew: it broke meanwhile, or our server ended it when the
+    /// Socket was asked for.
+    fn anew(&mut self, now: Tick, why: Fallback) {
         let State::Trying { back, .. } = self.state else { return };
-        let chosen = !self.routes.has_fallen();
-        self.routes.stay(back);
         self.close();
-        if chosen && back == Route::Socket {
+        self.stay(back, why);
+        self.mend(now, None);
+    }
+
+    fn stay(&mut self, route: Route, why: Fallback) {
+        let chosen = !self.routes.has_fallen();
+        self.routes.stay(route);
+        if chosen && route == Route::Socket {
             self.out.push_back(Command::Fallback(why));
         }
-        self.mend(now, None);
+    }
+
+    /// The server ended a call while another route is tried. It means the one in use: nobody leads the other one yet.
+    pub(super) fn lost_meanwhile(&mut self, now: Tick, fault: UpstreamFault) {
+        let lost = Fault::from(fault);
+        if fault.is_final() && !lost.is_of_the_route() {
+            return self.fail(lost);
+        }
+        self.anew(now, Fallback::Lost);
     }
 }

@@ -257,16 +257,37 @@ fn a_route_that_does_not_come_about_leaves_the_one_before() {
     assert_eq!(sim.send(Input::Choose(Choice::WebRtc)), [Command::Open(old.next(), Route::Direct)]);
     sim.reach(&READY);
     let out = sim.send(Input::Ice(sim.epoch(), Ice::Failed));
-    let expected = [
-        Command::Close(old),
-        Command::Close(old.next()),
-        Command::Fallback(Fallback::Ice),
-        Command::Show(Phase::Recovering),
-        Command::Open(sim.epoch(), Route::Socket),
-    ];
-    assert_eq!(out, expected);
+    assert_eq!(out, [Command::Close(old.next()), Command::Fallback(Fallback::Ice)], "the call goes on as it was");
+    assert_eq!((sim.epoch(), sim.link.route()), (old, Route::Socket));
     assert_eq!(sim.link.routes().choice(), Choice::Automatic, "what is shown is what is true");
-    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+    assert_eq!(sim.link.poll_timeout(), None);
+    assert!(sim.send(Input::Reached(old.next(), Reach::CallOpen)).is_empty(), "what it still says is stale");
+    // The next attempt has a number of its own.
+    let next = old.next().next();
+    assert_eq!(sim.send(Input::Choose(Choice::WebRtc)), [Command::Open(next, Route::Direct)]);
+    assert_eq!(sim.connect(), [Command::Close(old), Command::Show(Phase::Live)]);
+}
+
+/// A call that breaks while another route is tried is made anew, on the route that it was on.
+#[test]
+fn a_call_that_breaks_during_a_try_is_made_anew() {
+    for input in [Input::Room(false), Input::CallEnded(Epoch(2), UpstreamFault::Lost)] {
+        let mut sim = Sim::fallen();
+        let old = sim.epoch();
+        sim.send(Input::NetworkChanged);
+        assert!(sim.link.is_trying());
+        let out = sim.send(input);
+        assert_eq!(out[..2], [Command::Close(old), Command::Close(old.next())], "{input:?}");
+        assert!(!sim.link.is_trying(), "{input:?}");
+        sim.send(Input::Room(true));
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)], "{input:?}");
+        assert_eq!(sim.link.route(), Route::Socket);
+    }
+    let mut sim = Sim::fallen();
+    sim.send(Input::NetworkChanged);
+    let quota = Phase::Failed(UpstreamFault::Quota.into());
+    let out = sim.send(Input::CallEnded(sim.epoch(), UpstreamFault::Quota));
+    assert_eq!(out.last(), Some(&Command::Show(quota)));
 }
 
 /// From the Socket WebRTC is tried again when the network is another one: in a pause, without a word, a few times.
@@ -282,9 +303,8 @@ fn a_new_network_is_tried_quietly_and_not_for_ever() {
         }
         tried += 1;
         sim.reach(&READY);
-        let out = sim.skip();
-        assert!(!out.iter().any(|it| matches!(it, Command::Fallback(_))), "that is no news: {out:?}");
-        assert_eq!(sim.stand(), [Command::Show(Phase::Live)], "the Socket goes on");
+        let tried = sim.epoch();
+        assert_eq!(sim.skip(), [Command::Close(tried)], "the Socket goes on, and that is no news");
     }
     assert_eq!(tried, 3);
     let mut sim = Sim::fallen();
