@@ -32,6 +32,8 @@ fn reduce(rows: &[JsValue]) -> LineStats {
         stats.lost = lost;
         stats.jitter_ms = number(inbound, "jitter").map(|seconds| seconds * 1_000.0);
         stats.gaps = count(inbound, "concealmentEvents");
+        stats.emitted = count(inbound, "jitterBufferEmittedCount");
+        stats.buffered_s = number(inbound, "jitterBufferDelay").unwrap_or(0.0);
     }
     let transport = rows.iter().find(|row| kind(row) == "transport");
     if let Some(pair) = transport.and_then(|row| text(row, "selectedCandidatePairId")).and_then(by_id) {

@@ -16,6 +16,8 @@ mod peer;
 mod relay;
 #[path = "interview/signal.rs"]
 mod signal;
+#[path = "interview/slow.rs"]
+mod slow;
 #[path = "interview/socket.rs"]
 mod socket;
 #[path = "interview/sound.rs"]

@@ -208,6 +208,8 @@ pub struct PageStats {
     pub relay_bytes: u64,
     /// Holes in the sound that the browser had to fill.
     pub gaps: u32,
+    /// How long the browser's jitter buffer holds sound back before it is heard, lately.
+    pub buffered_ms: Option<f64>,
     /// Times that the line dropped and had to be mended.
     pub stalls: u32,
     /// What the microphone gave: sample rate in Hz, and channels.
