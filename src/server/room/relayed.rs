@@ -86,11 +86,6 @@ impl RelayLane {
         self.0.mailbox.closed().await;
     }
 
-    /// Hands on an address that the browser found. False when the session is gone.
-    pub async fn candidate(&self, call: u32, candidate: String) -> bool {
-        self.signal(call, Signal::Candidate(candidate)).await
-    }
-
     /// The page ends its call.
     pub async fn bye(&self, call: u32) {
         self.signal(call, Signal::Bye).await;
@@ -104,9 +99,10 @@ impl RelayLane {
         _ = over.await;
     }
 
-    async fn signal(&self, call: u32, signal: Signal) -> bool {
+    async fn signal(&self, call: u32, signal: Signal) {
         let mailbox: &mpsc::Sender<ToSession> = &self.0.mailbox;
-        mailbox.send(ToSession::Signal { call, signal }).await.is_ok()
+        // A session that is gone has no calls left.
+        _ = mailbox.send(ToSession::Signal { call, signal }).await;
     }
 }
 

@@ -104,7 +104,6 @@ impl Session {
             return;
         }
         match signal {
-            Signal::Candidate(candidate) => relayed.relay.candidate(candidate),
             Signal::Watch(watcher) => {
                 relayed.watchers.retain(|it| !it.is_closed());
                 relayed.watchers.push(watcher);
