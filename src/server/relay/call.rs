@@ -174,7 +174,6 @@ impl Call {
                 // Whoever asked may have gone; the restart is as good without.
                 _ = answer.send(self.peer.restart(&offer, Instant::now()));
             }
-            Command::Candidate(candidate) => self.peer.add_remote_candidate(&candidate, Instant::now()),
         }
         Ok(())
     }

@@ -109,11 +109,6 @@ impl RelayLane {
         self.entry.mailbox.closed().await;
     }
 
-    /// Hands on an address that the browser found.
-    pub async fn candidate(&self, call: u32, candidate: String) {
-        self.signal(call, Signal::Candidate(candidate)).await;
-    }
-
     /// The page ends its call.
     pub async fn bye(&self, call: u32) {
         self.signal(call, Signal::Bye).await;

@@ -29,9 +29,8 @@ const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES;
 const MESSAGES_PER_SECOND: u32 = 10;
 /// Offers that it may make in a second, and in a burst of ten: each is a peer of its own.
 const OFFERS_PER_SECOND: u32 = 1;
-/// The longest name that a page may give to its offer, and the longest address that it may tell.
+/// The longest name that a page may give to its offer.
 const MAX_ID_BYTES: usize = 64;
-const MAX_CANDIDATE_BYTES: usize = 512;
 /// How often a silent page is asked whether it is there, and when it is taken for gone. It has nothing to say for long.
 const PING: Duration = Duration::from_secs(20);
 const GONE: Duration = Duration::from_secs(70);
@@ -54,8 +53,9 @@ enum FromPage {
         #[serde(default)]
         restart: bool,
     },
-    /// An address that it found; an empty one says that there are no more.
-    Candidate { candidate: String },
+    /// An address that it found. Our own peer sends to none that a page names: it learns from the browser's checks where
+    /// the browser is.
+    Candidate,
     /// The call is not wanted any more.
     Bye,
     #[serde(other)]
@@ -188,13 +188,6 @@ impl Line {
                 self.offer(&id, &sdp, restart, now).await
             }
             FromPage::Offer { .. } => Err(Some((code::POLICY, "the id is too long"))),
-            FromPage::Candidate { candidate } => {
-                // The last one is empty, and our own peer needs no word of that.
-                if let (Some(call), 1..=MAX_CANDIDATE_BYTES) = (self.call, candidate.len()) {
-                    self.lane.candidate(call, candidate).await;
-                }
-                Ok(())
-            }
             FromPage::Bye => {
                 self.over = None;
                 if let Some(call) = self.call.take() {
@@ -202,7 +195,7 @@ impl Line {
                 }
                 Ok(())
             }
-            FromPage::Unknown => Ok(()),
+            FromPage::Candidate | FromPage::Unknown => Ok(()),
         }
     }
 

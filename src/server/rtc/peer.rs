@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use str0m::change::SdpOffer;
 use str0m::media::{Mid, Pt};
-use str0m::net::{Protocol, Receive, TcpType};
+use str0m::net::{Receive, TcpType};
 use str0m::rtp::{RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
@@ -24,9 +24,6 @@ const FRAME_TICKS: u32 = 960;
 
 /// The label of the channel that carries events.
 pub const EVENTS_LABEL: &str = "oai-events";
-
-/// Candidates that a far end may name after its offer, until it offers anew.
-const MAX_TRICKLED: usize = 40;
 
 /// How often we look at what the far end reports.
 const REPORTS: Duration = Duration::from_secs(1);
@@ -59,8 +56,6 @@ pub struct Peer {
     lane: Option<Lane>,
     /// A channel that we opened.
     own: Option<Lane>,
-    /// Remote candidates since the last offer.
-    trickled: usize,
     events: VecDeque<PeerEvent>,
     rtt: Option<Duration>,
     deadline: Instant,
@@ -122,7 +117,6 @@ impl Peer {
             audio: None,
             lane: answer.contains("m=application").then(Lane::default),
             own: None,
-            trickled: 0,
             events: VecDeque::new(),
             rtt: None,
             deadline: now,
@@ -152,21 +146,9 @@ impl Peer {
         }
         let answer = self.rtc.sdp_api().accept_offer(offer_sdp).map_err(|_| OfferError::OtherCall)?.to_sdp_string();
         self.last_heard = now;
-        self.trickled = 0;
         self.register();
         self.drain();
         Ok(answer)
-    }
-
-    /// Takes a candidate that the far end found after its offer, as `candidate:...` (RFC 8840). One that says nothing to us is
-    /// passed over: a name of mDNS, or a TCP candidate, which calls us by itself.
-    pub fn add_remote_candidate(&mut self, candidate: &str, now: Instant) {
-        let Ok(candidate) = Candidate::from_sdp_string(candidate) else { return };
-        if candidate.proto() == Protocol::Udp && self.trickled < MAX_TRICKLED {
-            self.trickled += 1;
-            self.rtc.add_remote_candidate(candidate);
-            self.timeout(now);
-        }
     }
 
     /// Opens a second channel as soon as there is a connection, where the offer asked for data channels.
@@ -376,6 +358,7 @@ fn parse(text: &str) -> Result<SdpOffer, OfferError> {
 #[cfg(test)]
 mod tests {
     use str0m::media::{Direction, MediaKind};
+    use str0m::net::Protocol;
 
     use super::*;
     use crate::server::rtc::PortSettings;
@@ -404,6 +387,33 @@ mod tests {
         for ip in ["127.0.0.1", "203.0.113.7"] {
             assert!(answer.contains(&format!("{ip} {number} typ host tcptype passive")), "{answer}");
         }
+        port.close();
+    }
+
+    /// S004-07: an address that a page names is not sent to, however long nobody connects.
+    #[tokio::test]
+    async fn a_bystander_that_an_offer_names_is_left_alone() {
+        let bystander = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        bystander.set_nonblocking(true).unwrap();
+        let named = bystander.local_addr().unwrap().port();
+        let offer = offer() + &format!("a=candidate:1 1 udp 2122260223 127.0.0.1 {named} typ host\r\n");
+        let port = Port::open(&PortSettings::default()).await.unwrap();
+        let local = *port.advertised().last().unwrap();
+        // A socket is not ready from the first moment on.
+        while bystander.recv(&mut [0; 2_048]).is_err() {
+            tokio::task::yield_now().await;
+            port.send(Protocol::Udp, local, bystander.local_addr().unwrap(), b"ready");
+        }
+        let (registration, _mail) = port.demux().register();
+        let mut now = Instant::now();
+        let (mut peer, _) = Peer::answer(&port, registration, &offer, now).unwrap();
+        for _ in 0..200 {
+            now += Duration::from_millis(50);
+            peer.timeout(now);
+        }
+        // What goes over loopback has arrived when it is sent.
+        let heard = bystander.recv(&mut [0; 2_048]);
+        assert_eq!(heard.map_err(|it| it.kind()), Err(std::io::ErrorKind::WouldBlock));
         port.close();
     }
 

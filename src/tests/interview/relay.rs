@@ -1,5 +1,7 @@
 //! The Relay route: the browser's peer is our own server, and the server holds the session at the provider.
 
+use std::io::ErrorKind;
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -28,14 +30,19 @@ fn types(candidate: &Candidate) -> Vec<&str> {
     types.filter(|it| !it.ends_with(".delta")).collect()
 }
 
-/// S000-02, S000-05, S000-22, S003-06, S003-12, S003-74: addresses trickle both ways, and an interview is held from the
-/// first word to the report. The page is told by the provider's events on one channel and by our server on another.
+/// S000-02, S000-05, S000-22, S003-06, S003-12, S003-74, S004-07: addresses trickle both ways, and an interview is held
+/// from the first word to the report. The page is told by the provider's events on one channel and by our server on
+/// another. Our server finds the page by its checks, and sends to nobody whose address a page only names.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relayed_interview_is_held_from_the_first_word_to_the_report() {
     let house = House::open(&[]).await;
     let (peer, offer, address) = Peer::offer_and_trickle().await;
     assert!(!offer.contains("a=candidate:"));
-    let (mut candidate, mut signal) = enter(&house, peer, &offer).await;
+    let bystander = UdpSocket::bind("127.0.0.1:0").unwrap();
+    bystander.set_nonblocking(true).unwrap();
+    let named = format!("candidate:7 1 udp 2122260223 127.0.0.1 {} typ host", bystander.local_addr().unwrap().port());
+    let (mut candidate, mut signal) = enter(&house, peer, &format!("{offer}a={named}\r\n")).await;
+    signal.say(&json!({ "type": "candidate", "candidate": named, "sdp_mid": "0", "sdp_m_line_index": 0 })).await;
     signal.say(&json!({ "type": "candidate", "candidate": address, "sdp_mid": "0", "sdp_m_line_index": 0 })).await;
     signal.say(&json!({ "type": "candidate", "candidate": "", "sdp_mid": null, "sdp_m_line_index": null })).await;
     let first = signal.wait("candidate").await;
@@ -85,6 +92,7 @@ async fn a_relayed_interview_is_held_from_the_first_word_to_the_report() {
     assert_eq!(candidate.next("ended").await["payload"]["reason"], "finished");
     house.until_calls(0).await;
     signal.wait("bye").await;
+    assert_eq!(bystander.recv(&mut [0; 2_048]).map_err(|it| it.kind()), Err(ErrorKind::WouldBlock));
 }
 
 /// Who is interrupted is silent at once, and the provider is told how much of it was heard.

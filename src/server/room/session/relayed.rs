@@ -101,7 +101,6 @@ impl Session {
         });
         let Some(relayed) = relayed else { return };
         match signal {
-            Signal::Candidate(candidate) => relayed.relay.candidate(candidate),
             Signal::Watch(watcher) => {
                 relayed.watchers.retain(|it| !it.is_closed());
                 relayed.watchers.push(watcher);
