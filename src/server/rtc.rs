@@ -12,6 +12,7 @@ pub mod offer;
 pub mod pace;
 pub mod peer;
 pub mod port;
+mod stun;
 mod tcp;
 
 pub use lane::Overflow;

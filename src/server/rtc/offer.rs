@@ -65,6 +65,21 @@ pub fn prepare(offer: &str) -> Result<String, OfferError> {
     Ok(prepared)
 }
 
+/// What every offer of one call says in the same way: its sections, their names and bundle, and the certificates.
+#[must_use]
+pub fn outline(offer: &str) -> String {
+    let mut outline = String::new();
+    for line in offer.lines() {
+        let section = line.starts_with("m=").then(|| line.split(' ').next()).flatten();
+        let kept = ["a=mid:", "a=group:", "a=fingerprint:"].iter().any(|it| line.starts_with(it)).then_some(line);
+        if let Some(line) = section.or(kept) {
+            outline.push_str(line);
+            outline.push('\n');
+        }
+    }
+    outline
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
