@@ -150,7 +150,7 @@ impl Drop for Page {
     }
 }
 
-/// S001-28, S002-32, S003-08, S003-10, S003-60: five steps, `ready` once, and speaking when sound and marker agree.
+/// S001-28, S002-32, S003-08 to S003-10, S003-43, S003-60: five steps, `ready` once, and speaking when sound and marker agree.
 #[wasm_bindgen_test]
 async fn a_call_goes_from_start_to_the_greeting() -> Result<(), BrowserError> {
     let page = Page::live().await?;

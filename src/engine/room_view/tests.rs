@@ -268,7 +268,7 @@ fn a_welcome_says_whether_the_answer_is_still_under_way() {
     assert_eq!(said(Source::Room, vec![]), None, "the server has told of it, and knows of it no more");
 }
 
-/// S003-39, S003-62: every type of S003-30 in its wire form, what it is called on the page, and what it changes.
+/// S003-39, S003-52, S003-62: every type of S003-30 in its wire form, what it is called on the page, and what it changes.
 #[test]
 fn every_event_of_the_schema_is_parsed_and_folded() {
     let table = [
@@ -312,7 +312,7 @@ fn the_page_can_report_what_it_has_seen() {
     assert_eq!(report.transcript.len(), 1);
 }
 
-/// S001-22, S002-32, S002-33, S002-34, S002-35: the preview's names and today's, and what the page does with each.
+/// S001-22, S002-32, S002-33, S002-34, S002-35, S003-70: the preview's names and today's, and what the page does with each.
 #[test]
 fn the_provider_events_of_the_preview_and_their_successors_do_the_same() {
     let text = |view: &RoomView| view.lines().first().and_then(|it| it.text.clone());

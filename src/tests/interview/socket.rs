@@ -346,7 +346,7 @@ async fn a_flood_of_frames_is_no_reason_to_lose_an_event() {
     assert!(late < Duration::from_secs(1), "the interviewer goes on: {late:?}");
 }
 
-/// S003-22, S003-29, S004-14..17: each fallback is one line in the log, what a page measured is in the session's, and all of it
+/// S003-22, S003-29, S003-55, S004-14..17: each fallback is one line in the log, what a page measured is in the session's, and all of it
 /// is in the sums of the house.
 #[tokio::test]
 async fn a_fallback_and_what_a_page_measures_are_logged_and_counted() {
