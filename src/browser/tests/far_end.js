@@ -101,7 +101,7 @@ export class FarEnd {
     switch (what) {
       case "ready":
         return Response.json({
-          embedded: true, connect_timeout_ms: 30000,
+          embedded: true, connect_timeout_ms: 30000, idle_ms: 600000,
         });
       case "ephemeral-token":
         this.session = body.session_id;
