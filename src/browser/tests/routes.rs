@@ -167,6 +167,9 @@ async fn s000_26_the_route_is_changed_in_the_room() -> Result<(), BrowserError> 
     settle().await;
     assert_eq!((page.route(), page.far.has_said("call")), (Route::Direct, 0), "the candidate speaks");
     page.far.tell(r#"{"n":9,"type":"speech","payload":{"active":false,"item_id":"u1"}}"#);
+    settle().await;
+    assert_eq!((page.route(), page.far.has_said("call")), (Route::Direct, 0), "a breath");
+    page.far.tell(r#"{"n":10,"type":"turn.end","payload":{"speaker":"candidate","spoken_ms":400}}"#);
     until("the Socket", || page.route() == Route::Socket).await;
     until("the peer is gone", || page.far.is_left()).await;
     assert_eq!((page.phase(), page.far.live_tracks()), (Phase::Live, 1));

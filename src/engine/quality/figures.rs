@@ -13,8 +13,8 @@ pub struct LineStats {
     pub lost: i64,
     pub jitter_ms: Option<f64>,
     pub rtt_ms: Option<f64>,
-    /// Answers to connectivity checks of the selected pair.
-    pub responses: u64,
+    /// Answers to connectivity checks of the selected pair, where the browser counts them.
+    pub responses: Option<u64>,
     /// `host`, `srflx`, `prflx` or `relay`, of our side of the selected pair.
     pub candidate_type: Option<String>,
     /// `udp`, `tcp` or `tls`: to the TURN server where there is one.

@@ -345,7 +345,7 @@ fn a_hosted_provider_may_be_silent() {
     assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
     for second in 0..120 {
         sim.pass(1_000);
-        let sample = Sample { at: sim.now, received: 9, responses: second / 3 };
+        let sample = Sample { at: sim.now, received: 9, responses: Some(second / 3) };
         assert!(sim.send(Input::Packets(sim.epoch(), sample)).is_empty(), "{second}");
     }
 }
@@ -384,7 +384,7 @@ impl Chaos {
 
     fn input(&mut self, sim: &Sim) -> Input {
         let epoch = sim.epoch();
-        let sample = Sample { at: sim.now, received: u64::try_from(self.next() % 50).unwrap_or(0), responses: 0 };
+        let sample = Sample { at: sim.now, received: u64::try_from(self.next() % 50).unwrap_or(0), responses: Some(0) };
         let menu = [
             Input::Start,
             Input::Choose(Choice::ALL[self.next() % 3]),
