@@ -121,12 +121,17 @@ impl Figures {
         self.waiting = Some((Wait::Turn, now));
     }
 
-    /// The line dropped: a delay that spans the repair says nothing about the interviewer.
+    /// The line dropped, and is being mended.
     pub fn interrupted(&mut self) {
+        self.renewed();
+        self.page.stalls += 1;
+    }
+
+    /// Another call is made: a delay that spans that says nothing about the interviewer.
+    pub fn renewed(&mut self) {
         self.waiting = None;
         self.last = None;
         self.relayed = None;
-        self.page.stalls += 1;
     }
 
     /// The interviewer is audible. Returns whether that completed a figure.

@@ -315,6 +315,29 @@ fn a_new_network_is_tried_quietly_and_not_for_ever() {
     assert_eq!(sim.skip(), [Command::Open(sim.epoch(), Route::Direct)], "WebRTC has its chances anew");
 }
 
+/// The usual change of network cuts the room channel too. What it was the occasion for is done when the call is back.
+#[test]
+fn a_change_that_cuts_the_room_channel_is_not_forgotten() {
+    for input in [Input::Online, Input::NetworkChanged] {
+        let mut sim = Sim::fallen();
+        sim.send(Input::Room(false));
+        assert!(sim.send(input).is_empty());
+        sim.send(Input::Room(true));
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+        sim.send(Input::Quiet(false));
+        let next = sim.epoch().next();
+        assert_eq!(sim.send(Input::Quiet(true)), [Command::Open(next, Route::Direct)], "{input:?}");
+    }
+    // It comes first, and the try that it leads to is cut short.
+    let mut sim = Sim::fallen();
+    sim.send(Input::NetworkChanged);
+    sim.send(Input::Room(false));
+    sim.send(Input::Room(true));
+    sim.stand();
+    sim.send(Input::Quiet(false));
+    assert!(matches!(sim.send(Input::Quiet(true))[..], [Command::Open(_, Route::Direct)]));
+}
+
 /// A page that was loaded anew learns that its interview is over: it reads the report.
 #[test]
 fn an_interview_that_is_over_has_its_report_without_a_call() {
