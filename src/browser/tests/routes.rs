@@ -190,7 +190,7 @@ async fn a_route_that_fails_leaves_the_one_before() -> Result<(), BrowserError> 
     until("the refusal", || page.far.has_asked("sdp-exchange") == 1 && page.screen.notice.get_untracked().is_some())
         .await;
     assert_eq!((page.route(), page.phase()), (Route::Socket, Phase::Live));
-    assert_eq!(page.screen.choice.get_untracked(), Choice::Automatic);
+    assert_eq!(page.screen.choice.get_untracked(), Choice::WebSocket, "and the choice");
     assert_eq!((page.far.has_said("call"), page.far.has_said("bye")), (1, 0), "the call goes on as it was");
     let notice = page.screen.notice.get_untracked();
     assert!(notice.as_deref().is_some_and(|it| it.contains("does not work here")), "{notice:?}");

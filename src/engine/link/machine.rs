@@ -463,6 +463,9 @@ impl Link {
         if self.route != Route::Socket {
             self.routes.recover();
         }
+        if self.routes.next() == self.route {
+            self.routes.settle();
+        }
         // Our own peer never pauses, whoever is behind it.
         self.watchdog.reset(self.continuous || self.route == Route::Relay);
         self.renewal = false;

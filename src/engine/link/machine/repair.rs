@@ -176,6 +176,7 @@ impl Link {
         self.routes.choose(choice);
         self.wish = self.routes.wanted() != self.route;
         match self.state {
+            State::Live { .. } if !self.wish => self.routes.settle(),
             // What is broken need not wait for a quiet moment.
             State::Opening { connect_by: None }
             | State::Wobbling { .. }
@@ -246,7 +247,7 @@ impl Link {
     fn stay(&mut self, route: Route, why: Fallback) {
         let chosen = !self.routes.has_fallen();
         self.routes.stay(route);
-        if chosen && route == Route::Socket {
+        if chosen && self.routes.has_fallen() {
             self.out.push_back(Command::Fallback(why));
         }
     }

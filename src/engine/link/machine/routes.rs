@@ -268,6 +268,27 @@ fn a_route_that_does_not_come_about_leaves_the_one_before() {
     assert_eq!(sim.connect(), [Command::Close(old), Command::Show(Phase::Live)]);
 }
 
+/// S003-07: a change that fails leaves the choice before. With the fallback off nothing is said to have fallen back.
+#[test]
+fn a_change_that_fails_leaves_the_choice_before() {
+    for (fallback, chosen, after, fell) in [
+        (true, Choice::WebRtc, Choice::WebSocket, false),
+        (true, Choice::Automatic, Choice::Automatic, true),
+        (false, Choice::Automatic, Choice::WebSocket, false),
+    ] {
+        let mut sim = Sim::choosing(Choice::WebSocket);
+        sim.link.offer(Routes::new(Choice::WebSocket, fallback));
+        sim.send(Input::Start);
+        sim.send(Input::Room(true));
+        sim.stand();
+        sim.send(Input::Quiet(true));
+        assert_eq!(sim.send(Input::Choose(chosen)).len(), 1);
+        let out = sim.send(Input::Ice(sim.epoch(), Ice::Failed));
+        assert_eq!(out.contains(&Command::Fallback(Fallback::Ice)), fell, "{chosen:?} {fallback}");
+        assert_eq!((sim.link.routes().choice(), sim.link.route()), (after, Route::Socket), "{chosen:?} {fallback}");
+    }
+}
+
 /// A call that breaks while another route is tried is made anew, on the route that it was on.
 #[test]
 fn a_call_that_breaks_during_a_try_is_made_anew() {
