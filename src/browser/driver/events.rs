@@ -73,7 +73,7 @@ impl Inner {
             Command::Close(epoch) => self.close(epoch),
             Command::Fallback(why) => {
                 leptos::logging::warn!("INT_V2_WEBRTC_FALLBACK {}", why.name());
-                self.fallback.set(Some(why));
+                self.fallbacks.borrow_mut().push(why);
                 self.tell_path();
                 self.tell_fallback();
             }

@@ -10,7 +10,7 @@ use crate::engine::interview::EndReason;
 use crate::engine::link::choice::{Choice, Routes};
 use crate::engine::link::steps::{Step, StepState};
 use crate::engine::link::view::StartOptions;
-use crate::engine::link::{Phase, Route};
+use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::protocol::room::AiState;
 
 const ICE: &str = r#"{"upstream":{"fault":"offer"}}"#;
@@ -237,6 +237,18 @@ async fn a_relayed_call_restarts_over_a_new_socket_when_the_old_one_is_dead() ->
     page.far.deafen(false);
     until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
     assert_eq!((page.far.called(), page.far.has_negotiated("bye")), (1, 0));
+    Ok(())
+}
+
+/// A negotiation that is closed because the session is not this browser's is over for good.
+#[wasm_bindgen_test]
+async fn a_negotiation_that_is_refused_is_final() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.serve_route("relay");
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    page.far.turn_away(4_401);
+    until("the end of it", || page.phase() == Phase::Failed(Fault::Refused)).await;
     Ok(())
 }
 
