@@ -94,8 +94,8 @@ struct Inner {
     greeted: Cell<bool>,
     /// Neither side speaks, as the link knows it.
     quiet: Cell<bool>,
-    /// Why the Socket was fallen back to, until the server knows.
-    fallback: Cell<Option<Fallback>>,
+    /// Why the Socket was fallen back to, each time, until the server knows.
+    fallbacks: RefCell<Vec<Fallback>>,
     path: Cell<PathNews>,
     /// When the notice of the page itself goes away.
     notice_until: Cell<Option<Tick>>,
@@ -181,7 +181,7 @@ impl Driver {
             opening: Cell::default(),
             greeted: Cell::default(),
             quiet: Cell::default(),
-            fallback: Cell::default(),
+            fallbacks: RefCell::default(),
             path: Cell::default(),
             notice_until: Cell::default(),
             cushion: RefCell::default(),

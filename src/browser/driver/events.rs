@@ -73,7 +73,7 @@ impl Inner {
             Command::Close(epoch) => self.close(epoch),
             Command::Fallback(why) => {
                 leptos::logging::warn!("INT_V2_WEBRTC_FALLBACK {}", why.name());
-                self.fallback.set(Some(why));
+                self.fallbacks.borrow_mut().push(why);
                 self.tell_path();
                 self.tell_fallback();
             }
@@ -108,7 +108,10 @@ impl Inner {
                 }
             }
             // Each stage of a repair is shown; it is one break.
-            Phase::Recovering if *self.phase.borrow() != Phase::Recovering => self.figures.borrow_mut().interrupted(),
+            Phase::Recovering if *self.phase.borrow() != Phase::Recovering => {
+                let mut figures = self.figures.borrow_mut();
+                if self.link.borrow().is_renewal() { figures.renewed() } else { figures.interrupted() }
+            }
             Phase::Lobby | Phase::Connecting | Phase::Recovering => {}
             Phase::Ending => {
                 self.finish_recording();

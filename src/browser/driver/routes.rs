@@ -138,10 +138,9 @@ impl Inner {
 
     /// Tells the server why the Socket was fallen back to, as soon as it can be told.
     pub(super) fn tell_fallback(&self) {
-        if self.channel.borrow().is_open()
-            && let Some(reason) = self.fallback.take()
-        {
-            self.say(&PageMessage::Fallback { reason });
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            let mut untold = self.fallbacks.borrow_mut();
+            untold.retain(|reason| !socket.say(&PageMessage::Fallback { reason: *reason }));
         }
     }
 
@@ -194,6 +193,13 @@ impl Inner {
                 }
             }
             SocketEvent::Sound(_) => {}
+            SocketEvent::Closed { code: channel::close::REFUSED } => {
+                drop(self.signal.take());
+                // Whoever tries again gets a new one.
+                self.session.id.take();
+                storage::forget_session();
+                self.step(Input::RoomClosed(Fault::Refused));
+            }
             SocketEvent::Closed { .. } => {
                 drop(self.signal.take());
                 // A call that stands goes on without: a restart opens another.

@@ -61,6 +61,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn deafen(this: &FarEnd, deaf: bool);
     #[wasm_bindgen(method)]
+    pub(super) fn turn_away(this: &FarEnd, code: u16);
+    #[wasm_bindgen(method)]
     pub(super) fn serve_route(this: &FarEnd, route: &str);
     #[wasm_bindgen(method)]
     pub(super) fn open_events(this: &FarEnd);

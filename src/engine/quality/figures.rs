@@ -13,8 +13,8 @@ pub struct LineStats {
     pub lost: i64,
     pub jitter_ms: Option<f64>,
     pub rtt_ms: Option<f64>,
-    /// Answers to connectivity checks of the selected pair.
-    pub responses: u64,
+    /// Answers to connectivity checks of the selected pair, where the browser counts them.
+    pub responses: Option<u64>,
     /// `host`, `srflx`, `prflx` or `relay`, of our side of the selected pair.
     pub candidate_type: Option<String>,
     /// `udp`, `tcp` or `tls`: to the TURN server where there is one.
@@ -121,12 +121,17 @@ impl Figures {
         self.waiting = Some((Wait::Turn, now));
     }
 
-    /// The line dropped: a delay that spans the repair says nothing about the interviewer.
+    /// The line dropped, and is being mended.
     pub fn interrupted(&mut self) {
+        self.renewed();
+        self.page.stalls += 1;
+    }
+
+    /// Another call is made: a delay that spans that says nothing about the interviewer.
+    pub fn renewed(&mut self) {
         self.waiting = None;
         self.last = None;
         self.relayed = None;
-        self.page.stalls += 1;
     }
 
     /// The interviewer is audible. Returns whether that completed a figure.

@@ -73,6 +73,22 @@ fn without_a_data_channel_the_room_channel_tells_the_turns() {
     assert!(sim.tell(Source::Room, turn(Speaker::Interviewer, false)).fresh);
 }
 
+/// S000-26: a route is changed when nobody has anything under way, and a breath in mid-answer is not that.
+#[test]
+fn a_breath_in_mid_answer_is_no_pause() {
+    let mut sim = Sim::default();
+    let quiet = |sim: &Sim| sim.view.is_quiet();
+    assert!(quiet(&sim));
+    sim.tell(Source::Room, speech(true, "u1"));
+    assert!(!quiet(&sim), "the candidate speaks");
+    sim.at(900).tell(Source::Room, speech(false, "u1"));
+    assert!(!quiet(&sim), "and takes a breath");
+    sim.at(2_900).tell(Source::Room, turn(Speaker::Candidate, false));
+    assert!(quiet(&sim), "that was the answer");
+    sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Thinking });
+    assert!(!quiet(&sim), "something is about to be said");
+}
+
 /// S003-08: markers and sound have to agree.
 #[test]
 fn speaking_needs_the_marker_and_the_sound() {

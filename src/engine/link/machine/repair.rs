@@ -21,17 +21,42 @@ impl Link {
         if self.watchdog.is_continuous() { self.policy.grace } else { self.policy.doubt }
     }
 
+    /// Whether the far end can restart ICE: our own peers can. A hosted provider is not even asked.
+    const fn can_restart(&self) -> bool {
+        match self.route {
+            Route::Direct => self.continuous,
+            Route::Relay => true,
+            Route::Socket => false,
+        }
+    }
+
+    /// Whether a call that works may be led over another path: not for each of many changes in a row.
+    pub(super) const fn may_move(&self) -> bool {
+        self.can_restart() && !self.offline && self.restarts < self.policy.restarts
+    }
+
+    /// The network is another one: the path is made anew while the one there is may still work, and nobody notices.
+    pub(super) fn move_over(&mut self, now: Tick, since: Tick) {
+        self.settle(now, since);
+        self.restart_ice(now);
+    }
+
     pub(super) fn restart(&mut self, now: Tick) {
-        if self.restarts >= self.policy.restarts || self.route == Route::Socket {
+        if self.restarts >= self.policy.restarts || !self.can_restart() {
             return self.reopen(now, Fault::Network, Fallback::Lost);
         }
+        self.out.push_back(Command::Show(Phase::Recovering));
+        self.restart_ice(now);
+    }
+
+    fn restart_ice(&mut self, now: Tick) {
         self.restarts += 1;
         self.restarts_in_all += 1;
         // The peer stays, but what the attempt before this one still reports is stale.
         self.retire();
         self.watchdog.begin_anew();
         self.state = State::Restarting { until: now.after(self.policy.restart) };
-        self.out.extend([Command::Show(Phase::Recovering), Command::RestartIce(self.epoch)]);
+        self.out.push_back(Command::RestartIce(self.epoch));
     }
 
     pub(super) fn overdue(&mut self, now: Tick, connect_by: Option<Tick>) {
@@ -51,8 +76,10 @@ impl Link {
             State::Trying { .. } if !matches!(fault, Fault::Refused | Fault::Microphone) => {
                 self.back(now, Fallback::Refused);
             }
-            State::Opening { .. } if fault.is_of_the_route() && self.routes.can_fall_back() => {
-                self.reopen(now, fault, Fallback::Refused);
+            // Also where the page was live before our server knew that the call cannot be led.
+            state if fault.is_of_the_route() && self.routes.can_fall_back() => {
+                let connect_by = if let State::Opening { connect_by } = state { connect_by } else { None };
+                self.fall_back(now, connect_by, Fallback::Refused);
             }
             _ => self.fail(fault),
         }
@@ -66,6 +93,15 @@ impl Link {
             State::Opening { connect_by } => (connect_by, true),
             _ => (None, false),
         };
+        // Without a network no way is to blame, and no attempt is spent.
+        if connect_by.is_none() && self.offline {
+            self.close();
+            if !self.room {
+                return self.wait_for_the_room(now);
+            }
+            self.state = State::Waiting { until: now.after(self.policy.outage), connect_by };
+            return self.out.push_back(Command::Show(Phase::Recovering));
+        }
         // A call that was lost is made anew once. One that does not come about is not tried the same way again.
         if fault.is_of_the_route() && (opening || self.failures > 0) && self.routes.can_fall_back() {
             return self.fall_back(now, connect_by, why);
@@ -117,6 +153,7 @@ impl Link {
     /// The room channel opened or broke.
     pub(super) fn room(&mut self, now: Tick, open: bool) {
         self.room = open;
+        self.offline &= !open;
         match self.state {
             State::Absent { .. } if open => self.open(now, None),
             State::Live { since } | State::Wobbling { since, .. } if !open && self.route == Route::Socket => {
@@ -126,7 +163,11 @@ impl Link {
             State::Opening { connect_by: None } if !open && self.route == Route::Socket => {
                 self.reopen(now, Fault::Offline, Fallback::Lost);
             }
-            State::Trying { .. } if !open => self.anew(now, Fallback::Lost),
+            State::Trying { .. } if !open => {
+                self.anew(now, Fallback::Lost);
+                // The try was cut short by what it was made for: a change of network.
+                self.return_to_webrtc(now);
+            }
             _ => self.change(now),
         }
     }
@@ -135,6 +176,7 @@ impl Link {
         self.routes.choose(choice);
         self.wish = self.routes.wanted() != self.route;
         match self.state {
+            State::Live { .. } if !self.wish => self.routes.settle(),
             // What is broken need not wait for a quiet moment.
             State::Opening { connect_by: None }
             | State::Wobbling { .. }
@@ -205,7 +247,7 @@ impl Link {
     fn stay(&mut self, route: Route, why: Fallback) {
         let chosen = !self.routes.has_fallen();
         self.routes.stay(route);
-        if chosen && route == Route::Socket {
+        if chosen && self.routes.has_fallen() {
             self.out.push_back(Command::Fallback(why));
         }
     }

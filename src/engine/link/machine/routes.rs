@@ -268,6 +268,27 @@ fn a_route_that_does_not_come_about_leaves_the_one_before() {
     assert_eq!(sim.connect(), [Command::Close(old), Command::Show(Phase::Live)]);
 }
 
+/// S003-07: a change that fails leaves the choice before. With the fallback off nothing is said to have fallen back.
+#[test]
+fn a_change_that_fails_leaves_the_choice_before() {
+    for (fallback, chosen, after, fell) in [
+        (true, Choice::WebRtc, Choice::WebSocket, false),
+        (true, Choice::Automatic, Choice::Automatic, true),
+        (false, Choice::Automatic, Choice::WebSocket, false),
+    ] {
+        let mut sim = Sim::choosing(Choice::WebSocket);
+        sim.link.offer(Routes::new(Choice::WebSocket, fallback));
+        sim.send(Input::Start);
+        sim.send(Input::Room(true));
+        sim.stand();
+        sim.send(Input::Quiet(true));
+        assert_eq!(sim.send(Input::Choose(chosen)).len(), 1);
+        let out = sim.send(Input::Ice(sim.epoch(), Ice::Failed));
+        assert_eq!(out.contains(&Command::Fallback(Fallback::Ice)), fell, "{chosen:?} {fallback}");
+        assert_eq!((sim.link.routes().choice(), sim.link.route()), (after, Route::Socket), "{chosen:?} {fallback}");
+    }
+}
+
 /// A call that breaks while another route is tried is made anew, on the route that it was on.
 #[test]
 fn a_call_that_breaks_during_a_try_is_made_anew() {
@@ -315,6 +336,29 @@ fn a_new_network_is_tried_quietly_and_not_for_ever() {
     assert_eq!(sim.skip(), [Command::Open(sim.epoch(), Route::Direct)], "WebRTC has its chances anew");
 }
 
+/// The usual change of network cuts the room channel too. What it was the occasion for is done when the call is back.
+#[test]
+fn a_change_that_cuts_the_room_channel_is_not_forgotten() {
+    for input in [Input::Online, Input::NetworkChanged] {
+        let mut sim = Sim::fallen();
+        sim.send(Input::Room(false));
+        assert!(sim.send(input).is_empty());
+        sim.send(Input::Room(true));
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+        sim.send(Input::Quiet(false));
+        let next = sim.epoch().next();
+        assert_eq!(sim.send(Input::Quiet(true)), [Command::Open(next, Route::Direct)], "{input:?}");
+    }
+    // It comes first, and the try that it leads to is cut short.
+    let mut sim = Sim::fallen();
+    sim.send(Input::NetworkChanged);
+    sim.send(Input::Room(false));
+    sim.send(Input::Room(true));
+    sim.stand();
+    sim.send(Input::Quiet(false));
+    assert!(matches!(sim.send(Input::Quiet(true))[..], [Command::Open(_, Route::Direct)]));
+}
+
 /// A page that was loaded anew learns that its interview is over: it reads the report.
 #[test]
 fn an_interview_that_is_over_has_its_report_without_a_call() {
@@ -345,7 +389,7 @@ fn a_hosted_provider_may_be_silent() {
     assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
     for second in 0..120 {
         sim.pass(1_000);
-        let sample = Sample { at: sim.now, received: 9, responses: second / 3 };
+        let sample = Sample { at: sim.now, received: 9, responses: Some(second / 3) };
         assert!(sim.send(Input::Packets(sim.epoch(), sample)).is_empty(), "{second}");
     }
 }
@@ -384,7 +428,7 @@ impl Chaos {
 
     fn input(&mut self, sim: &Sim) -> Input {
         let epoch = sim.epoch();
-        let sample = Sample { at: sim.now, received: u64::try_from(self.next() % 50).unwrap_or(0), responses: 0 };
+        let sample = Sample { at: sim.now, received: u64::try_from(self.next() % 50).unwrap_or(0), responses: Some(0) };
         let menu = [
             Input::Start,
             Input::Choose(Choice::ALL[self.next() % 3]),
