@@ -190,7 +190,12 @@ impl Inner {
         self.tell_silence();
     }
 
+    /// Who was muted while the line was cut is heard up to there: nobody is told before all of that is sent. What a muted
+    /// microphone gives is silence anyway.
     pub(super) fn tell_silence(&self) {
+        if self.is_silent() && self.carried.backlog.borrow().is_behind() {
+            return;
+        }
         self.say(&PageMessage::Muted { muted: self.is_silent() });
     }
 

@@ -45,6 +45,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn lose_microphone(this: &FarEnd);
     #[wasm_bindgen(method)]
+    pub(super) fn forget_frames(this: &FarEnd, count: u32) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn is_gapless(this: &FarEnd) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn last_said(this: &FarEnd, kind: &str) -> String;
+    #[wasm_bindgen(method)]
+    pub(super) fn last_call(this: &FarEnd) -> String;
+    #[wasm_bindgen(method)]
     pub(super) fn open_sockets(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
     pub(super) fn is_left(this: &FarEnd) -> bool;

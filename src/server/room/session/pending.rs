@@ -35,7 +35,8 @@ impl Session {
     pub(super) fn place(&mut self, epoch: Epoch, number: u32, way: Way) -> bool {
         let call = Call { number, after: self.events, way };
         self.drop_pending();
-        if self.carried().is_none() {
+        // A page that has not come back for its call takes no leave of it either.
+        if self.carried().is_none() || self.orphan_until().is_some() {
             return self.take_over(epoch, call);
         }
         self.pending = Some(Pending { epoch, call, held: Vec::new(), until: Instant::now() + LIMIT });
