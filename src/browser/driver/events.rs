@@ -50,7 +50,7 @@ impl Inner {
             Event::Paused { shown } => self.play_on(shown),
             Event::MicEnded => self.replace_lost_mic(),
             Event::ToneEnded => self.stop_tone(),
-            Event::DevicesChanged => self.list_devices(),
+            Event::DevicesChanged => self.list_devices(true),
             Event::Recorded => self.keep_recordings(),
             Event::Timer => self.timer(),
         }

@@ -269,6 +269,17 @@ export class FarEnd {
       track.dispatchEvent(new Event("ended"));
     }
   }
+  // The system takes another microphone by itself from here on.
+  system_takes(label) {
+    const devices = navigator.mediaDevices;
+    this.real.enumerateDevices ??= devices.enumerateDevices;
+    devices.enumerateDevices = async () => (await this.real.enumerateDevices.call(devices)).map(
+      ({ kind, deviceId, label: before, groupId }) => ({
+        kind, deviceId, groupId, label: kind === "audioinput" && deviceId === "default" ? label : before,
+      }),
+    );
+    devices.dispatchEvent(new Event("devicechange"));
+  }
   open_sockets() { return this.sockets.filter((socket) => socket.readyState < 2).length; }
   is_left() { return this.channel.readyState === "closed"; }
   restarted() { return this.restarts; }
@@ -285,6 +296,7 @@ export class FarEnd {
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;
     navigator.mediaDevices.getUserMedia = this.real.getUserMedia;
+    if (this.real.enumerateDevices) navigator.mediaDevices.enumerateDevices = this.real.enumerateDevices;
     MediaStream.prototype.clone = this.real.clone;
     MediaStreamTrack.prototype.clone = this.real.cloneTrack;
     this.pc?.close();
