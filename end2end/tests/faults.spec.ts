@@ -32,8 +32,6 @@ async function asked(page: Page, query = ""): Promise<RoomPage> {
 const phase = (page: Page, name: string, timeout = 30_000) =>
   page.locator(`[data-testid=room][data-phase=${name}]`).waitFor({ state: "attached", timeout });
 
-const session = (page: Page) => page.evaluate(() => JSON.stringify(Object.entries(sessionStorage)));
-
 /** The candidate answers, and the next question is heard. */
 async function goesOn(room: RoomPage) {
   const from = await room.now();
@@ -47,13 +45,13 @@ for (const seconds of [3, 15]) {
   test(`the path is cut for ${seconds} s in mid-answer`, async ({ page }) => {
     test.setTimeout(120_000);
     const room = await asked(page);
-    const before = await session(page);
+    const before = await room.session();
     const answering = room.answer(4);
     await server.order({ fault: "udp", seconds });
     await phase(page, "recovering", 10_000);
     await answering;
     await phase(page, "live");
-    expect(await session(page)).toBe(before);
+    expect(await room.session()).toBe(before);
     await expect(room.room).toHaveAttribute("data-question", "1");
     await goesOn(room);
   });
@@ -78,10 +76,10 @@ test("an exchange that takes too long is not waited for", async ({ page }) => {
 test("a room channel that breaks off comes back to the same question", async ({ page }) => {
   test.setTimeout(120_000);
   const room = await asked(page);
-  const [before, resumes] = [await session(page), await server.metric("vivavoce_room_resumes_total")];
+  const [before, resumes] = [await room.session(), await server.metric("vivavoce_room_resumes_total")];
   await server.order({ fault: "room" });
   await expect.poll(() => server.metric("vivavoce_room_resumes_total"), { timeout: 15_000 }).toBe(resumes + 1);
-  expect(await session(page)).toBe(before);
+  expect(await room.session()).toBe(before);
   await expect(room.room).toHaveAttribute("data-question", "1");
   await goesOn(room);
 });
@@ -89,14 +87,14 @@ test("a room channel that breaks off comes back to the same question", async ({ 
 test("a connection to the provider that breaks off is made again", async ({ page }) => {
   test.setTimeout(120_000);
   const room = await asked(page);
-  const before = await session(page);
+  const before = await room.session();
   const [faults, calls] = ['vivavoce_provider_faults_total{fault="lost"}', 'vivavoce_calls_total{route="direct"}'];
   const [lost, made] = [await server.metric(faults), await server.metric(calls)];
   await server.order({ fault: "upstream" });
   await expect.poll(() => server.metric(faults)).toBeGreaterThan(lost);
   await expect.poll(() => server.metric(calls), { timeout: 20_000 }).toBeGreaterThan(made);
   await phase(page, "live");
-  expect(await session(page)).toBe(before);
+  expect(await room.session()).toBe(before);
   await room.asked(0);
   await goesOn(room);
 });

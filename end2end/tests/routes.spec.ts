@@ -1,9 +1,19 @@
 // Three ways to carry a voice: each from start to report, with sound that arrived, and one after the other when one fails.
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test, type BrowserContext, type Page } from "@playwright/test";
 import { RoomPage, seat } from "./support/candidate.js";
 import { emulate } from "./support/emulation.js";
 
-const session = (page: Page) => page.evaluate(() => JSON.stringify(Object.entries(sessionStorage).filter(([key]) => /session/.test(key))));
+/** Every session that the page got a ticket for. */
+function sessions(page: Page) {
+  const ids = new Set<string>();
+  page.on("response", async (response) => {
+    if (response.url().endsWith("/ephemeral-token") && response.ok()) ids.add((await response.json()).session_id);
+  });
+  return ids;
+}
+
+/** What the question says, without its number and domain. */
+const words = async (room: RoomPage) => (await room.question.innerText()).trim().split("\n").at(-1)!.trim();
 
 /** What the console said of a fallback. */
 function fallbacks(page: Page) {
@@ -32,11 +42,17 @@ for (const [route, badge] of [["relay", "WebRTC"], ["socket", "WebSocket"]] as c
       await room.asked(idx);
       expect(await room.soundWhileSpeaking(from), `question ${idx + 1} was heard`).toBeGreaterThan(1_000);
       from = await room.now();
-      const question = (await room.question.innerText()).trim().split("\n").at(-1)!.trim();
-      await expect(room.captions).toContainText(question);
+      await expect(room.captions).toContainText(await words(room));
       await room.answer(4);
     }
     await expect(room.report).toBeVisible({ timeout: 40_000 });
+    // S003-30 to S003-34, S003-71: what the page tells of it is the same on every route.
+    const events = await page.evaluate(() => window.roomEvents);
+    const kinds = new Set(events.map((it) => it.type));
+    for (const kind of ["turn.start", "turn.end", "question.ready", "ai.state", "latency.ping"]) expect(kinds, kind).toContain(kind);
+    expect(events.filter((it) => it.detail.type !== it.type || !(it.detail.ts > 1e12))).toEqual([]);
+    const asked = events.filter((it) => it.type === "question.ready").map((it) => it.detail.payload.idx);
+    expect([...new Set(asked)].slice(0, 3)).toEqual([0, 1, 2]);
     expect(await room.report.getByText(/Spoken answer, 0:\d\d/).count()).toBeGreaterThanOrEqual(3);
     expect(await page.evaluate(() => window.tracks.filter((it) => it.readyState === "live").length)).toBe(0);
   });
@@ -75,22 +91,26 @@ for (const [what, hinder] of [
   test(`the interview goes on over the WebSocket when ${what}`, async ({ page }) => {
     await seat(page);
     await page.addInitScript(hinder);
-    const said = fallbacks(page);
+    const [said, ids] = [fallbacks(page), sessions(page)];
     const room = new RoomPage(page);
     await room.open();
     await room.enter();
     await on(page, "socket");
     await room.asked(0);
     expect(await room.soundWhileSpeaking(0)).toBeGreaterThan(1_000);
+    const question = await words(room);
     await room.answer(4);
     await room.asked(1);
     expect(said.length).toBe(1);
+    expect([...ids], "one session").toEqual([await room.session()]);
+    await expect(room.lines("interviewer", question)).toHaveCount(1);
+    await expect(room.lines("candidate", "Spoken answer")).toHaveCount(1);
   });
 }
 
 /**
- * Cuts the line in mid-answer for so long, and goes on with the same session and the same question. `whole`: what was said
- * meanwhile is heard when the line is back, so that nothing has to be said again.
+ * Cuts the line in mid-answer for so long, and goes on with the same session, the same question and what was said. `whole`:
+ * what was said meanwhile is heard when the line is back, so that nothing has to be said again.
  */
 async function survivesACut(
   page: Page, route: string, seconds: number, line: { cut(): Promise<unknown>; mend(): Promise<unknown> }, whole = false,
@@ -100,16 +120,19 @@ async function survivesACut(
   await room.open(`/interview?route=${route}`);
   await room.enter();
   await room.asked(0);
-  const before = await session(page);
+  const [before, question] = [await room.session(), await words(room)];
   void room.answer(4);
   await expect(room.room, "in mid-answer").toContainText("You are speaking");
+  await expect(room.lines("candidate", "Spoken answer")).toHaveCount(1);
   await line.cut();
   await page.locator("[data-testid=room][data-phase=recovering]").waitFor({ state: "attached", timeout: 10_000 });
   // How long the cut lasts is what is tested.
   await page.waitForTimeout(seconds * 1_000);
   await line.mend();
   await on(page, route, 30_000);
-  expect(await session(page), "the same session").toBe(before);
+  expect(await room.session(), "the same session").toBe(before);
+  await expect(room.lines("interviewer", question).first(), "the question is still there").toBeVisible();
+  await expect(room.lines("candidate", "Spoken answer").first(), "and what was answered").toBeVisible();
   const from = await room.now();
   if (!whole) {
     await expect(room.room).toHaveAttribute("data-question", "1");
@@ -198,9 +221,9 @@ for (const route of ["relay", "socket"] as const) {
   });
 }
 
-// The page is loaded again in mid-question: same session, same question, the transcript on the screen (C-05).
-for (const route of ["direct", "socket"] as const) {
-  test(`a reload in mid-question comes back to it on the route ${route}`, async ({ page }) => {
+// The page is loaded again in mid-answer: same session, same question, the transcript and the answer on the screen (C-05).
+for (const route of ["direct", "relay", "socket"] as const) {
+  test(`a reload in mid-answer comes back to it on the route ${route}`, async ({ page }) => {
     test.setTimeout(120_000);
     await seat(page);
     const room = new RoomPage(page);
@@ -209,18 +232,38 @@ for (const route of ["direct", "socket"] as const) {
     await room.asked(0);
     await room.answer();
     await room.asked(1);
-    const [before, question] = [await session(page), (await room.question.innerText()).trim()];
+    const [before, question] = [await room.session(), await words(room)];
+    // The page goes before the voice comes to its end.
+    room.answer(8).catch(() => {});
+    await expect(room.room, "in mid-answer").toContainText("You are speaking");
+    await expect(room.lines("candidate", "Spoken answer")).toHaveCount(2);
+    await expect(room.lines("candidate", "Spoken answer").last(), "some seconds of it").toContainText(/0:0[2-9]/);
     await page.reload();
     await page.locator("html[data-hydrated=true]").waitFor({ state: "attached" });
-    await expect(page.getByText(question.split("\n").at(-1)!.trim()).first(), "the question is there before anything is pressed").toBeVisible();
+    await expect(page.getByText(question).first(), "the question is there before anything is pressed").toBeVisible();
+    await expect(room.lines("candidate", "Spoken answer"), "and both answers").toHaveCount(2);
+    // Who was not there is told what is going on (S003-63).
+    const kinds = await page.evaluate(() => window.roomEvents.map((it) => it.type));
+    expect(kinds).toEqual(expect.arrayContaining(["question.ready", "ai.state"]));
     await page.getByRole("button", { name: /continue/i }).click();
     await on(page, route, 30_000);
-    expect(await session(page), "the same session").toBe(before);
+    expect(await room.session(), "the same session").toBe(before);
     await room.asked(1);
-    await expect(room.captions).toContainText("Spoken answer");
     await room.answer();
     await room.asked(2);
+    await expect(room.lines("candidate", "Spoken answer"), "one answer to each question").toHaveCount(2);
+    await expect(page.locator("[data-testid=caption][data-speaker=candidate][data-solid=true]")).toHaveCount(2);
   });
+}
+
+/** Another tab in the same browser, which offers to go on. */
+async function another(context: BrowserContext): Promise<[Page, RoomPage]> {
+  const other = await context.newPage();
+  await seat(other);
+  const room = new RoomPage(other);
+  await room.open("/interview");
+  await expect(other.getByRole("button", { name: /continue/i })).toBeVisible();
+  return [other, room];
 }
 
 test("the newest of two tabs has the room, and the old one says so", async ({ page, context }) => {
@@ -230,20 +273,61 @@ test("the newest of two tabs has the room, and the old one says so", async ({ pa
   await room.open("/interview");
   await room.enter();
   await room.asked(0);
-  const stored = await page.evaluate(() => Object.entries(sessionStorage));
-  const other = await context.newPage();
-  await seat(other);
-  await other.addInitScript((it) => {
-    for (const [key, value] of it) sessionStorage.setItem(key, value);
-  }, stored);
-  const second = new RoomPage(other);
-  await second.open("/interview");
+  const [before, question] = [await room.session(), await words(room)];
+  const [other, second] = await another(context);
+  await expect(room.room, "a tab that was only opened takes nothing").toHaveAttribute("data-phase", "live");
   await other.getByRole("button", { name: /continue/i }).click();
   await other.locator("[data-testid=room][data-phase=live]").waitFor({ state: "attached", timeout: 30_000 });
   await expect(page.getByText(/goes on in another tab/).first()).toBeVisible();
+  expect(await second.session(), "the same session").toBe(before);
   await second.asked(0);
+  await expect(second.lines("interviewer", question).first()).toBeVisible();
   await second.answer();
   await second.asked(1);
+});
+
+test("a tab that was closed by mistake is not the end of the interview", async ({ page, context }) => {
+  test.setTimeout(120_000);
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open("/interview");
+  await room.enter();
+  await room.asked(0);
+  await room.answer();
+  await room.asked(1);
+  const before = await room.session();
+  await page.close();
+  const [other, second] = await another(context);
+  await other.getByRole("button", { name: /continue/i }).click();
+  await other.locator("[data-testid=room][data-phase=live]").waitFor({ state: "attached", timeout: 30_000 });
+  expect(await second.session(), "the same session").toBe(before);
+  await second.asked(1);
+  await expect(second.lines("candidate", "Spoken answer")).toHaveCount(1);
+  await second.answer();
+  await second.asked(2);
+});
+
+test("a report that is loaded again is still there, and so is the way to a new interview", async ({ page }) => {
+  test.setTimeout(120_000);
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open("/interview");
+  await room.enter();
+  await room.asked(0);
+  await room.answer();
+  await room.asked(1);
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").getByRole("button", { name: "End interview" }).click();
+  await expect(room.report).toHaveAttribute("data-ready", "true");
+  await page.reload();
+  await expect(room.report).toHaveAttribute("data-ready", "true");
+  await expect(room.report).toContainText("Spoken answer");
+  await page.getByRole("link", { name: "Start another interview" }).click();
+  await page.locator("html[data-hydrated=true]").waitFor({ state: "attached" });
+  await expect(page.getByRole("heading", { name: "Before you start" })).toBeVisible();
+  await expect(page.getByRole("button", { name: /continue/i })).toHaveCount(0);
+  await room.enter();
+  await room.asked(0);
 });
 
 // S000-15, S000-17, S000-20, S000-21, S000-26, S000-36: the candidate changes the route in mid-interview and loses nothing.
@@ -254,7 +338,7 @@ test("the route can be changed in the room", async ({ page }) => {
   await room.open();
   await room.enter();
   await room.asked(0);
-  const before = await session(page);
+  const before = await room.session();
   await room.answer();
   await room.asked(1);
   for (const [name, route] of [["WebSocket", "socket"], ["WebRTC", "direct"]] as const) {
@@ -266,7 +350,7 @@ test("the route can be changed in the room", async ({ page }) => {
     await expect(room.status).toContainText(name);
     expect(await room.soundWhileSpeaking(from), `heard over ${name}`).toBeGreaterThan(300);
   }
-  expect(await session(page)).toBe(before);
+  expect(await room.session()).toBe(before);
   await expect(room.captions).toContainText("Spoken answer");
   await room.answer();
   await room.asked(2);

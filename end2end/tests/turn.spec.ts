@@ -69,9 +69,11 @@ test("an interview goes through a TURN server alone, and what that takes is coun
   await room.enter();
   await room.asked(0);
   expect(await room.soundWhileSpeaking(0), "the question is heard").toBeGreaterThan(1_000);
-  const from = await room.now();
+  const [from, before] = [await room.now(), await room.session()];
   await room.answer();
   await room.asked(1);
+  expect(await room.session(), "one session").toBe(before);
+  await expect(room.lines("candidate", "Spoken answer")).toHaveCount(1);
   expect(await room.soundWhileSpeaking(from), "and so was the answer").toBeGreaterThan(1_000);
 
   const path = await page.evaluate(async () => {

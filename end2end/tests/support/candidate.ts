@@ -21,7 +21,7 @@ declare global {
     contexts: AudioContext[];
     peers: RTCPeerConnection[];
     tracks: MediaStreamTrack[];
-    roomEvents: { type: string; detail: unknown }[];
+    roomEvents: { type: string; detail: { type: string; ts: number; payload: Record<string, unknown> } }[];
   }
 }
 
@@ -150,6 +150,18 @@ export class RoomPage {
     await this.page
       .locator(`[data-testid=room][data-question="${idx + 1}"][data-ai=listening]`)
       .waitFor({ state: "attached", timeout: 30_000 });
+  }
+
+  /** The session that this tab is in. */
+  async session(): Promise<string> {
+    const id = await this.page.evaluate(() => sessionStorage.getItem("vivavoce.session"));
+    if (!id) throw new Error("the tab remembers no session");
+    return id;
+  }
+
+  /** The captions of one speaker that say this. */
+  lines(speaker: "candidate" | "interviewer", words: string | RegExp) {
+    return this.page.locator(`[data-testid=caption][data-speaker=${speaker}]`).filter({ hasText: words });
   }
 
   /** Answers with the fixture, or with its first seconds. */

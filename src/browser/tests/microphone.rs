@@ -10,6 +10,11 @@ use crate::engine::device::Mic;
 use crate::engine::interview::EndReason;
 use crate::engine::link::Phase;
 
+/// Long enough for the browser's encoder to have something.
+async fn speak_on() {
+    gloo_timers::future::sleep(std::time::Duration::from_millis(300)).await;
+}
+
 async fn let_go(page: &Page) -> Result<(), BrowserError> {
     let gone = JsFuture::from(page.far.let_microphones_go()).await;
     gone.map_err(|error| BrowserError::from_js("let_microphones_go", &error))?;
@@ -57,14 +62,14 @@ async fn a_recording_goes_on_with_another_microphone() -> Result<(), BrowserErro
         page.far.tell(r#"{"n":2,"type":"turn.start","payload":{"speaker":"interviewer"}}"#);
         page.far.tell(r#"{"n":3,"type":"turn.end","payload":{"speaker":"interviewer","spoken_ms":9}}"#);
         page.far.tell(r#"{"n":4,"type":"speech","payload":{"active":true,"item_id":"u1"}}"#);
-        settle().await;
+        speak_on().await;
         if unplugged {
             page.far.lose_microphone();
         } else {
             page.driver()?.choose_input("another");
         }
         until("the other one", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("now"))).await;
-        settle().await;
+        speak_on().await;
         assert!(page.screen.recordings.get_untracked().is_empty(), "the answer goes on");
         page.far.tell(r#"{"n":5,"type":"turn.end","payload":{"speaker":"candidate","spoken_ms":60000}}"#);
         until("both parts", || page.screen.recordings.get_untracked().len() == 2).await;

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 
 use crate::engine::interview::Speaker;
 use crate::engine::interview::report::clock;
+use crate::engine::link::Phase;
 use crate::engine::transcript::Line;
 use crate::engine::wording;
 use crate::ui::derived::Derived;
@@ -95,6 +96,8 @@ fn CaptionLine(room: Room, persona: Derived<String>, id: String) -> impl IntoVie
         match (line.interrupted, line.solid, growing) {
             (true, _, _) => Some("interrupted"),
             (false, true, _) => None,
+            // Before the call nobody speaks: the answer waits to be gone on with.
+            (false, false, true) if room.phase.with(|it| *it == Phase::Lobby) => None,
             (false, false, true) => Some("speaking"),
             (false, false, false) => Some("not saved yet"),
         }
