@@ -314,7 +314,8 @@ async fn a_try_that_never_connects_takes_nothing_from_the_call_on_the_socket() {
     candidate.speak(&answer);
     candidate.turn("turn.start", "candidate").await;
     for (n, path) in ["/api/interview/sdp-exchange", "/webrtc/offer"].into_iter().enumerate() {
-        let ticket = candidate.renew().await;
+        let renewal = json!({ "request_id": format!("renew-{n}"), "minutes": 5, "consent": true });
+        let ticket = candidate.post("ephemeral-token", renewal).await["client_secret"].clone();
         let (_peer, offer) = Peer::offer().await;
         let body = json!({ "request_id": format!("e{n}"), "client_secret": ticket, "offer": offer, "sdp": offer });
         let status = candidate.request_at(path, body).send().await.unwrap().status();
