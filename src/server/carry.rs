@@ -233,7 +233,8 @@ where
                     Some(end @ FromSideband::Closed(_)) => return (self.report)(FromCarry::Line(end)).await,
                     None => return,
                 },
-                frame = self.sound.from_page.pop() => self.frame(&frame),
+                // What is said before the provider listens waits for it.
+                frame = self.sound.from_page.pop(), if self.open => self.frame(&frame),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             self.tell().await;
@@ -320,7 +321,7 @@ where
     /// What the page says in sound.
     fn frame(&mut self, bytes: &[u8]) {
         let Some((header, pcm)) = Header::read(bytes) else { return };
-        if self.open && header.epoch == self.epoch.0 {
+        if header.epoch == self.epoch.0 {
             self.intake.take(self.now(), header, &frame::samples(pcm));
             let place = self.intake.place().map(|place| (place, Instant::now()));
             *self.ear.lock().unwrap_or_else(PoisonError::into_inner) = place;

@@ -14,6 +14,7 @@ use vivavoce::engine::audio::frame::{self, Header};
 use crate::house::{KEY, Stage};
 use crate::orders::Dialect;
 use crate::script::{Do, HUSH, Line, Reply};
+use crate::sound::Mic;
 
 const HELLO: &str = "Hello, I am Mariam, an AI interviewer.";
 const SECOND: usize = 24_000;
@@ -104,6 +105,24 @@ async fn a_provider_elsewhere_is_heard_and_hears_on_the_socket() {
     Dialect::Ga.answer("item_u1", "The bridge.").into_iter().for_each(|event| stage.script.say(event));
     assert_eq!(stage.candidate.next("question.ready").await["payload"]["idx"], 1);
     assert_eq!(stage.candidate.line("candidate", 0)["text"], "The bridge.");
+}
+
+/// S003-21: a provider may need a second to take a call. What the candidate says meanwhile is heard, from the first sample on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_before_the_provider_listens_is_heard() {
+    let mut stage = Stage::set().await;
+    let release = Arc::new(Notify::new());
+    stage.script.line(Line::Held(Arc::clone(&release)));
+    stage.candidate.say(&json!({ "type": "call", "epoch": 1 })).await;
+    stage.script.asked("/v1/realtime?model=", 1).await;
+    let mic = Mic::open(stage.candidate.mouth(), 1);
+    let answer = sound(SECOND, 1_234);
+    mic.play(&answer);
+    while mic.waiting() > 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    release.notify_one();
+    stage.until_heard(&answer).await;
 }
 
 impl Stage {
