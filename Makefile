@@ -15,6 +15,7 @@ CHANNEL := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 WASM := wasm32-unknown-unknown
 SERVER := $(CARGO_TARGET_DIR)/release/vivavoce
 BREAKABLE := $(CARGO_TARGET_DIR)/debug/vivavoce
+WIRE := $(CARGO_TARGET_DIR)/debug/wire
 SITE := target/site
 # Browser part that the first load of a page needs, in bytes of brotli.
 FIRST_LOAD_MAX := 250000
@@ -95,13 +96,14 @@ size: build ## Check what the first load of a page costs
 e2e: build faults ## Run the page in a browser (SPEC=file for one)
 	$(call step,page in a browser)
 	@.ci/tool playwright >/dev/null
-	@browser="$$(.ci/tool chromium)"; turn="$$(.ci/tool turnserver)"; cd end2end; \
-	CHROMIUM="$$browser" TURNSERVER="$$turn" VIVAVOCE="$(SERVER)" FAULTS="$(BREAKABLE)" npx playwright test $(SPEC)
+	@browser="$$(.ci/tool chromium)"; turn="$$(.ci/tool turnserver)"; nft="$$(.ci/tool nft)"; cd end2end; \
+	CHROMIUM="$$browser" TURNSERVER="$$turn" NFT="$$nft" VIVAVOCE="$(SERVER)" FAULTS="$(BREAKABLE)" WIRE="$(WIRE)" \
+	npx playwright test $(SPEC)
 
 .PHONY: faults
-faults: site ## Build a server that fails on demand, unoptimised; `make unit` has done most of it
+faults: site ## Build a server and a line that fail on demand, unoptimised; `make unit` has done most of it
 	$(call step,building the server with faults)
-	@cargo build --features faults --bin vivavoce
+	@cargo build --features faults --bin vivavoce --bin wire
 	@echo "$(BREAKABLE)"
 
 .PHONY: bench

@@ -1,8 +1,9 @@
 // A whole interview with real media: every question is heard, every answer detected, and the report counts them.
 import { expect, test } from "@playwright/test";
 import { RoomPage, seat } from "./support/candidate.js";
+import { emulate } from "./support/emulation.js";
 
-// S001-33, S002-12, S003-12, S003-71: voice to voice, from the start to the report.
+// S001-33, S002-12, S003-01, S003-12, S003-71, S004-27: voice to voice, from the start to the report.
 test("a standard practice interview runs from start to report", async ({ page }) => {
   test.setTimeout(240_000);
   await seat(page);
@@ -66,32 +67,9 @@ test("Escape silences everything at once, and Enter ends the call within a secon
   await expect(room.report).toContainText("You ended the interview");
 });
 
-test("speaking over a question stops the interviewer, and the answer counts", async ({ page }) => {
-  await seat(page);
-  const room = new RoomPage(page);
-  await room.open();
-  await room.enter();
-  await page.locator('[data-testid=room][data-question="1"][data-ai=speaking]').waitFor({ state: "attached", timeout: 30_000 });
-  const answered = room.answer();
-  await room.state("listening");
-  const from = await room.now();
-  await answered;
-  const tail = (await room.heard(from + 500)).filter((sample) => sample.at < from + 8_000 && sample.rms > 0.01);
-  expect(tail.length, "the interviewer is silent while the candidate speaks").toBeLessThan(3);
-  await expect(room.captions).toContainText(/interrupted/i);
-  await page.locator('[data-testid=room][data-question="2"]').waitFor({ state: "attached", timeout: 30_000 });
-});
-
-/** A network without a fault, for the browser's own emulation. It acts on peers that are made after it, and only if it does something. */
-const WHOLE = { offline: false, latency: 1, downloadThroughput: -1, uploadThroughput: -1, packetQueueLength: 0, packetReordering: false };
-
 // S003-14..17: the path dies in mid-question; ICE restarts, and session and sound come back.
 test("an ICE restart in mid-question keeps session and sound", async ({ page }) => {
-  const devtools = await page.context().newCDPSession(page);
-  const lossy = (packetLoss: number) =>
-    devtools.send("Network.emulateNetworkConditions", { ...WHOLE, packetLoss });
-  await devtools.send("Network.enable");
-  await lossy(0);
+  const lossy = await emulate(page);
   await seat(page);
   const room = new RoomPage(page);
   await room.open();

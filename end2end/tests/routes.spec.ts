@@ -1,18 +1,7 @@
 // Three ways to carry a voice: each from start to report, with sound that arrived, and one after the other when one fails.
 import { expect, test, type BrowserContext, type Page } from "@playwright/test";
 import { RoomPage, seat } from "./support/candidate.js";
-
-/** A network without a fault. The browser's emulation acts on peers that are made after it, and only if it does something. */
-const WHOLE = { offline: false, latency: 1, downloadThroughput: -1, uploadThroughput: -1, packetQueueLength: 0, packetReordering: false };
-
-/** A dial for the loss of everything that a peer sends and receives, in percent. */
-async function network(page: Page) {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send("Network.enable");
-  const lossy = (packetLoss: number) => devtools.send("Network.emulateNetworkConditions", { ...WHOLE, packetLoss });
-  await lossy(0);
-  return lossy;
-}
+import { emulate } from "./support/emulation.js";
 
 /** Every session that the page got a ticket for. */
 function sessions(page: Page) {
@@ -38,7 +27,7 @@ function fallbacks(page: Page) {
 const on = (page: Page, route: string, timeout = 20_000) =>
   page.locator(`[data-testid=room][data-route=${route}][data-phase=live]`).waitFor({ state: "attached", timeout });
 
-// S000-01, S000-23, S000-26, S003-21, S003-74: the same interview on every route; `interview.spec.ts` has the direct one.
+// S000-01, S000-17, S000-18, S000-23, S000-26, S003-21, S003-74, S004-27: the same interview on every route; `interview.spec.ts` has the direct one.
 for (const [route, badge] of [["relay", "WebRTC"], ["socket", "WebSocket"]] as const) {
   test(`an interview runs from start to report on the route ${route}`, async ({ page }) => {
     test.setTimeout(150_000);
@@ -67,7 +56,10 @@ for (const [route, badge] of [["relay", "WebRTC"], ["socket", "WebSocket"]] as c
     expect(await room.report.getByText(/Spoken answer, 0:\d\d/).count()).toBeGreaterThanOrEqual(3);
     expect(await page.evaluate(() => window.tracks.filter((it) => it.readyState === "live").length)).toBe(0);
   });
+}
 
+// Who speaks is let speak, whichever way the sound goes.
+for (const route of ["direct", "relay", "socket"] as const) {
   test(`speaking over a question stops the interviewer on the route ${route}`, async ({ page }) => {
     await seat(page);
     const room = new RoomPage(page);
@@ -148,7 +140,7 @@ async function survivesACut(page: Page, route: string, seconds: number, line: { 
 for (const seconds of [3, 15]) {
   test(`a path cut for ${seconds} s in mid-answer keeps the interview on the route relay`, async ({ page }) => {
     test.setTimeout(120_000);
-    const lossy = await network(page);
+    const lossy = await emulate(page);
     await survivesACut(page, "relay", seconds, { cut: () => lossy(100), mend: () => lossy(0) });
   });
 }
@@ -331,7 +323,7 @@ test("a report that is loaded again is still there, and so is the way to a new i
   await room.asked(0);
 });
 
-// S000-26: the candidate changes the route in mid-interview and loses nothing.
+// S000-15, S000-17, S000-20, S000-21, S000-26, S000-36: the candidate changes the route in mid-interview and loses nothing.
 test("the route can be changed in the room", async ({ page }) => {
   test.setTimeout(120_000);
   await seat(page);
@@ -357,7 +349,7 @@ test("the route can be changed in the room", async ({ page }) => {
   await room.asked(2);
 });
 
-// S004-25, point by point: what the page does, not what its source says.
+// S004-19..25, point by point: what the page does, not what its source says.
 test("the fifteen points of the WebRTC path hold", async ({ page }) => {
   await seat(page);
   const requests: string[] = [];
@@ -367,8 +359,8 @@ test("the fifteen points of the WebRTC path hold", async ({ page }) => {
   const room = new RoomPage(page);
   await room.open();
   const chosen = page.getByRole("radiogroup", { name: "Connection" }).getByRole("radio", { checked: true });
-  await expect(chosen, "S004-01: on by default").toHaveAttribute("value", /automatic|webrtc/);
-  await expect(page.getByRole("radio", { name: /^WebSocket/ }), "S004-23: the toggle").toBeEnabled();
+  await expect(chosen, "S000-15, S004-01: on by default").toHaveAttribute("value", /automatic|webrtc/);
+  await expect(page.getByRole("radio", { name: /^WebSocket/ }), "S004-23, -32: the toggle").toBeEnabled();
   await room.enter();
   await room.asked(0);
   await room.answer();
@@ -387,6 +379,7 @@ test("the fifteen points of the WebRTC path hold", async ({ page }) => {
       contexts: window.contexts.filter((context) => context.state === "running").length,
     };
   });
+  // S004-08..10: an offer and its answer, the microphone goes out, and a track comes in.
   expect(peer).toMatchObject({ peers: 1, offer: "offer", answer: "answer", connected: "connected", sends: true, hears: true });
   expect(peer.contexts, "S004-11: an audio context runs").toBeGreaterThan(0);
   await page.keyboard.press("Escape");

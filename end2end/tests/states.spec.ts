@@ -149,6 +149,7 @@ test("connecting says that the server does not answer, within its limit", async 
   await picture(page, "failed-offline");
 });
 
+// S003-59, S004-34
 test("the room shows who speaks, listens, and what is muted", async ({ page }) => {
   test.setTimeout(120_000);
   const room = await ready(page);

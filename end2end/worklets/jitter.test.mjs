@@ -82,7 +82,7 @@ test("S003-05: every sample is played once, in order", () => {
   assert.equal(line.buffer.gaps, 0);
 });
 
-test("a gap fades instead of clicking, is counted, and makes the buffer grow by what was missing", () => {
+test("S003-18, S003-19: a gap fades instead of clicking, is counted, and makes the buffer grow by what was missing", () => {
   const line = new Line();
   line.talk(400);
   line.listen(160);
@@ -158,7 +158,7 @@ test("what waits for more than two seconds is stale", () => {
   assert.deepEqual([line.buffer.frames.length, line.buffer.heardSamples], [0, line.place]);
 });
 
-test("a sound that has just begun to rise is cut without a click", () => {
+test("S003-19: a sound that has just begun to rise is cut without a click", () => {
   const line = new Line();
   line.send(LOUD, LOUD, LOUD);
   line.listen(2);

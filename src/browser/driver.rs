@@ -15,9 +15,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsCast as _;
+use web_sys::MediaStream;
 
 use self::media::Media;
 use super::clock::{now, window};
@@ -92,8 +94,9 @@ struct Inner {
     greeted: Cell<bool>,
     /// Neither side speaks, as the link knows it.
     quiet: Cell<bool>,
-    /// Why the Socket was fallen back to, until the server knows.
-    fallback: Cell<Option<Fallback>>,
+    /// Why the Socket was fallen back to, each time, until the server knows.
+    fallbacks: RefCell<Vec<Fallback>>,
+    path: Cell<PathNews>,
     /// When the notice of the page itself goes away.
     notice_until: Cell<Option<Tick>>,
     cushion: RefCell<Cushion>,
@@ -102,6 +105,17 @@ struct Inner {
     /// The figures that are on the page.
     shown_figures: Cell<u64>,
     listeners: RefCell<Vec<Listener>>,
+}
+
+/// What the server has to know of the call's path.
+#[derive(Clone, Copy, Default)]
+enum PathNews {
+    #[default]
+    Alive,
+    /// Since when.
+    Dead(Tick),
+    /// For how long it was dead.
+    Back(Duration),
 }
 
 /// A call on the room channel.
@@ -114,6 +128,8 @@ struct Carried {
     still: Cell<bool>,
     /// The playout was cut: how much of it was heard is told at the next look.
     cut: Cell<bool>,
+    /// The interviewer on the route that is tried. Until that is live the other one is heard.
+    other: RefCell<Option<(Epoch, MediaStream)>>,
 }
 
 /// The regular looks at levels and statistics while a peer is open.
@@ -165,7 +181,8 @@ impl Driver {
             opening: Cell::default(),
             greeted: Cell::default(),
             quiet: Cell::default(),
-            fallback: Cell::default(),
+            fallbacks: RefCell::default(),
+            path: Cell::default(),
             notice_until: Cell::default(),
             cushion: RefCell::default(),
             shown_revision: Cell::default(),

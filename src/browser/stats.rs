@@ -32,11 +32,18 @@ fn reduce(rows: &[JsValue]) -> LineStats {
         stats.lost = lost;
         stats.jitter_ms = number(inbound, "jitter").map(|seconds| seconds * 1_000.0);
         stats.gaps = count(inbound, "concealmentEvents");
+        stats.emitted = count(inbound, "jitterBufferEmittedCount");
+        stats.buffered_s = number(inbound, "jitterBufferDelay").unwrap_or(0.0);
     }
     let transport = rows.iter().find(|row| kind(row) == "transport");
-    if let Some(pair) = transport.and_then(|row| text(row, "selectedCandidatePairId")).and_then(by_id) {
+    let selected = transport.and_then(|row| text(row, "selectedCandidatePairId")).and_then(by_id);
+    // Firefox has no such row, and says it of the pair itself.
+    let pair = |says: fn(&JsValue) -> bool| rows.iter().find(|row| kind(row) == "candidate-pair" && says(row));
+    let selected = selected.or_else(|| pair(|row| flag(row, "selected")));
+    let in_use = |row: &JsValue| flag(row, "nominated") && text(row, "state").as_deref() == Some("succeeded");
+    if let Some(pair) = selected.or_else(|| pair(in_use)) {
         stats.rtt_ms = number(pair, "currentRoundTripTime").map(|seconds| seconds * 1_000.0);
-        stats.responses = count(pair, "responsesReceived");
+        stats.responses = number(pair, "responsesReceived").map(whole);
         let local = text(pair, "localCandidateId").and_then(by_id);
         stats.candidate_type = local.and_then(|row| text(row, "candidateType"));
         stats.transport = local.and_then(|row| text(row, "relayProtocol").or_else(|| text(row, "protocol")));
@@ -53,7 +60,15 @@ fn text(row: &JsValue, name: &str) -> Option<String> {
     Reflect::get(row, &JsValue::from_str(name)).ok()?.as_string()
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of packets or checks")]
+fn flag(row: &JsValue, name: &str) -> bool {
+    Reflect::get(row, &JsValue::from_str(name)).is_ok_and(|it| it.as_bool() == Some(true))
+}
+
 fn count(row: &JsValue, name: &str) -> u64 {
-    number(row, name).unwrap_or(0.0) as u64
+    number(row, name).map_or(0, whole)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of packets or checks")]
+const fn whole(count: f64) -> u64 {
+    count as u64
 }

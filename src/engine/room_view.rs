@@ -157,10 +157,10 @@ impl RoomView {
         self.answer.is_some()
     }
 
-    /// Whether neither side speaks, and nothing is about to be said.
+    /// Whether neither side speaks, and nothing is about to be said. A breath in mid-answer is no pause.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        !self.sounding && !self.hearing && self.state == AiState::Listening
+        !self.sounding && !self.hearing && self.answer.is_none() && self.state == AiState::Listening
     }
 
     /// What a page that comes back has seen: the name of the numbering and the last number. None before the first welcome.

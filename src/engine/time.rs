@@ -23,6 +23,12 @@ impl Tick {
         Self(self.0.saturating_add(wait))
     }
 
+    /// This tick, `wait` earlier, and not before the beginning.
+    #[must_use]
+    pub const fn before(self, wait: Duration) -> Self {
+        Self(self.0.saturating_sub(wait))
+    }
+
     /// How long ago `earlier` was; zero if it lies ahead.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {

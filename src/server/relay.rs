@@ -46,7 +46,6 @@ enum Command {
         offer: String,
         answer: oneshot::Sender<Result<String, OfferError>>,
     },
-    Candidate(String),
 }
 
 /// Whom a call is made for.
@@ -99,11 +98,6 @@ impl Relay {
     /// Says a message of the room to the page.
     pub fn tell(&self, message: String) {
         self.command(Command::Tell(message));
-    }
-
-    /// Takes a candidate that the browser found after its offer.
-    pub fn candidate(&self, candidate: String) {
-        self.command(Command::Candidate(candidate));
     }
 
     /// Takes a new offer of the same peer: an ICE restart. The answer comes through what is returned; a call that ends

@@ -26,7 +26,7 @@ use self::log::MemoryLog;
 pub use self::message::{PageId, Seen};
 use self::message::{Signal, ToSession};
 pub use self::page_lane::PageLane;
-use self::relayed::Answers;
+use self::relayed::{Answers, Negotiation};
 pub use self::relayed::{RelayLane, To};
 use self::session::{Limits, Session};
 use self::spend::Spend;
@@ -57,6 +57,7 @@ struct Entry {
     tickets: Arc<Mutex<Tickets>>,
     /// Answers to offers of relayed calls, to be given again.
     answers: Arc<Mutex<Answers>>,
+    negotiation: Arc<Negotiation>,
     /// Set when the interview is over.
     over: Option<Instant>,
 }
@@ -171,8 +172,8 @@ impl Rooms {
         .receiving_on(self.port.clone());
         let (rooms, id, shutdown) = (self.clone(), id.to_owned(), self.shutdown.clone());
         self.tasks.spawn(async move { session.run(inbox, shutdown, AFTERLIFE, || rooms.set_over(&id)).await });
-        let (tickets, answers) = (Arc::default(), Arc::default());
-        Entry { owner, ip, mailbox, tickets, answers, over: None }
+        let (tickets, answers, negotiation) = Default::default();
+        Entry { owner, ip, mailbox, tickets, answers, negotiation, over: None }
     }
 
     fn set_over(&self, session_id: &str) {

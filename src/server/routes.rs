@@ -4,6 +4,7 @@
 pub mod health;
 pub mod interview;
 pub mod metrics;
+mod page_socket;
 pub mod room_channel;
 pub mod webrtc;
 

@@ -5,12 +5,14 @@
 //! what the calls are about; whoever owns the peer runs its loop.
 
 pub mod demux;
+pub mod flow;
 mod lane;
 pub mod mailbox;
 pub mod offer;
 pub mod pace;
 pub mod peer;
 pub mod port;
+mod stun;
 mod tcp;
 
 pub use lane::Overflow;

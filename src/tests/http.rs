@@ -241,7 +241,7 @@ fn exchange(ticket: &Answer, request_id: &str, offer: &str) -> Value {
     })
 }
 
-/// S2, S3: a ticket is good for one exchange of its own session.
+/// S003-03: a ticket is good for one exchange of its own session.
 #[tokio::test]
 async fn secrets_that_are_unknown_reused_or_another_sessions_are_refused() {
     let server = Server::new(&[]);

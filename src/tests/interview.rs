@@ -16,6 +16,8 @@ mod peer;
 mod relay;
 #[path = "interview/signal.rs"]
 mod signal;
+#[path = "interview/slow.rs"]
+mod slow;
 #[path = "interview/socket.rs"]
 mod socket;
 #[path = "interview/sound.rs"]
@@ -26,6 +28,7 @@ mod strict;
 mod words;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
@@ -74,7 +77,13 @@ async fn an_ice_restart_keeps_session_and_sound() {
     let house = House::open(&[]).await;
     let mut candidate = Candidate::enter(&house, 5).await;
     candidate.say(&json!({ "type": "ready" })).await;
+    candidate.next("question.ready").await;
     candidate.state("speaking").await;
+    candidate.hear_call(10).await;
+    // Dead for longer than what is left of the question.
+    candidate.peer.cut(true);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let before = candidate.loud_frames();
     let ticket = candidate.renew().await;
     let offer = candidate.peer.restart().await;
     let answer = candidate
@@ -82,11 +91,10 @@ async fn an_ice_restart_keeps_session_and_sound() {
         .await;
     assert_eq!(answer["call"], 1, "the same call: {answer}");
     candidate.peer.answer(answer["answer"].as_str().unwrap().to_owned());
-    let before = candidate.loud_frames();
-    candidate.next("question.ready").await;
-    candidate.state("speaking").await;
+    candidate.hear_call(25).await;
     candidate.state("listening").await;
-    assert!(candidate.loud_frames() > before + 50, "sound goes on");
+    assert!(candidate.loud_frames() > before + 50, "the question goes on where it was");
+    assert!(!candidate.told.iter().any(|it| it["payload"]["text"].as_str().is_some_and(|it| it.contains("again"))));
     assert_eq!(house.calls(), 1);
 }
 

@@ -1,8 +1,9 @@
 // A server of a test's own: with other settings than the rest have, or one that can be told to fail.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 /** Opens `/metrics` of every server here. */
 const TOKEN = "metrics-of-a-test";
@@ -22,14 +23,28 @@ export interface Server {
 }
 
 /** The path of a program that `make e2e` names. */
-export function program(variable: "VIVAVOCE" | "FAULTS" | "TURNSERVER"): string {
+export function program(variable: "VIVAVOCE" | "FAULTS" | "TURNSERVER" | "WIRE"): string {
   const path = process.env[variable];
   if (!path) throw new Error(`${variable} must hold the path of a program; \`make e2e\` sets it`);
   return path;
 }
 
-export async function serve(binary: string, environment: Record<string, string> = {}): Promise<Server> {
-  const process_ = spawn(binary, {
+/** One request, made by a process of its own where our own network does not lead to the server. */
+async function ask(url: string, init: RequestInit, space?: string): Promise<{ status: number; text: string }> {
+  const fetched = async (url: string, init: RequestInit) => {
+    const answer = await fetch(url, init);
+    return { status: answer.status, text: await answer.text() };
+  };
+  if (!space) return fetched(url, init);
+  const script = `(${fetched})(...JSON.parse(process.argv[1])).then((it) => process.stdout.write(JSON.stringify(it)))`;
+  const node = ["netns", "exec", space, process.execPath, "-e", script, JSON.stringify([url, init])];
+  return JSON.parse((await promisify(execFile)("ip", node)).stdout);
+}
+
+/** Starts a server, in another network namespace than ours if one is named. */
+export async function serve(binary: string, environment: Record<string, string> = {}, space?: string): Promise<Server> {
+  const [command, ...before] = space ? ["ip", "netns", "exec", space, binary] : [binary];
+  const process_ = spawn(command!, before, {
     cwd: tmpdir(),
     env: {
       ...process.env,
@@ -56,17 +71,14 @@ export async function serve(binary: string, environment: Record<string, string> 
   return {
     url,
     async metric(line) {
-      const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
-      const found = (await answer.text()).split("\n").find((it) => it.startsWith(`${line} `));
+      const { text } = await ask(`${url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } }, space);
+      const found = text.split("\n").find((it) => it.startsWith(`${line} `));
       return Number(found?.slice(line.length + 1) ?? 0);
     },
     async order(fault) {
-      const answer = await fetch(`${url}/faults`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(fault),
-      });
-      if (answer.status !== 204) throw new Error(`the fault was not taken: ${answer.status}`);
+      const headers = { "content-type": "application/json" };
+      const { status } = await ask(`${url}/faults`, { method: "POST", headers, body: JSON.stringify(fault) }, space);
+      if (status !== 204) throw new Error(`the fault was not taken: ${status}`);
     },
     async stop() {
       process_.kill("SIGTERM");

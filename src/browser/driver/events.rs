@@ -9,7 +9,7 @@ use super::super::meter::Voice;
 use super::super::peer::PeerEvent;
 use super::super::room_socket::{RoomSocket, SocketEvent};
 use super::super::{stats, storage};
-use super::{Event, Inner, recipes};
+use super::{Event, Inner, PathNews, recipes};
 use crate::engine::link::channel::{self, close};
 use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Ask, Command, Ice, Input, Refusal};
@@ -73,7 +73,8 @@ impl Inner {
             Command::Close(epoch) => self.close(epoch),
             Command::Fallback(why) => {
                 leptos::logging::warn!("INT_V2_WEBRTC_FALLBACK {}", why.name());
-                self.fallback.set(Some(why));
+                self.fallbacks.borrow_mut().push(why);
+                self.tell_path();
                 self.tell_fallback();
             }
             Command::Show(phase) => self.enter(phase),
@@ -84,9 +85,14 @@ impl Inner {
 
     fn enter(&self, phase: Phase) {
         let now = now();
+        self.path_is(now, phase == Phase::Recovering, phase == Phase::Live);
         self.view.borrow_mut().pause(now, phase != Phase::Live);
         match &phase {
             Phase::Live => {
+                let other = self.carried.other.take();
+                if let Some((_, stream)) = other {
+                    self.hear(&stream);
+                }
                 if self.opening.take() {
                     self.greeted.set(false);
                     self.cushion.take();
@@ -102,7 +108,10 @@ impl Inner {
                 }
             }
             // Each stage of a repair is shown; it is one break.
-            Phase::Recovering if *self.phase.borrow() != Phase::Recovering => self.figures.borrow_mut().interrupted(),
+            Phase::Recovering if *self.phase.borrow() != Phase::Recovering => {
+                let mut figures = self.figures.borrow_mut();
+                if self.link.borrow().is_renewal() { figures.renewed() } else { figures.interrupted() }
+            }
             Phase::Lobby | Phase::Connecting | Phase::Recovering => {}
             Phase::Ending => {
                 self.finish_recording();
@@ -123,6 +132,33 @@ impl Inner {
             }
         }
         self.phase.replace(phase);
+    }
+
+    /// Notes that the path is dead, or is back, for the server to know: on a direct call nobody else can, and the clock has to
+    /// stand still.
+    fn path_is(&self, now: Tick, dead: bool, alive: bool) {
+        match self.path.get() {
+            PathNews::Alive if dead => self.path.set(PathNews::Dead(now)),
+            PathNews::Dead(since) if alive => self.path.set(PathNews::Back(now.since(since))),
+            PathNews::Back(lost) if dead => self.path.set(PathNews::Dead(now.before(lost))),
+            _ => return,
+        }
+        self.tell_path();
+    }
+
+    /// Tells how the path is, if that is news.
+    pub(super) fn tell_path(&self) {
+        let (dead, lost) = match self.path.get() {
+            PathNews::Alive => return,
+            PathNews::Dead(since) => (true, now().since(since)),
+            PathNews::Back(lost) => (false, lost),
+        };
+        if self.channel.borrow().is_open() {
+            self.say(&PageMessage::Path { dead, lost_ms: Tick(lost).as_ms() });
+            if !dead {
+                self.path.set(PathNews::Alive);
+            }
+        }
     }
 
     /// Asks for the greeting once the interviewer can be heard.
@@ -172,6 +208,7 @@ impl Inner {
                 self.channel(channel::Input::Opened);
                 self.greeted.set(false);
                 self.tell_silence();
+                self.tell_path();
                 self.tell_fallback();
                 self.call();
             }
@@ -210,7 +247,7 @@ impl Inner {
             }
             PeerEvent::Disconnected => self.step(Input::Ice(epoch, Ice::Disconnected)),
             PeerEvent::Failed => self.step(Input::Ice(epoch, Ice::Failed)),
-            PeerEvent::Track(stream) => self.hear(&stream),
+            PeerEvent::Track(stream) => self.hear_soon(epoch, &stream),
             PeerEvent::ChannelOpen => self.step(Input::Reached(epoch, Reach::ChannelOpen)),
             PeerEvent::ChannelClosed => self.step(Input::ChannelClosed(epoch)),
             PeerEvent::Room(text) => self.read(Source::Events, &text),
@@ -221,7 +258,9 @@ impl Inner {
             }
             PeerEvent::NoCandidate => self.step(Input::Refused(epoch, Refusal::Hopeless(Fallback::Ice))),
             PeerEvent::Message(text) => {
-                if let Some(event) = project_text(&text) {
+                // Until a route that is tried is live, the call before it tells who speaks.
+                let early = self.is_tried(epoch);
+                if let Some(event) = project_text(&text).filter(|it| !early || *it == RoomEvent::ProviderReady) {
                     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]
                     let ts = unix_ms() as u64;
                     self.told(Source::Channel, &RoomMessage { n: 0, ts, event });

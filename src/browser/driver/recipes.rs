@@ -122,7 +122,7 @@ async fn call(attempt: &Attempt) -> Result<(), Stop> {
     if let Some(mic) = inner.media.mic.borrow().as_ref().filter(|mic| *mic.stream() != stream) {
         sound.replace_mic(mic.stream()).map_err(|error| broken(&error))?;
     }
-    inner.hear(&sound.stream());
+    inner.hear_soon(attempt.epoch, &sound.stream());
     drop(inner.carried.sound.replace(Some((attempt.epoch, sound))));
     inner.call();
     Ok(())

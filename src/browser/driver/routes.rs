@@ -1,6 +1,7 @@
 //! What belongs to one route: the sound on the room channel, the negotiation of a relayed call, and how a page comes back.
 
 use wasm_bindgen_futures::spawn_local;
+use web_sys::MediaStream;
 
 use super::super::clock::now;
 use super::super::meter::Meter;
@@ -22,9 +23,9 @@ const BEATS_A_PLAYED: u32 = 20;
 impl Inner {
     /// Closes the call of this attempt, and no other.
     pub(super) fn close(&self, epoch: Epoch) {
-        if self.epoch.get() == epoch {
-            self.epoch.set(epoch.next());
-        }
+        let goes_on = self.link.borrow().attempt().1;
+        self.epoch.set(goes_on);
+        drop(self.carried.other.borrow_mut().take_if(|(of, _)| *of == epoch));
         // Out of the cells first: closing must not find them borrowed.
         let sound = self.carried.sound.take();
         match sound {
@@ -44,7 +45,28 @@ impl Inner {
         if self.peer.borrow().is_none() && self.carried.sound.borrow().is_none() {
             self.media.hear_nobody();
         }
-        self.view.borrow_mut().call_lost(now());
+        if goes_on < epoch {
+            // A try is over, and the call goes on that was there before: nothing of it is lost.
+            self.opening.set(false);
+        } else {
+            self.view.borrow_mut().call_lost(now());
+        }
+    }
+
+    /// Lets the interviewer be heard on a new route: at once, or when it is live if another call goes on until then.
+    pub(super) fn hear_soon(&self, epoch: Epoch, stream: &MediaStream) {
+        if self.is_tried(epoch) {
+            // `stream.clone()` would be the DOM's method: another stream.
+            self.carried.other.replace(Some((epoch, Clone::clone(stream))));
+        } else {
+            self.hear(stream);
+        }
+    }
+
+    /// Whether this attempt is one while another call goes on.
+    pub(super) fn is_tried(&self, epoch: Epoch) -> bool {
+        let link = self.link.borrow();
+        link.is_trying() && link.attempt().1 == epoch
     }
 
     /// Asks for the call on the room channel, if there is to be one and the channel is open.
@@ -116,10 +138,9 @@ impl Inner {
 
     /// Tells the server why the Socket was fallen back to, as soon as it can be told.
     pub(super) fn tell_fallback(&self) {
-        if self.channel.borrow().is_open()
-            && let Some(reason) = self.fallback.take()
-        {
-            self.say(&PageMessage::Fallback { reason });
+        if let Some(socket) = self.socket.borrow().as_ref() {
+            let mut untold = self.fallbacks.borrow_mut();
+            untold.retain(|reason| !socket.say(&PageMessage::Fallback { reason: *reason }));
         }
     }
 
@@ -172,6 +193,13 @@ impl Inner {
                 }
             }
             SocketEvent::Sound(_) => {}
+            SocketEvent::Closed { code: channel::close::REFUSED } => {
+                drop(self.signal.take());
+                // Whoever tries again gets a new one.
+                self.session.id.take();
+                storage::forget_session();
+                self.step(Input::RoomClosed(Fault::Refused));
+            }
             SocketEvent::Closed { .. } => {
                 drop(self.signal.take());
                 // A call that stands goes on without: a restart opens another.

@@ -61,6 +61,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn deafen(this: &FarEnd, deaf: bool);
     #[wasm_bindgen(method)]
+    pub(super) fn turn_away(this: &FarEnd, code: u16);
+    #[wasm_bindgen(method)]
     pub(super) fn serve_route(this: &FarEnd, route: &str);
     #[wasm_bindgen(method)]
     pub(super) fn open_events(this: &FarEnd);
@@ -150,7 +152,7 @@ impl Drop for Page {
     }
 }
 
-/// S001-28, S002-32, S003-08, S003-10, S003-60: five steps, `ready` once, and speaking when sound and marker agree.
+/// S001-28, S002-32, S003-08 to S003-10, S003-43, S003-60: five steps, `ready` once, and speaking when sound and marker agree.
 #[wasm_bindgen_test]
 async fn a_call_goes_from_start_to_the_greeting() -> Result<(), BrowserError> {
     let page = Page::live().await?;

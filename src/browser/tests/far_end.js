@@ -101,7 +101,7 @@ export class FarEnd {
     switch (what) {
       case "ready":
         return Response.json({
-          embedded: true, connect_timeout_ms: 30000,
+          embedded: true, connect_timeout_ms: 30000, idle_ms: 600000,
         });
       case "ephemeral-token":
         this.session = body.session_id;
@@ -159,6 +159,13 @@ export class FarEnd {
   // How many sockets a call was negotiated on, and whether offers go lost there.
   signals() { return this.signal_sockets.length; }
   deafen(deaf) { this.deaf = deaf; }
+  // Will not have the page on any of them.
+  turn_away(code) {
+    for (const socket of this.signals) {
+      socket.readyState = 3;
+      socket.dispatchEvent(new CloseEvent("close", { code }));
+    }
+  }
   // Signalling sockets that the page has opened.
   negotiations() { return this.signals.length; }
   serve_route(route) { this.route = route; }

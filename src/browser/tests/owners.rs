@@ -55,7 +55,7 @@ fn a_listener_may_be_dropped_by_its_own_handler() -> Result<(), BrowserError> {
     Ok(())
 }
 
-/// S003-04, S003-23: what the device gave is known, whatever was asked for.
+/// S003-04, S003-23, S004-09: what the device gave is known, whatever was asked for.
 #[wasm_bindgen_test]
 async fn a_dropped_microphone_is_off() -> Result<(), BrowserError> {
     let mic = Mic::open(None).await?;
@@ -67,7 +67,7 @@ async fn a_dropped_microphone_is_off() -> Result<(), BrowserError> {
     Ok(())
 }
 
-/// S003-40: attach, replace and detach leave no live track.
+/// S003-40, S004-10: attach, replace and detach leave no live track.
 #[wasm_bindgen_test]
 async fn attach_replace_and_detach_leave_no_live_track() -> Result<(), BrowserError> {
     let (first, second) = (Mic::open(None).await?, Mic::open(None).await?);

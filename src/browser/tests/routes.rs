@@ -10,7 +10,7 @@ use crate::engine::interview::EndReason;
 use crate::engine::link::choice::{Choice, Routes};
 use crate::engine::link::steps::{Step, StepState};
 use crate::engine::link::view::StartOptions;
-use crate::engine::link::{Phase, Route};
+use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::protocol::room::AiState;
 
 const ICE: &str = r#"{"upstream":{"fault":"offer"}}"#;
@@ -135,7 +135,10 @@ async fn another_guess_of_the_network_is_not_another_network() -> Result<(), Bro
     assert_eq!((page.far.has_asked("ephemeral-token"), page.far.has_said("call")), (before, 1));
     page.far.network_changes("cellular");
     until("another try", || page.far.has_asked("ephemeral-token") == before + 1).await;
-    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
+    until("the refusal", || page.far.has_asked("sdp-exchange") == 2).await;
+    settle().await;
+    assert_eq!((page.far.has_said("call"), page.far.has_said("bye")), (1, 0), "the call goes on as it was");
+    assert_eq!((page.route(), page.phase()), (Route::Socket, Phase::Live));
     Ok(())
 }
 
@@ -164,6 +167,9 @@ async fn s000_26_the_route_is_changed_in_the_room() -> Result<(), BrowserError> 
     settle().await;
     assert_eq!((page.route(), page.far.has_said("call")), (Route::Direct, 0), "the candidate speaks");
     page.far.tell(r#"{"n":9,"type":"speech","payload":{"active":false,"item_id":"u1"}}"#);
+    settle().await;
+    assert_eq!((page.route(), page.far.has_said("call")), (Route::Direct, 0), "a breath");
+    page.far.tell(r#"{"n":10,"type":"turn.end","payload":{"speaker":"candidate","spoken_ms":400}}"#);
     until("the Socket", || page.route() == Route::Socket).await;
     until("the peer is gone", || page.far.is_left()).await;
     assert_eq!((page.phase(), page.far.live_tracks()), (Phase::Live, 1));
@@ -181,8 +187,11 @@ async fn a_route_that_fails_leaves_the_one_before() -> Result<(), BrowserError> 
     let page = Page::live_by(Choice::WebSocket).await?;
     page.far.refuse("sdp-exchange", ICE);
     page.driver()?.choose_route(Choice::WebRtc);
-    until("the Socket again", || page.far.has_said("call") == 2 && page.phase() == Phase::Live).await;
-    assert_eq!((page.route(), page.screen.choice.get_untracked()), (Route::Socket, Choice::Automatic));
+    until("the refusal", || page.far.has_asked("sdp-exchange") == 1 && page.screen.notice.get_untracked().is_some())
+        .await;
+    assert_eq!((page.route(), page.phase()), (Route::Socket, Phase::Live));
+    assert_eq!(page.screen.choice.get_untracked(), Choice::WebSocket, "and the choice");
+    assert_eq!((page.far.has_said("call"), page.far.has_said("bye")), (1, 0), "the call goes on as it was");
     let notice = page.screen.notice.get_untracked();
     assert!(notice.as_deref().is_some_and(|it| it.contains("does not work here")), "{notice:?}");
     Ok(())
@@ -228,6 +237,18 @@ async fn a_relayed_call_restarts_over_a_new_socket_when_the_old_one_is_dead() ->
     page.far.deafen(false);
     until("a restart", || page.far.restarted() == 1 && page.phase() == Phase::Live).await;
     assert_eq!((page.far.called(), page.far.has_negotiated("bye")), (1, 0));
+    Ok(())
+}
+
+/// A negotiation that is closed because the session is not this browser's is over for good.
+#[wasm_bindgen_test]
+async fn a_negotiation_that_is_refused_is_final() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.serve_route("relay");
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    page.far.turn_away(4_401);
+    until("the end of it", || page.phase() == Phase::Failed(Fault::Refused)).await;
     Ok(())
 }
 

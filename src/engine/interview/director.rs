@@ -179,6 +179,12 @@ pub struct Director {
     late: Option<Late>,
     /// When the candidate was last heard of. A departure is a sign, too: there is all the time to come back.
     last_sign: Tick,
+    /// When the provider last heard the candidate begin to speak.
+    last_heard: Tick,
+    /// When the last call was lost. None for a director that continues what another one left.
+    left_at: Option<Tick>,
+    /// The page says that the call's path is dead. On a call between browser and provider nobody else can know.
+    dead: bool,
     out: VecDeque<Command>,
 }
 
@@ -212,6 +218,9 @@ impl Director {
             wordless: Vec::new(),
             late: None,
             last_sign: now,
+            last_heard: now,
+            left_at: None,
+            dead: false,
             out: VecDeque::new(),
             rules,
             state,

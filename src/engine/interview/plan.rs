@@ -141,6 +141,8 @@ pub const LIMIT_REACHED: &str = "I have to stop here: this service has reached i
 pub const BACK_AGAIN: &str = "We are connected again.";
 /// Said after it to a candidate who had begun to answer.
 pub const GO_ON: &str = "Please go on.";
+/// Said after it to a candidate who was still thinking.
+pub const TAKE_YOUR_TIME: &str = "Take your time.";
 /// Said between an answer to the candidate and the question that it came from.
 pub const BACK_TO_IT: &str = "Back to the question:";
 pub const I_AM_AN_AI: &str = "I am an AI interviewer, not a person.";

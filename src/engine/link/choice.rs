@@ -19,6 +19,11 @@ pub enum Choice {
 impl Choice {
     pub const ALL: [Self; 3] = [Self::Automatic, Self::WebRtc, Self::WebSocket];
 
+    /// Those that a server offers. Without leave to fall back Automatic would promise what it cannot keep (S003-07).
+    pub fn offered(fallback: bool) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |it| fallback || *it != Self::Automatic)
+    }
+
     /// Its value in the radio group, and on the document.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -100,6 +105,8 @@ pub struct Routes {
     fallback: bool,
     /// Automatic has fallen back.
     fallen: bool,
+    /// The choice that the call in use was made by, and whether it had fallen back.
+    used: (Choice, bool),
 }
 
 impl Default for Routes {
@@ -112,7 +119,7 @@ impl Routes {
     /// The routes before anything failed.
     #[must_use]
     pub const fn new(choice: Choice, fallback: bool) -> Self {
-        Self { choice, webrtc: Route::Direct, pinned: false, fallback, fallen: false }
+        Self { choice, webrtc: Route::Direct, pinned: false, fallback, fallen: false, used: (choice, false) }
     }
 
     /// The same, where the page's address names a route.
@@ -192,11 +199,17 @@ impl Routes {
         self.fallen = false;
     }
 
-    /// A change did not work out: `route` stays, and where that is not what was chosen, the choice is the page's again.
+    /// There is a call as it was chosen.
+    pub fn settle(&mut self) {
+        self.used = (self.choice, self.fallen);
+    }
+
+    /// A change did not work out: `route` stays. That is what Automatic is for; any other choice gives way to the one before.
     pub fn stay(&mut self, route: Route) {
-        if self.wanted() != route {
-            self.choice = Choice::Automatic;
-            self.fallen = matches!(route, Route::Socket);
+        if matches!(route, Route::Socket) && self.can_fall_back() {
+            self.fall_back();
+        } else if self.next() != route {
+            (self.choice, self.fallen) = self.used;
         }
     }
 }
@@ -238,12 +251,33 @@ mod tests {
 
     #[test]
     fn a_choice_that_does_not_work_out_is_not_shown_as_if_it_did() {
-        let mut routes = Routes::new(Choice::WebRtc, true);
-        routes.stay(Route::Socket);
-        assert_eq!((routes.choice(), routes.next()), (Choice::Automatic, Route::Socket));
-        let mut routes = Routes::new(Choice::WebSocket, true);
-        routes.stay(Route::Direct);
-        assert_eq!((routes.choice(), routes.next()), (Choice::Automatic, Route::Direct));
+        use Choice::{Automatic, WebRtc, WebSocket};
+        for (used, fallen, chosen, fallback, stays, after) in [
+            (WebSocket, false, WebRtc, true, Route::Socket, WebSocket),
+            (WebSocket, false, WebRtc, false, Route::Socket, WebSocket),
+            (WebSocket, false, Automatic, false, Route::Socket, WebSocket),
+            (Automatic, true, WebRtc, true, Route::Socket, Automatic),
+            (WebRtc, false, WebSocket, true, Route::Direct, WebRtc),
+            (Automatic, false, WebSocket, true, Route::Direct, Automatic),
+            // It may fall back, and does.
+            (WebSocket, false, Automatic, true, Route::Socket, Automatic),
+        ] {
+            let mut routes = Routes::new(used, fallback);
+            if fallen {
+                routes.fall_back();
+            }
+            routes.settle();
+            routes.choose(chosen);
+            routes.stay(stays);
+            assert_eq!((routes.choice(), routes.next()), (after, stays), "{used:?} to {chosen:?}, {fallback}");
+        }
+    }
+
+    /// S003-07: what is not done is not promised.
+    #[test]
+    fn automatic_is_offered_where_it_may_fall_back() {
+        assert_eq!(Choice::offered(true).collect::<Vec<_>>(), Choice::ALL);
+        assert_eq!(Choice::offered(false).collect::<Vec<_>>(), [Choice::WebRtc, Choice::WebSocket]);
     }
 
     #[test]

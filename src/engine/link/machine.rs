@@ -4,6 +4,8 @@
 //! [`Link::poll_timeout`]. Commands are recipes: the shell performs a whole one and reports how far it came.
 
 mod messages;
+#[cfg(test)]
+mod network;
 mod policy;
 mod repair;
 #[cfg(test)]
@@ -56,6 +58,7 @@ enum State {
     /// Another route is tried, and the call over the one `back` goes on until that stands.
     Trying {
         old: Epoch,
+        since: Tick,
         back: Route,
         until: Tick,
     },
@@ -76,7 +79,10 @@ enum Mend {
 #[derive(Debug)]
 pub struct Link {
     state: State,
+    /// Of the call in use, or of the attempt under way.
     epoch: Epoch,
+    /// The latest that was given out. None is given twice.
+    newest: Epoch,
     /// Attempts that failed since the last steady call.
     failures: usize,
     /// ICE restarts since the last steady call.
@@ -99,6 +105,10 @@ pub struct Link {
     quiet: bool,
     /// The room channel is open.
     room: bool,
+    /// The browser says that it has no network.
+    offline: bool,
+    /// The call that ends has reached its time limit.
+    renewal: bool,
     /// The provider's own peer sends RTP without pause.
     continuous: bool,
     /// The interview is over, and its call is kept so long for what is said of it late.
@@ -114,6 +124,7 @@ impl Link {
         Self {
             state: State::Idle,
             epoch: Epoch::default(),
+            newest: Epoch::default(),
             failures: 0,
             restarts: 0,
             restarts_in_all: 0,
@@ -127,6 +138,8 @@ impl Link {
             returns: 0,
             quiet: false,
             room: false,
+            offline: false,
+            renewal: false,
             continuous: false,
             kept: None,
             progress: Progress::default(),
@@ -154,10 +167,16 @@ impl Link {
         }
     }
 
-    /// The route and epoch of the latest attempt.
+    /// The route and epoch of the attempt under way, or of the call in use.
     #[must_use]
     pub const fn attempt(&self) -> (Route, Epoch) {
         (self.route, self.epoch)
+    }
+
+    /// Whether another route is tried, while the call goes on over the one there is.
+    #[must_use]
+    pub const fn is_trying(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
     }
 
     pub fn poll_command(&mut self) -> Option<Command> {
@@ -197,6 +216,12 @@ impl Link {
         self.restarted.map(|it| it.as_secs_f64() * 1_000.0).or_else(|| self.progress.negotiation_ms())
     }
 
+    /// Whether the call that is made anew was over on schedule: nothing has broken.
+    #[must_use]
+    pub const fn is_renewal(&self) -> bool {
+        self.renewal
+    }
+
     /// How often ICE was restarted since the page was opened.
     #[must_use]
     pub const fn ice_restarts(&self) -> u32 {
@@ -221,11 +246,13 @@ impl Link {
         if self.is_stale(&input) {
             return;
         }
+        let back_online = input == Input::Online && std::mem::take(&mut self.offline);
+        self.offline |= input == Input::Offline;
         // Who hangs up has nothing more to say.
         let hung_up = matches!(input, Input::ChannelClosed(_));
         if self.kept.take_if(|until| hung_up || input == Input::Timeout && *until <= now).is_some() {
             self.out.push_back(Command::Close(self.epoch));
-            self.epoch = self.epoch.next();
+            self.retire();
         }
         match (self.state, input) {
             (State::Ended, _) => {}
@@ -252,9 +279,10 @@ impl Link {
             (_, Input::Leave { .. }) => self.give_up(Phase::Lobby),
             (_, Input::RoomClosed(fault)) => self.fail(fault),
             (_, Input::Refused(_, Refusal::Final(fault))) => self.refused(now, fault),
+            (State::Trying { .. }, Input::CallEnded(_, fault)) => self.lost_meanwhile(now, fault),
             (_, Input::CallEnded(_, fault)) if fault.is_final() => self.refused(now, fault.into()),
             // What is wrong with the provider is not mended by another way to it.
-            (State::Opening { .. } | State::Trying { .. }, Input::CallEnded(_, fault)) => {
+            (State::Opening { .. }, Input::CallEnded(_, fault)) => {
                 self.reopen(now, fault.into(), Fallback::Refused);
             }
             (State::Opening { .. } | State::Trying { .. }, Input::Reached(_, reach)) => self.reach(now, reach),
@@ -285,20 +313,30 @@ impl Link {
             }
             // On the Socket the room channel says how the path is.
             (State::Live { .. }, Input::Offline) if self.route == Route::Socket => {}
+            (
+                State::Live { since } | State::Wobbling { since, then: Mend::Restart, .. },
+                Input::Online | Input::NetworkChanged,
+            ) if self.may_move() && (back_online || input == Input::NetworkChanged) => self.move_over(now, since),
             (State::Live { since }, Input::Offline | Input::NetworkChanged) => {
                 self.state = State::Wobbling { since, until: now.after(self.doubt()), then: Mend::Restart };
             }
             (State::Live { since }, Input::Ice(_, Ice::Disconnected)) => {
                 self.state = State::Wobbling { since, until: now.after(self.policy.grace), then: Mend::Restart };
             }
-            (State::Wobbling { since, then: Mend::Restart, .. }, Input::Ice(_, Ice::Connected) | Input::Online) => {
+            (State::Wobbling { since, then: Mend::Restart, .. }, Input::Ice(_, Ice::Connected)) => {
                 self.state = State::Live { since };
+            }
+            // There is a network again, perhaps another one: only the far end can tell whether the path is.
+            (State::Wobbling { since, until, then: Mend::Restart }, Input::Online) => {
+                let until = until.min(now.after(self.policy.proof));
+                self.state = State::Wobbling { since, until, then: Mend::Restart };
             }
             (State::Live { since } | State::Wobbling { since, .. }, Input::Ice(_, Ice::Failed)) => {
                 self.settle(now, since);
                 self.restart(now);
             }
             (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_) | Input::CallEnded(..)) => {
+                self.renewal |= matches!(input, Input::CallEnded(_, UpstreamFault::Expired));
                 // The end of the interview closes it too, and says so on the room channel in the same moment.
                 self.state = State::Wobbling { since, until: now.after(self.policy.hangup), then: Mend::Reopen };
             }
@@ -313,11 +351,24 @@ impl Link {
                 State::Restarting { .. },
                 Input::Refused(_, Refusal::NoRestart) | Input::ChannelClosed(_) | Input::CallEnded(..),
             ) => {
+                if matches!(input, Input::Refused(..)) {
+                    self.restarts_in_all = self.restarts_in_all.saturating_sub(1);
+                }
                 self.reopen(now, Fault::Network, Fallback::Lost);
             }
             (State::Restarting { until }, Input::Timeout) if until <= now => self.restart(now),
+            // What was asked for without a network is not waited for.
+            (State::Restarting { .. }, Input::Online) if back_online => self.restart(now),
             (State::Waiting { until, connect_by }, Input::Timeout) if until <= now => self.open(now, connect_by),
-            (State::Waiting { connect_by, .. }, Input::Online) => self.open(now, connect_by),
+            (State::Waiting { connect_by, .. }, Input::Online) => {
+                self.return_to_webrtc(now);
+                self.open(now, connect_by);
+            }
+            // The same change may have cut the room channel: WebRTC is tried when the call is back.
+            (
+                State::Opening { .. } | State::Waiting { .. } | State::Absent { .. },
+                Input::Online | Input::NetworkChanged,
+            ) => self.return_to_webrtc(now),
             (State::Absent { until }, Input::Timeout) if until <= now => self.fail(Fault::Offline),
             // Late or repeated, or a refusal of a restart that waits for its deadline, so that a server which refuses
             // at once is not hammered.
@@ -393,6 +444,8 @@ impl Link {
                 self.session = true;
                 self.routes.told(webrtc);
                 if self.route != Route::Socket {
+                    // It came over the network, whatever the browser says.
+                    self.offline = false;
                     self.route = self.routes.webrtc();
                 }
             }
@@ -410,8 +463,12 @@ impl Link {
         if self.route != Route::Socket {
             self.routes.recover();
         }
+        if self.routes.next() == self.route {
+            self.routes.settle();
+        }
         // Our own peer never pauses, whoever is behind it.
         self.watchdog.reset(self.continuous || self.route == Route::Relay);
+        self.renewal = false;
         self.state = State::Live { since: now };
         self.out.push_back(Command::Show(Phase::Live));
     }
@@ -423,6 +480,8 @@ impl Link {
                 self.restarted = Some(self.policy.restart.saturating_sub(until.since(now)));
                 self.live(now);
             }
+            // It began while the path still worked.
+            (Flow::Stalled, State::Restarting { .. }) => self.out.push_back(Command::Show(Phase::Recovering)),
             (Flow::Stalled, State::Live { since } | State::Wobbling { since, then: Mend::Restart, .. }) => {
                 self.settle(now, since);
                 self.restart(now);
@@ -467,7 +526,13 @@ impl Link {
         }
         if self.is_open() {
             self.out.push_back(Command::Close(self.epoch));
-            self.epoch = self.epoch.next();
+            self.retire();
         }
+    }
+
+    /// Begins another epoch: whatever carries the one before is stale.
+    fn retire(&mut self) {
+        self.newest = self.newest.next();
+        self.epoch = self.newest;
     }
 }

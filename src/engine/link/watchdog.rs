@@ -24,8 +24,8 @@ pub struct Sample {
     pub at: Tick,
     /// Inbound RTP packets since the call began.
     pub received: u64,
-    /// Answers to connectivity checks of the selected pair.
-    pub responses: u64,
+    /// Answers to connectivity checks of the selected pair. Not every browser counts them.
+    pub responses: Option<u64>,
 }
 
 /// What a sample says about the path.
@@ -70,9 +70,11 @@ impl Watchdog {
         let gap = sample.at.since(last.at);
         let passed = if gap > LATE { POLL } else { gap };
         let moved = sample.received > last.received;
-        let answered = sample.responses > last.responses;
+        let answers = sample.responses.zip(last.responses);
+        let answered = answers.is_some_and(|(is, was)| is > was);
         self.silent = if moved { Duration::ZERO } else { self.silent + passed };
-        self.deaf = if moved || answered { Duration::ZERO } else { self.deaf + passed };
+        // Where nobody counts answers, their absence says nothing.
+        self.deaf = if moved || answered || answers.is_none() { Duration::ZERO } else { self.deaf + passed };
         if moved || (answered && !self.continuous) {
             return Flow::Moving;
         }
@@ -91,9 +93,10 @@ mod tests {
     use super::*;
 
     /// Feeds samples `gap` milliseconds apart in which nothing moves, until one is a stall. Milliseconds until then.
-    fn stalls_after(dog: &mut Watchdog, gap: u64, responses: bool) -> Option<u64> {
+    fn stalls_after(dog: &mut Watchdog, gap: u64, responses: Option<bool>) -> Option<u64> {
         (0..400).map(|n| n * gap).find(|&ms| {
-            let sample = Sample { at: Tick::from_ms(ms), received: 7, responses: if responses { ms } else { 0 } };
+            let responses = responses.map(|answered| if answered { ms } else { 0 });
+            let sample = Sample { at: Tick::from_ms(ms), received: 7, responses };
             dog.judge(sample) == Flow::Stalled
         })
     }
@@ -104,13 +107,20 @@ mod tests {
 
     #[test]
     fn a_far_end_that_never_pauses_is_missed_after_300_ms() {
-        assert_eq!(stalls_after(&mut watchdog(true), 50, true), Some(300));
+        assert_eq!(stalls_after(&mut watchdog(true), 50, Some(true)), Some(300));
     }
 
     #[test]
     fn a_far_end_that_may_pause_is_missed_when_its_checks_stay_unanswered() {
-        assert_eq!(stalls_after(&mut watchdog(false), 50, true), None);
-        assert_eq!(stalls_after(&mut watchdog(false), 50, false), Some(6_000));
+        assert_eq!(stalls_after(&mut watchdog(false), 50, Some(true)), None);
+        assert_eq!(stalls_after(&mut watchdog(false), 50, Some(false)), Some(6_000));
+    }
+
+    /// A hosted provider that pauses would be called, and paid, anew for what the browser does not count.
+    #[test]
+    fn a_far_end_that_may_pause_is_not_missed_where_nobody_counts_its_answers() {
+        assert_eq!(stalls_after(&mut watchdog(false), 50, None), None);
+        assert_eq!(stalls_after(&mut watchdog(true), 50, None), Some(300), "our own never pauses");
     }
 
     /// A hidden tab polls once a second: that alone is no stall, a real silence is still found.
@@ -118,10 +128,10 @@ mod tests {
     fn a_late_poll_counts_as_one_poll() {
         let mut dog = watchdog(true);
         for (ms, received) in [(0, 1), (1_000, 1), (2_000, 40), (62_000, 40), (63_000, 90)] {
-            let sample = Sample { at: Tick::from_ms(ms), received, responses: 0 };
+            let sample = Sample { at: Tick::from_ms(ms), received, responses: Some(0) };
             assert_ne!(dog.judge(sample), Flow::Stalled, "at {ms} ms");
         }
-        assert_eq!(stalls_after(&mut watchdog(true), 1_000, false), Some(6_000));
+        assert_eq!(stalls_after(&mut watchdog(true), 1_000, Some(false)), Some(6_000));
     }
 
     #[test]
@@ -130,7 +140,7 @@ mod tests {
         for (ms, received, flow) in
             [(0, 1, Flow::Quiet), (200, 1, Flow::Quiet), (250, 2, Flow::Moving), (450, 2, Flow::Quiet)]
         {
-            assert_eq!(dog.judge(Sample { at: Tick::from_ms(ms), received, responses: 0 }), flow, "at {ms} ms");
+            assert_eq!(dog.judge(Sample { at: Tick::from_ms(ms), received, responses: Some(0) }), flow, "at {ms} ms");
         }
     }
 }

@@ -166,6 +166,11 @@ pub enum PageMessage {
         epoch: u32,
         samples: u64,
     },
+    /// Whether the path of a call that our server does not carry is dead, and for how long it has been.
+    Path {
+        dead: bool,
+        lost_ms: u64,
+    },
     /// The link goes on over this socket.
     Fallback {
         reason: Fallback,
@@ -203,6 +208,8 @@ pub struct PageStats {
     pub relay_bytes: u64,
     /// Holes in the sound that the browser had to fill.
     pub gaps: u32,
+    /// How long the browser's jitter buffer holds sound back before it is heard, lately.
+    pub buffered_ms: Option<f64>,
     /// Times that the line dropped and had to be mended.
     pub stalls: u32,
     /// What the microphone gave: sample rate in Hz, and channels.

@@ -13,8 +13,8 @@ pub struct LineStats {
     pub lost: i64,
     pub jitter_ms: Option<f64>,
     pub rtt_ms: Option<f64>,
-    /// Answers to connectivity checks of the selected pair.
-    pub responses: u64,
+    /// Answers to connectivity checks of the selected pair, where the browser counts them.
+    pub responses: Option<u64>,
     /// `host`, `srflx`, `prflx` or `relay`, of our side of the selected pair.
     pub candidate_type: Option<String>,
     /// `udp`, `tcp` or `tls`: to the TURN server where there is one.
@@ -23,6 +23,9 @@ pub struct LineStats {
     pub bytes: u64,
     /// Holes in the sound that were filled.
     pub gaps: u64,
+    /// Samples that left the jitter buffer, and the seconds that they were in it, added up.
+    pub emitted: u64,
+    pub buffered_s: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub struct Figures {
     quality: Quality,
     waiting: Option<(Wait, Tick)>,
     last: Option<(u64, i64)>,
+    /// Samples that left the jitter buffer at the last look, and the seconds of all of them.
+    buffered: (u64, f64),
     /// When the line was last seen to be relayed, without a break since.
     relayed: Option<Tick>,
     relayed_for: Duration,
@@ -88,6 +93,7 @@ impl Figures {
         // The figures of another path say nothing of this one.
         self.quality = Quality::default();
         self.last = None;
+        self.buffered = (0, 0.0);
         self.measured.negotiation_ms = self.measured.negotiation_ms.or(negotiation_ms);
         if negotiation_ms.is_some() {
             self.page.negotiation_ms = negotiation_ms;
@@ -115,12 +121,17 @@ impl Figures {
         self.waiting = Some((Wait::Turn, now));
     }
 
-    /// The line dropped: a delay that spans the repair says nothing about the interviewer.
+    /// The line dropped, and is being mended.
     pub fn interrupted(&mut self) {
+        self.renewed();
+        self.page.stalls += 1;
+    }
+
+    /// Another call is made: a delay that spans that says nothing about the interviewer.
+    pub fn renewed(&mut self) {
         self.waiting = None;
         self.last = None;
         self.relayed = None;
-        self.page.stalls += 1;
     }
 
     /// The interviewer is audible. Returns whether that completed a figure.
@@ -166,6 +177,10 @@ impl Figures {
         self.page.rtt_ms = self.quality.rtt_ms;
         self.page.candidate_type.clone_from(&stats.candidate_type);
         self.page.transport.clone_from(&stats.transport);
+        let (emitted, seconds) = std::mem::replace(&mut self.buffered, (stats.emitted, stats.buffered_s));
+        #[expect(clippy::cast_precision_loss, reason = "samples of a few seconds")]
+        let mean = stats.emitted.checked_sub(emitted).map(|it| 1_000.0 * (stats.buffered_s - seconds) / it as f64);
+        self.page.buffered_ms = mean.filter(|it| it.is_finite());
         let gaps = self.gaps.more(stats.gaps);
         self.page.gaps = self.page.gaps.saturating_add(u32::try_from(gaps).unwrap_or(u32::MAX));
         let bytes = self.bytes.more(stats.bytes);
@@ -237,6 +252,24 @@ mod tests {
         let candidate_type = Some("relay".to_owned());
         figures.line(Tick::from_ms(60_000), &LineStats { candidate_type, bytes: 50, ..LineStats::default() });
         assert_eq!((figures.page().relay_seconds, figures.page().stalls), (2, 1), "the break is nobody's time");
+    }
+
+    /// S000-23: what the jitter buffer holds now, not on the average of the call.
+    #[test]
+    fn the_jitter_buffer_is_measured_between_two_looks() {
+        let mut figures = Figures::default();
+        let mut look = |emitted, buffered_s| {
+            figures.line(Tick::ZERO, &LineStats { emitted, buffered_s, ..LineStats::default() });
+            figures.page().buffered_ms
+        };
+        assert_eq!(look(0, 0.0), None, "nothing came");
+        assert_eq!(look(1_000, 50.0), Some(50.0));
+        assert_eq!(look(2_000, 250.0), Some(200.0));
+        assert_eq!(look(2_000, 250.0), None);
+        figures.connected(None, 0.0, 0);
+        let another = LineStats { emitted: 3_000, buffered_s: 90.0, ..LineStats::default() };
+        figures.line(Tick::ZERO, &another);
+        assert_eq!(figures.page().buffered_ms, Some(30.0), "another call counts from zero");
     }
 
     #[test]

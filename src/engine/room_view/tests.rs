@@ -73,6 +73,22 @@ fn without_a_data_channel_the_room_channel_tells_the_turns() {
     assert!(sim.tell(Source::Room, turn(Speaker::Interviewer, false)).fresh);
 }
 
+/// S000-26: a route is changed when nobody has anything under way, and a breath in mid-answer is not that.
+#[test]
+fn a_breath_in_mid_answer_is_no_pause() {
+    let mut sim = Sim::default();
+    let quiet = |sim: &Sim| sim.view.is_quiet();
+    assert!(quiet(&sim));
+    sim.tell(Source::Room, speech(true, "u1"));
+    assert!(!quiet(&sim), "the candidate speaks");
+    sim.at(900).tell(Source::Room, speech(false, "u1"));
+    assert!(!quiet(&sim), "and takes a breath");
+    sim.at(2_900).tell(Source::Room, turn(Speaker::Candidate, false));
+    assert!(quiet(&sim), "that was the answer");
+    sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Thinking });
+    assert!(!quiet(&sim), "something is about to be said");
+}
+
 /// S003-08: markers and sound have to agree.
 #[test]
 fn speaking_needs_the_marker_and_the_sound() {
@@ -268,7 +284,7 @@ fn a_welcome_says_whether_the_answer_is_still_under_way() {
     assert_eq!(said(Source::Room, vec![]), None, "the server has told of it, and knows of it no more");
 }
 
-/// S003-39, S003-62: every type of S003-30 in its wire form, what it is called on the page, and what it changes.
+/// S003-39, S003-52, S003-62: every type of S003-30 in its wire form, what it is called on the page, and what it changes.
 #[test]
 fn every_event_of_the_schema_is_parsed_and_folded() {
     let table = [
@@ -312,7 +328,7 @@ fn the_page_can_report_what_it_has_seen() {
     assert_eq!(report.transcript.len(), 1);
 }
 
-/// S001-22, S002-32, S002-33, S002-34, S002-35: the preview's names and today's, and what the page does with each.
+/// S001-22, S002-32, S002-33, S002-34, S002-35, S003-70: the preview's names and today's, and what the page does with each.
 #[test]
 fn the_provider_events_of_the_preview_and_their_successors_do_the_same() {
     let text = |view: &RoomView| view.lines().first().and_then(|it| it.text.clone());

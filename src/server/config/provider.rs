@@ -106,6 +106,7 @@ mod tests {
 
     const KEY: (&str, &str) = ("OPENAI_API_KEY", "k");
 
+    /// S003-65, S003-67
     #[test]
     fn provider_follows_key_base_url_and_switch() {
         let kind = |environment: &[(&str, &str)]| match Config::with_environment(environment).unwrap().provider_kind() {

@@ -20,6 +20,7 @@ use crate::engine::time::Tick;
 use crate::server::carry::words::Words;
 use crate::server::media::hearing::{Heard, Hearing};
 use crate::server::provider::{End, FromSideband, Upstream};
+use crate::server::rtc::flow::Flow;
 use crate::server::rtc::pace::{FRAME, Pace};
 use crate::server::rtc::{Datagram, Peer, PeerEvent, mailbox};
 
@@ -27,8 +28,6 @@ use crate::server::rtc::{Datagram, Peer, PeerEvent, mailbox};
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
 /// A peer that was not heard for so long is gone. Its page may need that long to find another path.
 const GONE: Duration = Duration::from_secs(30);
-/// Without a packet for so long nothing can be said about the candidate.
-const STARVED: Duration = Duration::from_millis(300);
 /// How far ahead of real time the candidate's sound may come: after a break the network brings some at once.
 const AHEAD: Duration = Duration::from_secs(2);
 /// What a browser has received and not yet played, beside what is on its way: its jitter buffer and its sound card. A
@@ -65,8 +64,7 @@ pub(super) struct Call {
     stream: Option<(Instant, Pace)>,
     /// The provider's session takes sound.
     open: bool,
-    /// When sound of the candidate last came in.
-    heard_at: Option<Instant>,
+    flow: Flow,
     /// Until when what was heard would last, had it come in real time.
     heard_until: Instant,
     /// The candidate's sound should come and does not.
@@ -95,7 +93,7 @@ impl Call {
             began: Instant::now(),
             stream: None,
             open: false,
-            heard_at: None,
+            flow: Flow::default(),
             heard_until: Instant::now(),
             starved: false,
         }
@@ -152,12 +150,12 @@ impl Call {
         if now.duration_since(self.peer.last_heard()) > GONE {
             return Err(Why::PeerVanished);
         }
-        let starved = self.heard_at.is_some_and(|at| now.duration_since(at) > STARVED);
+        let starved = self.flow.is_starved(now);
         if starved != self.starved {
             self.starved = starved;
             self.news.push_back(FromRelay::Hearing(!starved));
         }
-        let cut_off = self.is_cut_off(now);
+        let cut_off = self.flow.is_cut_off(now, self.peer.last_heard());
         self.peer.skip_audio(due.skip);
         for _ in 0..due.send {
             // Nobody would hear it: it is said when the path is back.
@@ -168,14 +166,6 @@ impl Call {
         self.settle(0)
     }
 
-    /// Whether the path seems to be dead: everything stopped, and sound came up to then. A far end that has no microphone
-    /// is quiet for seconds.
-    fn is_cut_off(&self, now: Instant) -> bool {
-        let last = self.peer.last_heard();
-        let flowed = self.heard_at.is_some_and(|at| last.duration_since(at) < STARVED);
-        flowed && now.duration_since(last) > STARVED
-    }
-
     fn command(&mut self, command: Command) -> Result<(), Why> {
         match command {
             Command::Send(event) => self.send(*event)?,
@@ -184,7 +174,6 @@ impl Call {
                 // Whoever asked may have gone; the restart is as good without.
                 _ = answer.send(self.peer.restart(&offer, Instant::now()));
             }
-            Command::Candidate(candidate) => self.peer.add_remote_candidate(&candidate, Instant::now()),
         }
         Ok(())
     }
@@ -206,7 +195,7 @@ impl Call {
             PeerEvent::ChannelOpen | PeerEvent::Text(_) => {}
             PeerEvent::Audio { seq, payload } => {
                 let now = Instant::now();
-                self.heard_at = Some(now);
+                self.flow.audio(now);
                 // Nobody speaks faster than in real time: what does is not even decoded.
                 let heard_until = self.heard_until.max(now);
                 if heard_until > now + AHEAD {

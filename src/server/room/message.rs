@@ -57,8 +57,6 @@ pub(super) enum ToSession {
 /// What a page says about its relayed call.
 #[derive(Debug)]
 pub(super) enum Signal {
-    /// An address that the browser found after its offer.
-    Candidate(String),
     /// Who wants to know of the end of the call: the other end learns of it when this one is dropped.
     Watch(oneshot::Sender<()>),
     Bye,

@@ -31,7 +31,13 @@ impl PageLane {
         self.mailbox.send(ToSession::Page { page: self.page, message }).await.is_ok()
     }
 
-    /// Whether another page has the room now. A lane that ends without that may be opened again.
+    /// Whether the session is gone.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    /// Whether another page has the room now.
     #[must_use]
     pub fn is_replaced(&self) -> bool {
         self.replaced.load(Ordering::Acquire)

@@ -1,11 +1,12 @@
 //! The door of relayed calls: their offers, what else belongs to their negotiation, and their answers once more.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{Entry, Rooms, Signal, ToSession};
 use crate::api::{ApiError, Exchanged};
@@ -67,9 +68,26 @@ impl Entry {
     }
 }
 
+/// Which socket negotiates: the newest.
+#[derive(Debug, Default)]
+pub(super) struct Negotiation(Mutex<CancellationToken>);
+
+impl Negotiation {
+    /// A socket takes over. Returns what is cancelled when the next one does.
+    fn take_over(&self) -> CancellationToken {
+        let mine = CancellationToken::new();
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *newest, mine.clone()).cancel();
+        mine
+    }
+}
+
 /// A page's way to negotiate relayed calls of its session.
 #[derive(Clone, Debug)]
-pub struct RelayLane(Entry);
+pub struct RelayLane {
+    entry: Entry,
+    replaced: CancellationToken,
+}
 
 impl RelayLane {
     /// Makes a call, or restarts ICE of the one that there is.
@@ -78,17 +96,17 @@ impl RelayLane {
     /// [`ApiError::Offer`], [`ApiError::NoRestart`], or [`ApiError::Over`] when the interview is.
     pub async fn offer(&self, offer: Offer, restart: bool) -> Result<Exchanged, ApiError> {
         faults::exchange().await?;
-        self.0.exchange(To { route: Route::Relay, restart }, offer).await
+        self.entry.exchange(To { route: Route::Relay, restart }, offer).await
+    }
+
+    /// Comes back when another socket negotiates for this session.
+    pub async fn replaced(&self) {
+        self.replaced.cancelled().await;
     }
 
     /// Comes back when the session is gone.
     pub async fn closed(&self) {
-        self.0.mailbox.closed().await;
-    }
-
-    /// Hands on an address that the browser found. False when the session is gone.
-    pub async fn candidate(&self, call: u32, candidate: String) -> bool {
-        self.signal(call, Signal::Candidate(candidate)).await
+        self.entry.mailbox.closed().await;
     }
 
     /// The page ends its call.
@@ -104,20 +122,24 @@ impl RelayLane {
         _ = over.await;
     }
 
-    async fn signal(&self, call: u32, signal: Signal) -> bool {
-        let mailbox: &mpsc::Sender<ToSession> = &self.0.mailbox;
-        mailbox.send(ToSession::Signal { call, signal }).await.is_ok()
+    async fn signal(&self, call: u32, signal: Signal) {
+        // A session that is gone has no call; whoever asks notices by itself.
+        _ = self.entry.mailbox.send(ToSession::Signal { call, signal }).await;
     }
 }
 
 impl Rooms {
-    /// Opens the negotiation of relayed calls for a session that the cookie owns.
+    /// Opens the negotiation of relayed calls for a session that the cookie owns, in place of the one before.
     ///
     /// # Errors
     /// [`ApiError::Session`] if it does not, [`ApiError::Over`] if the interview is over.
     pub fn relay(&self, session_id: &str, cookie: Option<&str>) -> Result<RelayLane, ApiError> {
         let entry = self.owned(session_id, cookie)?;
-        if entry.over.is_some() || entry.mailbox.is_closed() { Err(ApiError::Over) } else { Ok(RelayLane(entry)) }
+        if entry.over.is_some() || entry.mailbox.is_closed() {
+            return Err(ApiError::Over);
+        }
+        let replaced = entry.negotiation.take_over();
+        Ok(RelayLane { entry, replaced })
     }
 
     /// The answer of a relayed call once more, for a page that did not get it. None if there never was such a call.
@@ -128,6 +150,18 @@ impl Rooms {
         let entry = self.owned(session_id, cookie)?;
         let answers = entry.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.find(Instant::now(), call).transpose()
+    }
+}
+
+#[cfg(test)]
+impl RelayLane {
+    /// A lane to a session that is no more than its mailbox.
+    pub(in crate::server) fn to_nobody() -> (Self, impl Sized) {
+        let (mailbox, session) = tokio::sync::mpsc::channel(1);
+        let (tickets, answers, negotiation) = Default::default();
+        let (owner, ip) = (crate::server::auth::Hash::of("owner"), std::net::Ipv4Addr::LOCALHOST.into());
+        let entry = Entry { owner, ip, mailbox, tickets, answers, negotiation, over: None };
+        (Self { replaced: entry.negotiation.take_over(), entry }, session)
     }
 }
 

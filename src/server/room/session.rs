@@ -4,6 +4,7 @@ mod backlog;
 mod calls;
 mod figures;
 mod page;
+mod pending;
 mod relayed;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use self::backlog::Backlog;
 use self::calls::{Call, FromTask};
 use self::figures::Figures;
 use self::page::{Heartbeat, Page};
+use self::pending::Pending;
 use super::ToSession;
 use super::log::MemoryLog;
 use super::spend::Spend;
@@ -64,9 +66,13 @@ pub(super) struct Session {
     report: mpsc::Sender<(Epoch, FromTask)>,
     /// Of the call, or of what is to become one.
     epoch: Epoch,
+    /// The latest that was given out. None is given twice.
+    newest: Epoch,
     /// Counts the exchanges that are to make a call. Only the latest may.
     attempt: Epoch,
     call: Option<Call>,
+    /// What may take its place.
+    pending: Option<Pending>,
     calls: u32,
     /// When this session may begin as many calls on the Socket route as any.
     calls_earned_at: Instant,
@@ -121,8 +127,10 @@ impl Session {
             reports,
             report,
             epoch: Epoch::default(),
+            newest: Epoch::default(),
             attempt: Epoch::default(),
             call: None,
+            pending: None,
             calls: 0,
             calls_earned_at: Instant::now(),
             page: None,
@@ -157,7 +165,8 @@ impl Session {
         let mut pings = interval(PING);
         let mut forget_at = None;
         while forget_at.is_none_or(|at| Instant::now() < at) {
-            let deadline = self.director.poll_timeout().map(|at| self.began + at.0).or(forget_at);
+            let own = self.director.poll_timeout().map(|at| self.began + at.0);
+            let deadline = own.into_iter().chain(self.pending_until()).min().or(forget_at);
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(message) => self.outside(message),
@@ -165,6 +174,7 @@ impl Session {
                 },
                 Some((epoch, report)) = self.reports.recv() => self.inside(epoch, report),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.drop_overdue();
                     self.direct(Input::Timeout);
                 }
                 _ = pings.tick() => self.ping(),
@@ -224,6 +234,7 @@ impl Session {
                         Record::Ended { reason, .. } => {
                             self.metrics.ended(reason);
                             self.log_session(reason.name());
+                            self.drop_pending();
                             if let Some(carry) = self.carried() {
                                 carry.mute(true);
                             }

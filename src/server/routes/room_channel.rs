@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::page_socket::{End, Flood, SLOW, close, code, deliver, limited, over, turn_away};
 use crate::api::ApiError;
 use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage};
 use crate::engine::time::Epoch;
@@ -20,8 +21,6 @@ use crate::server::room::{PageLane, Seen};
 
 /// The largest message of a page.
 const MAX_MESSAGE_BYTES: usize = 32 * 1024;
-/// What may wait for a page that reads slowly.
-const MAX_WRITE_BYTES: usize = 256 * 1024;
 /// Messages that a page may send in a second, and in a burst of ten.
 const MESSAGES_PER_SECOND: u32 = 50;
 /// Frames of sound that are read in a second, and in a burst of ten. Ten times as many as anybody speaks: what is beyond
@@ -29,21 +28,6 @@ const MESSAGES_PER_SECOND: u32 = 50;
 const FRAMES_PER_SECOND: u32 = 500;
 /// A page that says nothing for so long is gone: it answers a ping every ten seconds.
 const SILENCE: Duration = Duration::from_secs(35);
-/// For one message to be taken by the network.
-const SEND: Duration = Duration::from_secs(10);
-/// For the page's half of a good-bye.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-
-/// Close codes: RFC 6455 section 7.4.1.
-pub(super) mod code {
-    pub(in crate::server::routes) const UNSUPPORTED: u16 = 1_003;
-    pub(in crate::server::routes) const POLICY: u16 = 1_008;
-    pub(in crate::server::routes) const RESTART: u16 = 1_012;
-    // Our own: a page sees a close code, but not the status of an upgrade that was refused.
-    pub(in crate::server::routes) const NOT_YOURS: u16 = 4_401;
-    pub(in crate::server::routes) const REPLACED: u16 = 4_409;
-    pub(in crate::server::routes) const OVER: u16 = 4_410;
-}
 
 /// Which session the page means, and how far it has seen the events.
 #[derive(Debug, Deserialize)]
@@ -81,131 +65,72 @@ pub async fn join(
     })
 }
 
-/// The limits of a socket of a page.
-pub(super) fn limited(upgrade: WebSocketUpgrade, max_message_bytes: usize) -> WebSocketUpgrade {
-    upgrade
-        .max_message_size(max_message_bytes)
-        .max_frame_size(max_message_bytes)
-        .read_buffer_size(8 * 1024)
-        .write_buffer_size(0)
-        .max_write_buffer_size(MAX_WRITE_BYTES)
-}
-
-/// Tells a page why it has no way to this session: it sees a close code, and not the status of an upgrade.
-pub(super) async fn turn_away(socket: WebSocket, app: &App, error: &ApiError) {
-    let (code, reason) = match error {
-        ApiError::Over => over(app),
-        _ => (code::NOT_YOURS, "this interview is not open in this browser"),
-    };
-    close(socket, code, reason).await;
-}
-
-/// How a page is told that its session is gone: for good, unless the whole server goes.
-pub(super) fn over(app: &App) -> (u16, &'static str) {
-    if app.shutdown.is_cancelled() {
-        (code::RESTART, "the server restarts")
-    } else {
-        (code::OVER, "the interview is over")
-    }
-}
-
-/// Says good-bye, and waits a little for the answer: closing with unread messages would take our last word back.
-pub(super) async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
-    let frame = CloseFrame { code, reason: reason.into() };
-    if deliver(&mut socket, Message::Close(Some(frame))).await {
-        _ = timeout(CLOSE_WITHIN, async { while let Some(Ok(_)) = socket.recv().await {} }).await;
-    }
-}
-
 async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
-    let mut flood = Flood::new(Instant::now(), MESSAGES_PER_SECOND);
-    let mut frames = Flood::new(Instant::now(), FRAMES_PER_SECOND);
+    let mut floods = (Flood::new(Instant::now(), MESSAGES_PER_SECOND), Flood::new(Instant::now(), FRAMES_PER_SECOND));
     let mut heard = Instant::now();
-    let farewell = loop {
-        tokio::select! {
+    let end = loop {
+        let done = tokio::select! {
             event = lane.events.recv() => match event {
-                Some(event) if send(&mut socket, &event).await => {}
-                Some(_) => break None,
-                None if lane.is_replaced() => {
-                    break Some((code::REPLACED, "the interview goes on in another tab"));
-                }
-                // The page read too slowly, or the session ends with the server: it may come back.
-                None => break Some((code::RESTART, "the room opens again")),
+                Some(event) => send(&mut socket, &event).await,
+                None if lane.is_replaced() => Err(Some((code::REPLACED, "the interview goes on in another tab"))),
+                None if lane.is_over() => Err(over(&app)),
+                // More waits for this page than is kept.
+                None => Err(SLOW),
             },
-            frame = lane.sound.to_page.pop() => if !deliver(&mut socket, Message::Binary(frame)).await {
-                break None;
-            },
+            frame = lane.sound.to_page.pop() => deliver(&mut socket, Message::Binary(frame)).await,
             message = socket.recv() => {
-                let Some(Ok(message)) = message else { break None };
                 heard = Instant::now();
-                let admitted = match &message {
-                    Message::Binary(_) => frames.admit(heard),
-                    _ => flood.admit(heard),
-                };
-                if !admitted {
-                    _ = send(&mut socket, &complaint("flood", "Too many messages.")).await;
-                    break Some((code::POLICY, "too many messages"));
-                }
                 match message {
-                    Message::Text(text) => match serde_json::from_str::<PageMessage>(&text) {
-                        Ok(message) => {
-                            if !lane.send(message).await {
-                                break Some(over(&app));
-                            }
-                        }
-                        Err(_) => {
-                            if !send(&mut socket, &complaint("invalid_event", "This is no message of the room.")).await {
-                                break None;
-                            }
-                        }
-                    },
-                    Message::Binary(frame) => lane.sound.from_page.push(frame),
-                    Message::Close(_) => break None,
-                    Message::Ping(_) | Message::Pong(_) => {}
+                    Some(Ok(message)) => page_says(&mut socket, &lane, message, &mut floods, &app).await,
+                    Some(Err(_)) | None => Err(None),
                 }
             }
-            () = tokio::time::sleep_until(heard + SILENCE) => break Some((code::POLICY, "no sign of life")),
-            () = faults::room() => break None,
-            () = app.shutdown.cancelled() => break Some((code::RESTART, "the server restarts")),
+            () = tokio::time::sleep_until(heard + SILENCE) => Err(Some((code::POLICY, "no sign of life"))),
+            () = faults::room() => Err(None),
+            () = app.shutdown.cancelled() => Err(over(&app)),
+        };
+        if let Err(end) = done {
+            break end;
         }
     };
     lane.leave().await;
-    if let Some((code, reason)) = farewell {
-        close(socket, code, reason).await;
+    close(socket, end).await;
+}
+
+/// Takes a message of the page. `floods`: of texts, and of frames of sound.
+async fn page_says(
+    socket: &mut WebSocket,
+    lane: &PageLane,
+    message: Message,
+    floods: &mut (Flood, Flood),
+    app: &App,
+) -> Result<(), End> {
+    let flood = if matches!(message, Message::Binary(_)) { &mut floods.1 } else { &mut floods.0 };
+    if !flood.admit(Instant::now()) {
+        send(socket, &complaint("flood", "Too many messages.")).await?;
+        return Err(Some((code::POLICY, "too many messages")));
+    }
+    match message {
+        Message::Text(text) => match serde_json::from_str::<PageMessage>(&text) {
+            Ok(message) => lane.send(message).await.then_some(()).ok_or_else(|| over(app)),
+            Err(_) => send(socket, &complaint("invalid_event", "This is no message of the room.")).await,
+        },
+        Message::Binary(frame) => {
+            lane.sound.from_page.push(frame);
+            Ok(())
+        }
+        Message::Close(_) => Err(None),
+        Message::Ping(_) | Message::Pong(_) => Ok(()),
     }
 }
 
-async fn send(socket: &mut WebSocket, event: &RoomMessage) -> bool {
-    let Ok(text) = serde_json::to_string(event) else { return true };
+async fn send(socket: &mut WebSocket, event: &RoomMessage) -> Result<(), End> {
+    // Every event has a JSON form.
+    let Ok(text) = serde_json::to_string(event) else { return Ok(()) };
     deliver(socket, Message::Text(text.into())).await
-}
-
-async fn deliver(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(timeout(SEND, socket.send(message)).await, Ok(Ok(())))
 }
 
 fn complaint(code: &str, message: &str) -> RoomMessage {
     let event = RoomEvent::Error { code: code.to_owned(), message: message.to_owned() };
     RoomMessage { n: 0, ts: crate::server::clock::unix_ms(), event }
-}
-
-/// A bucket that fills by so many in a second and holds ten seconds' worth.
-pub(super) struct Flood {
-    rate: f64,
-    left: f64,
-    at: Instant,
-}
-
-impl Flood {
-    pub(super) fn new(now: Instant, per_second: u32) -> Self {
-        let rate = f64::from(per_second);
-        Self { rate, left: rate * 10.0, at: now }
-    }
-
-    pub(super) fn admit(&mut self, now: Instant) -> bool {
-        let earned = now.duration_since(self.at).as_secs_f64() * self.rate;
-        self.left = (self.left + earned).min(self.rate * 10.0) - 1.0;
-        self.at = now;
-        self.left >= 0.0
-    }
 }

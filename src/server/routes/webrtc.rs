@@ -11,10 +11,10 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::interview::check_id;
-use super::room_channel::{Flood, close, code, limited, over, turn_away};
+use super::page_socket::{End, Flood, close, code, deliver, limited, over, turn_away};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::link::Route;
 use crate::engine::sdp::Offer;
@@ -29,14 +29,11 @@ const MAX_MESSAGE_BYTES: usize = MAX_BODY_BYTES;
 const MESSAGES_PER_SECOND: u32 = 10;
 /// Offers that it may make in a second, and in a burst of ten: each is a peer of its own.
 const OFFERS_PER_SECOND: u32 = 1;
-/// The longest name that a page may give to its offer, and the longest address that it may tell.
+/// The longest name that a page may give to its offer.
 const MAX_ID_BYTES: usize = 64;
-const MAX_CANDIDATE_BYTES: usize = 512;
 /// How often a silent page is asked whether it is there, and when it is taken for gone. It has nothing to say for long.
 const PING: Duration = Duration::from_secs(20);
 const GONE: Duration = Duration::from_secs(70);
-/// For one message to be taken by the network.
-const SEND: Duration = Duration::from_secs(10);
 
 /// Which session the page means.
 #[derive(Debug, Deserialize)]
@@ -56,8 +53,9 @@ enum FromPage {
         #[serde(default)]
         restart: bool,
     },
-    /// An address that it found; an empty one says that there are no more.
-    Candidate { candidate: String },
+    /// An address that it found. Our own peer sends to none that a page names: it learns from the browser's checks where
+    /// the browser is.
+    Candidate,
     /// The call is not wanted any more.
     Bye,
     #[serde(other)]
@@ -87,7 +85,7 @@ enum ToPage<'a> {
     Bye,
 }
 
-/// Opens the negotiation for a session that the cookie owns.
+/// Opens the negotiation for a session that the cookie owns. A newer one replaces an older one.
 pub async fn negotiate(
     State(app): State<App>,
     Query(which): Query<Which>,
@@ -108,9 +106,6 @@ pub async fn negotiate(
     })
 }
 
-/// Why a page is not listened to any more: a close code and its reason, unless the page is gone.
-type End = Option<(u16, &'static str)>;
-
 struct Line {
     socket: WebSocket,
     lane: RelayLane,
@@ -130,10 +125,22 @@ impl Line {
     }
 
     async fn run(mut self, app: &App) {
+        let lane = self.lane.clone();
+        // Whatever it is at is given up: another socket, or none, has the say now.
+        let end = tokio::select! {
+            end = self.serve() => end,
+            () = lane.replaced() => Some((code::REPLACED, "another socket has the negotiation")),
+            () = lane.closed() => over(app),
+            () = app.shutdown.cancelled() => over(app),
+        };
+        close(self.socket, end).await;
+    }
+
+    async fn serve(&mut self) -> End {
         let mut ping = interval(PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
-        let end = loop {
+        loop {
             let call_over = async {
                 match self.over.as_mut() {
                     Some(over) => over.await,
@@ -153,18 +160,13 @@ impl Line {
                     self.send(&ToPage::Bye).await
                 }
                 _ = ping.tick() => {
-                    if heard.elapsed() > GONE { Err(None) } else { self.deliver(Message::Ping(Default::default())).await }
+                    let ping = Message::Ping(Default::default());
+                    if heard.elapsed() > GONE { Err(None) } else { deliver(&mut self.socket, ping).await }
                 }
-                () = self.lane.closed() => Err(Some((code::OVER, "the interview is over"))),
-                () = app.shutdown.cancelled() => Err(Some((code::RESTART, "the server restarts"))),
             };
             if let Err(end) = done {
-                break end;
+                return end;
             }
-        };
-        if let Some((code, reason)) = end {
-            let (code, reason) = if code == code::OVER { over(app) } else { (code, reason) };
-            close(self.socket, code, reason).await;
         }
     }
 
@@ -186,15 +188,6 @@ impl Line {
                 self.offer(&id, &sdp, restart, now).await
             }
             FromPage::Offer { .. } => Err(Some((code::POLICY, "the id is too long"))),
-            FromPage::Candidate { candidate } => {
-                // The last one is empty, and our own peer needs no word of that.
-                if let (Some(call), 1..=MAX_CANDIDATE_BYTES) = (self.call, candidate.len())
-                    && !self.lane.candidate(call, candidate).await
-                {
-                    return Err(Some((code::OVER, "the interview is over")));
-                }
-                Ok(())
-            }
             FromPage::Bye => {
                 self.over = None;
                 if let Some(call) = self.call.take() {
@@ -202,7 +195,7 @@ impl Line {
                 }
                 Ok(())
             }
-            FromPage::Unknown => Ok(()),
+            FromPage::Candidate | FromPage::Unknown => Ok(()),
         }
     }
 
@@ -232,14 +225,7 @@ impl Line {
 
     async fn send(&mut self, message: &ToPage<'_>) -> Result<(), End> {
         // Strings and numbers always have a JSON form.
-        self.deliver(Message::text(serde_json::to_string(message).unwrap_or_default())).await
-    }
-
-    async fn deliver(&mut self, message: Message) -> Result<(), End> {
-        match timeout(SEND, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(None),
-        }
+        deliver(&mut self.socket, Message::text(serde_json::to_string(message).unwrap_or_default())).await
     }
 }
 
@@ -317,7 +303,42 @@ pub async fn answer(
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::routing::any;
+    use futures::StreamExt as _;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::tungstenite::Message as Said;
+
     use super::*;
+    use crate::server::config::Config;
+    use crate::server::provider::{Provider, Settings};
+
+    /// A page whose session is gone for good is told so.
+    #[tokio::test]
+    async fn a_negotiation_is_closed_with_its_session() {
+        let nowhere = Settings {
+            preset: None,
+            base_url: "http://127.0.0.1:1/v1".to_owned(),
+            key: None,
+            model: "m".to_owned(),
+            voice: "v".to_owned(),
+            transcription: None,
+        };
+        let app = App::new(Config::with_environment(&[]).unwrap(), Provider::new(nowhere).unwrap());
+        let (lane, session) = RelayLane::to_nobody();
+        let negotiate = any(move |upgrade: WebSocketUpgrade| async move {
+            upgrade.on_upgrade(move |socket| async move { Line::new(socket, lane).run(&app).await })
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("ws://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", negotiate)).await });
+        let (mut page, _) = tokio_tungstenite::connect_async(address).await.unwrap();
+        assert!(matches!(page.next().await, Some(Ok(Said::Ping(_)))), "it is open");
+        drop(session);
+        let said = page.next().await;
+        let Some(Ok(Said::Close(Some(frame)))) = said else { panic!("{said:?}") };
+        assert_eq!(u16::from(frame.code), code::OVER);
+    }
 
     #[test]
     fn the_candidates_of_an_answer_are_those_of_its_first_section() {

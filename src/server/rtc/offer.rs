@@ -27,6 +27,9 @@ pub enum OfferError {
 /// `a=setup:actpass` becomes `passive`, so that we are the DTLS client (RFC 8842, section 5): the browser then never has
 /// to repeat a ClientHello that came before its answer was read.
 ///
+/// Its candidates are left out. Our server would send checks to whatever addresses a page may name (RFC 8445, section
+/// 19.5.1), and it can do without: the far end's own checks show where it is, behind a relay or a NAT, too.
+///
 /// # Errors
 /// Every [`OfferError`] but [`OfferError::OtherCall`].
 pub fn prepare(offer: &str) -> Result<String, OfferError> {
@@ -55,11 +58,26 @@ pub fn prepare(offer: &str) -> Result<String, OfferError> {
         return Err(OfferError::Codec);
     }
     let mut prepared = String::with_capacity(offer.len() + 64);
-    for line in lines().filter(|line| !line.is_empty()) {
+    for line in lines().filter(|line| !line.is_empty() && !line.starts_with("a=candidate:")) {
         prepared.push_str(if line == "a=setup:actpass" { "a=setup:passive" } else { line });
         prepared.push_str("\r\n");
     }
     Ok(prepared)
+}
+
+/// What every offer of one call says in the same way: its sections, their names and bundle, and the certificates.
+#[must_use]
+pub fn outline(offer: &str) -> String {
+    let mut outline = String::new();
+    for line in offer.lines() {
+        let section = line.starts_with("m=").then(|| line.split(' ').next()).flatten();
+        let kept = ["a=mid:", "a=group:", "a=fingerprint:"].iter().any(|it| line.starts_with(it)).then_some(line);
+        if let Some(line) = section.or(kept) {
+            outline.push_str(line);
+            outline.push('\n');
+        }
+    }
+    outline
 }
 
 #[cfg(test)]
@@ -76,6 +94,18 @@ mod tests {
         assert!(prepared.contains("a=setup:passive\r\n"));
         assert!(!prepared.contains("actpass"));
         assert!(!prepared.replace("\r\n", "").contains('\n'));
+    }
+
+    /// S004-07: our server looks for nobody where a page says that somebody is.
+    #[test]
+    fn the_candidates_of_an_offer_are_left_out() {
+        let named = "a=candidate:1 1 udp 2122260223 192.0.2.1 9 typ host\n";
+        let hidden = "a=candidate:2 1 udp 2122260223 0b9f7e0a-2c1e-4ad1-8a9b-6c1f0e5c7a11.local 9 typ host\n";
+        let at_the_top = OFFER.replace("t=0 0\n", &format!("t=0 0\n{named}"));
+        for offer in [format!("{OFFER}{named}{hidden}a=end-of-candidates\n"), at_the_top] {
+            let prepared = prepare(&offer).unwrap();
+            assert!(!prepared.contains("candidate:"), "{prepared}");
+        }
     }
 
     #[test]

@@ -4,32 +4,33 @@
 //! in order until the data channel takes them, audio leaves with continuous sequence numbers and timestamps. Its owner
 //! feeds datagrams and time, and takes [`PeerEvent`]s.
 
-use std::collections::VecDeque;
+mod audio;
+mod channels;
+mod negotiation;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use str0m::change::SdpOffer;
-use str0m::media::{Mid, Pt};
-use str0m::net::{Protocol, Receive, TcpType};
-use str0m::rtp::{RtpWrite, SeqNo};
-use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
+use str0m::net::{Protocol, Receive};
+use str0m::{Event, IceConnectionState, Input, Output, Rtc};
 
+use self::audio::AudioOut;
+use self::channels::Channels;
+pub use self::channels::EVENTS_LABEL;
 use super::demux::Registration;
-use super::lane::{Lane, Overflow};
-use super::offer::{self, OfferError};
 use super::port::{Datagram, Port};
-
-/// Ticks of the RTP clock in one frame of 20 ms; Opus always counts 48 kHz (RFC 7587, section 4.1).
-const FRAME_TICKS: u32 = 960;
-
-/// The label of the channel that carries events.
-pub const EVENTS_LABEL: &str = "oai-events";
-
-/// Candidates that a far end may name after its offer, until it offers anew.
-const MAX_TRICKLED: usize = 40;
+use super::stun;
 
 /// How often we look at what the far end reports.
 const REPORTS: Duration = Duration::from_secs(1);
+
+/// Addresses that a far end may check from until it restarts ICE. Behind the strictest NAT a browser has one for each
+/// pair of an interface of its own and an address of ours. The peer connection forgets none of them.
+const MAX_SOURCES: usize = 64;
 
 /// What happened at the far end.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,13 +55,12 @@ pub struct Peer {
     rtc: Rtc,
     port: Port,
     registration: Registration,
-    audio: Option<AudioOut>,
-    /// The channel for events, where the offer asked for a data channel at all.
-    lane: Option<Lane>,
-    /// A channel that we opened.
-    own: Option<Lane>,
-    /// Remote candidates since the last offer.
-    trickled: usize,
+    /// What every offer of this call has in common.
+    outline: String,
+    audio: AudioOut,
+    channels: Channels,
+    /// Where the far end has checked from since the last restart.
+    sources: HashSet<(Protocol, SocketAddr)>,
     events: VecDeque<PeerEvent>,
     rtt: Option<Duration>,
     deadline: Instant,
@@ -68,139 +68,51 @@ pub struct Peer {
     closed: bool,
 }
 
-/// The outbound stream.
-#[derive(Clone, Copy, Debug)]
-struct AudioOut {
-    mid: Mid,
-    pt: Pt,
-    seq_no: SeqNo,
-    /// The RTP timestamp of the next frame.
-    time: u32,
-}
-
-impl AudioOut {
-    /// The stream that an answer agreed to. The event that names it comes only with the connection.
-    fn negotiated(rtc: &Rtc, answer: &str) -> Option<Self> {
-        let section = answer.split("m=audio").nth(1)?;
-        let mid = Mid::from(section.lines().find_map(|line| line.strip_prefix("a=mid:"))?.trim());
-        let pt = *rtc.media(mid)?.remote_pts().first()?;
-        // Sequence numbers start low: the rollover counter cannot be told to the far end (RFC 3711, section 3.3.1).
-        let start = u64::from(rand::random::<u16>() >> 1);
-        Some(Self { mid, pt, seq_no: start.into(), time: rand::random() })
-    }
-}
-
 impl Peer {
-    /// Answers an offer. The mailbox that belongs to `registration` brings the datagrams for [`Peer::receive`].
-    ///
-    /// # Errors
-    /// [`OfferError`] says what is wrong with the offer.
-    pub fn answer(
-        port: &Port,
-        registration: Registration,
-        offer: &str,
-        now: Instant,
-    ) -> Result<(Self, String), OfferError> {
-        let offer = parse(offer)?;
-        let builder = Rtc::builder().clear_codecs().enable_opus(true, false).set_rtp_mode(true);
-        let mut rtc = builder.set_stats_interval(Some(REPORTS)).build(now);
-        for address in port.advertised() {
-            if let Ok(candidate) = Candidate::host(*address, "udp") {
-                rtc.add_local_candidate(candidate);
-            }
-        }
-        for address in port.advertised_tcp() {
-            if let Ok(candidate) = Candidate::builder().tcp().host(*address).tcptype(TcpType::Passive).build() {
-                rtc.add_local_candidate(candidate);
-            }
-        }
-        let answer = rtc.sdp_api().accept_offer(offer).map_err(|_| OfferError::NotSdp)?.to_sdp_string();
-        let mut peer = Self {
-            rtc,
-            port: port.clone(),
-            registration,
-            audio: None,
-            lane: answer.contains("m=application").then(Lane::default),
-            own: None,
-            trickled: 0,
-            events: VecDeque::new(),
-            rtt: None,
-            deadline: now,
-            last_heard: now,
-            closed: false,
-        };
-        peer.audio = AudioOut::negotiated(&peer.rtc, &answer);
-        peer.register();
-        peer.drain();
-        peer.audio.is_some().then_some((peer, answer)).ok_or(OfferError::Codec)
-    }
-
-    /// Answers a later offer of the same call: an ICE restart. DTLS and the data channel stay as they are.
-    ///
-    /// # Errors
-    /// [`OfferError`]; the call goes on as it was.
-    pub fn restart(&mut self, offer: &str, now: Instant) -> Result<String, OfferError> {
-        let offer_sdp = parse(offer)?;
-        // Another certificate is another far end: the old session's keys are not for it.
-        let known = self.rtc.direct_api().remote_dtls_fingerprint().map(ToString::to_string);
-        let same = known.is_some_and(|known| {
-            let hex = known.rsplit(' ').next().unwrap_or_default().to_ascii_lowercase();
-            offer.to_ascii_lowercase().contains(&hex)
-        });
-        if !same {
-            return Err(OfferError::OtherCall);
-        }
-        let answer = self.rtc.sdp_api().accept_offer(offer_sdp).map_err(|_| OfferError::OtherCall)?.to_sdp_string();
-        self.last_heard = now;
-        self.trickled = 0;
-        self.register();
-        self.drain();
-        Ok(answer)
-    }
-
-    /// Takes a candidate that the far end found after its offer, as `candidate:...` (RFC 8840). One that says nothing to us is
-    /// passed over: a name of mDNS, or a TCP candidate, which calls us by itself.
-    pub fn add_remote_candidate(&mut self, candidate: &str, now: Instant) {
-        let Ok(candidate) = Candidate::from_sdp_string(candidate) else { return };
-        if candidate.proto() == Protocol::Udp && self.trickled < MAX_TRICKLED {
-            self.trickled += 1;
-            self.rtc.add_remote_candidate(candidate);
-            self.timeout(now);
-        }
-    }
-
-    /// Opens a second channel as soon as there is a connection, where the offer asked for data channels.
-    pub fn open_channel(&mut self, label: &str) {
-        if self.lane.is_some() && self.own.is_none() {
-            self.own = Some(Lane::open(&mut self.rtc, label));
-            self.drain();
-        }
-    }
-
-    fn register(&mut self) {
-        let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
-        self.registration.add_ufrag(&ufrag);
-    }
-
     /// Takes a datagram from the mailbox.
     pub fn receive(&mut self, datagram: &Datagram, now: Instant) {
         let Datagram { source, local, protocol, bytes } = datagram;
         let Ok(receive) = Receive::new(*protocol, *source, *local, bytes) else { return };
         let input = Input::Receive(now, receive);
         // For STUN this checks the integrity: only then may the source stand for the call.
-        if !self.rtc.accepts(&input) {
+        if !self.rtc.accepts(&input) || !self.admit(datagram) {
             return;
         }
-        if is_stun(bytes) {
-            self.registration.learn(*protocol, *source);
-        }
         self.last_heard = now;
-        self.apply(input);
+        // What it cannot read may be anybody's: whoever forges a source ends no call.
+        if let Err(error) = self.rtc.handle_input(input) {
+            tracing::debug!(%error, "datagram passed over");
+        }
+        self.flush();
+        self.drain();
+    }
+
+    /// Learns from a verified message where the far end is. False if it is at too many places.
+    fn admit(&mut self, Datagram { source, protocol, bytes, .. }: &Datagram) -> bool {
+        let on_udp = *protocol == Protocol::Udp;
+        if stun::is_binding_request(bytes) {
+            let place = (*protocol, *source);
+            if self.sources.len() >= MAX_SOURCES && !self.sources.contains(&place) {
+                return false;
+            }
+            self.sources.insert(place);
+            if on_udp {
+                self.registration.claim(*source);
+            }
+        } else if on_udp && stun::is_stun(bytes) {
+            self.registration.prove(*source);
+        }
+        true
     }
 
     /// Lets time pass. Due at [`Peer::deadline`] at the latest.
     pub fn timeout(&mut self, now: Instant) {
-        self.apply(Input::Timeout(now));
+        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+            tracing::debug!(%error, "peer connection broke");
+            self.end();
+        }
+        self.flush();
+        self.drain();
     }
 
     /// When [`Peer::timeout`] is due.
@@ -220,59 +132,10 @@ impl Peer {
         self.events.pop_front()
     }
 
-    /// Sends a message on the event channel, after all earlier ones. It waits until the channel is open; a peer that
-    /// offered none gets nothing.
-    ///
-    /// # Errors
-    /// [`Overflow`] if the far end takes nothing; the message is dropped.
-    pub fn send_text(&mut self, text: String) -> Result<(), Overflow> {
-        let Some(lane) = self.lane.as_mut() else { return Ok(()) };
-        lane.push(text)?;
-        self.flush();
-        self.drain();
-        Ok(())
-    }
-
-    /// Sends a message on the channel that we opened; without one it goes nowhere.
-    ///
-    /// # Errors
-    /// [`Overflow`] as in [`Peer::send_text`].
-    pub fn send_own(&mut self, text: String) -> Result<(), Overflow> {
-        let Some(own) = self.own.as_mut() else { return Ok(()) };
-        own.push(text)?;
-        self.flush();
-        self.drain();
-        Ok(())
-    }
-
-    /// Whether every message has arrived at the far end.
-    pub fn is_flushed(&mut self) -> bool {
-        [&self.lane, &self.own].into_iter().flatten().all(|lane| lane.is_flushed(&mut self.rtc))
-    }
-
     /// The latest round trip on the path in use.
     #[must_use]
     pub const fn rtt(&self) -> Option<Duration> {
         self.rtt
-    }
-
-    /// Sends one frame of audio; `marker` on the first after silence (RFC 3551, section 4.1).
-    pub fn send_audio(&mut self, packet: &[u8], marker: bool, now: Instant) {
-        let Some(out) = self.audio.as_mut() else { return };
-        let (seq_no, time) = (out.seq_no.inc(), out.time);
-        out.time = out.time.wrapping_add(FRAME_TICKS);
-        let (mid, pt) = (out.mid, out.pt);
-        if let Some(stream) = self.rtc.direct_api().stream_tx_by_mid(mid, None) {
-            stream.write_rtp(RtpWrite::new(pt, seq_no, time, now, packet).marker(marker));
-        }
-        self.timeout(now);
-    }
-
-    /// Lets the timestamp pass over frames that were never sent.
-    pub fn skip_audio(&mut self, frames: u32) {
-        if let Some(out) = self.audio.as_mut() {
-            out.time = out.time.wrapping_add(FRAME_TICKS.wrapping_mul(frames));
-        }
     }
 
     /// Says good-bye, as far as the network carries it.
@@ -281,25 +144,6 @@ impl Peer {
             self.drain();
         }
         self.closed = true;
-    }
-
-    fn apply(&mut self, input: Input<'_>) {
-        if let Err(error) = self.rtc.handle_input(input) {
-            tracing::debug!(%error, "peer connection broke");
-            self.end();
-        }
-        self.flush();
-        self.drain();
-    }
-
-    /// Hands messages to the channels as long as they take them.
-    fn flush(&mut self) {
-        let rtc = &mut self.rtc;
-        let flushed = [&mut self.lane, &mut self.own].into_iter().flatten().try_for_each(|lane| lane.flush(rtc));
-        if let Err(error) = flushed {
-            tracing::debug!(%error, "data channel broke");
-            self.end();
-        }
     }
 
     fn drain(&mut self) {
@@ -328,18 +172,20 @@ impl Peer {
                 tracing::debug!("no path to the peer for now");
             }
             Event::ChannelOpen(id, label) => {
-                if label == EVENTS_LABEL && self.lane.as_mut().is_some_and(|lane| lane.opened(id)) {
-                    self.events.push_back(PeerEvent::ChannelOpen);
+                match self.channels.opened(id, &label) {
+                    Ok(true) => self.events.push_back(PeerEvent::ChannelOpen),
+                    Ok(false) => {}
+                    Err(_) => self.end(),
                 }
                 self.flush();
             }
-            Event::ChannelData(data) if self.lane.as_ref().is_some_and(|lane| lane.is(data.id)) => {
+            Event::ChannelData(data) if self.channels.carries_events(data.id) => {
                 // Text by its meaning: some clients send their JSON as binary.
                 let text = String::from_utf8_lossy(&data.data).into_owned();
                 self.events.push_back(PeerEvent::Text(text));
             }
-            Event::ChannelClose(id) if self.lane.as_ref().is_some_and(|lane| lane.is(id)) => self.end(),
-            Event::ChannelClose(id) => _ = self.own.take_if(|own| own.is(id)),
+            Event::ChannelClose(id) if self.channels.carries_events(id) => self.end(),
+            Event::ChannelClose(id) => self.channels.closed(id),
             Event::MediaEgressStats(stats) => {
                 self.events.extend(stats.loss.map(|loss| PeerEvent::Report { loss: f64::from(loss) }));
             }
@@ -361,58 +207,5 @@ impl Peer {
             self.closed = true;
             self.events.push_back(PeerEvent::Closed);
         }
-    }
-}
-
-/// RFC 7983: the first byte tells the protocols of one port apart.
-fn is_stun(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|first| *first <= 3)
-}
-
-fn parse(text: &str) -> Result<SdpOffer, OfferError> {
-    SdpOffer::from_sdp_string(&offer::prepare(text)?).map_err(|_| OfferError::NotSdp)
-}
-
-#[cfg(test)]
-mod tests {
-    use str0m::media::{Direction, MediaKind};
-
-    use super::*;
-    use crate::server::rtc::PortSettings;
-
-    fn offer() -> String {
-        let mut rtc = Rtc::builder().clear_codecs().enable_opus(true, false).build(Instant::now());
-        let mut change = rtc.sdp_api();
-        change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
-        change.add_channel(EVENTS_LABEL.to_owned());
-        change.apply().unwrap().0.to_sdp_string()
-    }
-
-    #[tokio::test]
-    async fn an_offer_without_candidates_is_answered_as_the_dtls_client() {
-        let public_ips = vec!["203.0.113.7".parse().unwrap()];
-        let settings = PortSettings { tcp_port: Some(0), public_ips, ..PortSettings::default() };
-        let port = Port::open(&settings).await.unwrap();
-        let (registration, _mail) = port.demux().register();
-        let (_peer, answer) = Peer::answer(&port, registration, &offer(), Instant::now()).unwrap();
-        assert!(answer.contains("a=setup:active"), "{answer}");
-        assert!(!answer.contains("a=ice-lite"));
-        let number = port.advertised()[0].port();
-        assert!(answer.contains(&format!("127.0.0.1 {number} typ host")), "{answer}");
-        assert!(answer.contains(&format!("203.0.113.7 {number} typ host")), "{answer}");
-        let number = port.advertised_tcp()[0].port();
-        for ip in ["127.0.0.1", "203.0.113.7"] {
-            assert!(answer.contains(&format!("{ip} {number} typ host tcptype passive")), "{answer}");
-        }
-        port.close();
-    }
-
-    #[tokio::test]
-    async fn a_restart_with_another_certificate_is_refused() {
-        let port = Port::open(&PortSettings::default()).await.unwrap();
-        let (registration, _mail) = port.demux().register();
-        let (mut peer, _) = Peer::answer(&port, registration, &offer(), Instant::now()).unwrap();
-        assert_eq!(peer.restart(&offer(), Instant::now()), Err(OfferError::OtherCall));
-        port.close();
     }
 }

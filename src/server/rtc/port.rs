@@ -162,7 +162,7 @@ impl Port {
     /// What the socket cannot take at once is lost, as datagrams are.
     pub fn send(&self, protocol: Protocol, source: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
         if protocol != Protocol::Udp {
-            return self.0.lines.send(destination, bytes);
+            return self.0.lines.send(source, destination, bytes);
         }
         if faults::udp_is_cut() {
             return;

@@ -1,12 +1,13 @@
 //! ICE over TCP, for networks that let no UDP through (RFC 6544). Browsers connect to us, we connect to nobody.
 //!
 //! Each packet travels as a frame with its length before it (RFC 4571). A connection has to name a call of ours with its
-//! first frame, and the call has to accept it within some seconds; whatever else connects is closed. Towards a far end
-//! that reads too slowly frames are dropped, as datagrams would be: late sound is of no use.
+//! first frame, and the call has to answer within some seconds; whatever else connects is closed. From then on the connection
+//! belongs to that call: its frames go nowhere else, and it ends with the call. Towards a far end that reads too slowly
+//! frames are dropped, as datagrams would be: late sound is of no use.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,64 +19,81 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::demux::{Demux, is_binding_request};
+use super::demux::{Demux, Mailbox};
 use super::port::{Datagram, MAX_DATAGRAM_BYTES};
 
-/// Connections at a time, and of one address. An office behind one NAT makes some for each of its calls.
+/// Connections at a time, and of one network. An office behind one NAT makes some for each of its calls.
 const MAX_LINES: usize = 1_000;
-const MAX_LINES_PER_IP: usize = 64;
-/// For the first frame to come, and for a call to accept it.
+const MAX_LINES_PER_NETWORK: usize = 64;
+/// For the first frame to come, and for a call to answer it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Nothing comes for so long only from what is gone: consent is renewed every few seconds (RFC 7675).
 const IDLE: Duration = Duration::from_secs(40);
 /// Frames that wait for a slow far end: a second of sound.
 const OUTBOX: usize = 64;
-/// For one frame to be taken by the network.
+/// For one frame to be taken by the network, and for the last words of a call.
 const SEND: Duration = Duration::from_secs(10);
 /// After an error of the listener, which mostly means that there are no file handles left.
 const BREATH: Duration = Duration::from_millis(200);
 
-/// The open connections by their far ends. Cheap to clone.
+/// The two ends of a connection. A far end may use one port towards several of our addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ends {
+    local: SocketAddr,
+    source: SocketAddr,
+}
+
+/// The open connections. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lines(Arc<Mutex<HashMap<SocketAddr, mpsc::Sender<Bytes>>>>);
+pub(super) struct Lines(Arc<Mutex<HashMap<Ends, mpsc::Sender<Bytes>>>>);
 
 impl Lines {
-    /// Sends a frame on the connection from `destination`, if there is one and it takes more.
-    pub(super) fn send(&self, destination: SocketAddr, bytes: &[u8]) {
-        if let Some(line) = self.lock().get(&destination) {
+    /// Sends a frame on the connection between the two, if there is one and it takes more.
+    pub(super) fn send(&self, local: SocketAddr, destination: SocketAddr, bytes: &[u8]) {
+        if let Some(line) = self.lock().get(&Ends { local, source: destination }) {
             // What a slow line does not take is lost, as datagrams are.
             _ = line.try_send(Bytes::copy_from_slice(bytes));
         }
     }
 
     /// A place for a connection, unless there are too many.
-    fn open(&self, source: SocketAddr) -> Option<(Line, mpsc::Receiver<Bytes>)> {
+    fn open(&self, ends: Ends) -> Option<(Line, mpsc::Receiver<Bytes>)> {
         let (sender, outbox) = mpsc::channel(OUTBOX);
         let mut lines = self.lock();
-        let of_ip = |ip: IpAddr| lines.keys().filter(|it| it.ip() == ip).count();
-        if lines.len() >= MAX_LINES || of_ip(source.ip()) >= MAX_LINES_PER_IP {
+        let network = network(ends.source.ip());
+        let of_network = lines.keys().filter(|it| self::network(it.source.ip()) == network).count();
+        // One that is not quite gone yet keeps its place.
+        if lines.len() >= MAX_LINES || of_network >= MAX_LINES_PER_NETWORK || lines.contains_key(&ends) {
             return None;
         }
-        lines.insert(source, sender);
+        lines.insert(ends, sender);
         drop(lines);
-        Some((Line { lines: self.clone(), source }, outbox))
+        Some((Line { lines: self.clone(), ends }, outbox))
     }
 
     // Every change is one call on a map, which a panic elsewhere cannot leave half done.
-    fn lock(&self) -> MutexGuard<'_, HashMap<SocketAddr, mpsc::Sender<Bytes>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Ends, mpsc::Sender<Bytes>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection's place in the list, until it is dropped.
+/// What one household or machine has: an address of IPv4, or a /64 of IPv6.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
+        IpAddr::V4(ip) => ip.into(),
+    }
+}
+
+/// A connection's place in the list, until it is dropped. What was sent before still leaves.
 struct Line {
     lines: Lines,
-    source: SocketAddr,
+    ends: Ends,
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.lines.lock().remove(&self.source);
+        self.lines.lock().remove(&self.ends);
     }
 }
 
@@ -94,12 +112,13 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, source)) => {
-                let Some((line, outbox)) = lines.open(source) else { continue };
+                let Ok(local) = stream.local_addr() else { continue };
+                let Some((line, outbox)) = lines.open(Ends { local, source }) else { continue };
                 let (demux, closed) = (demux.clone(), closed.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         () = closed.cancelled() => {}
-                        _ = carry(stream, &line, outbox, &demux, patience) => {}
+                        _ = carry(stream, line, outbox, &demux, patience) => {}
                     }
                 });
             }
@@ -113,53 +132,49 @@ pub(super) async fn serve(
 
 async fn carry(
     stream: TcpStream,
-    line: &Line,
+    line: Line,
     outbox: mpsc::Receiver<Bytes>,
     demux: &Demux,
     patience: Duration,
 ) -> io::Result<()> {
-    let local = stream.local_addr()?;
     stream.set_nodelay(true)?;
-    let (reader, writer) = stream.into_split();
+    let (mut reader, writer) = stream.into_split();
+    let first = timeout(patience, frame(&mut reader)).await??;
+    let Some(call) = demux.named(&first) else { return Ok(()) };
+    let ends = line.ends;
+    call.put(datagram(ends, first));
+    let writing = write(writer, outbox, patience);
+    tokio::pin!(writing);
     // Whichever of them has enough, it is the end of all.
     tokio::select! {
-        end = read(reader, line.source, local, demux) => end,
-        end = write(writer, outbox) => end,
-        () = probation(line.source, demux, patience) => Ok(()),
+        end = read(reader, ends, &call) => end,
+        end = &mut writing => end,
+        () = call.closed() => {
+            // Nothing more comes, and the good-bye may still be on its way.
+            drop(line);
+            timeout(SEND, writing).await?
+        }
     }
 }
 
-/// Ends when no call has accepted the connection in time.
-async fn probation(source: SocketAddr, demux: &Demux, patience: Duration) {
-    sleep(patience).await;
-    if demux.knows(Protocol::Tcp, source) {
-        std::future::pending().await
-    }
+fn datagram(Ends { local, source }: Ends, bytes: Bytes) -> Datagram {
+    Datagram { source, local, protocol: Protocol::Tcp, bytes }
 }
 
-async fn read(
-    mut reader: impl AsyncRead + Unpin,
-    source: SocketAddr,
-    local: SocketAddr,
-    demux: &Demux,
-) -> io::Result<()> {
-    let mut first = true;
+async fn read(mut reader: impl AsyncRead + Unpin, ends: Ends, call: &Mailbox) -> io::Result<()> {
     loop {
         let bytes = timeout(IDLE, frame(&mut reader)).await??;
-        if bytes.is_empty() {
-            continue;
-        }
-        let names_a_call = is_binding_request(&bytes);
-        let taken = demux.deliver(Datagram { source, local, protocol: Protocol::Tcp, bytes });
-        if std::mem::take(&mut first) && !(names_a_call && taken) {
-            return Ok(());
-        }
+        // What a call does not take is lost, as datagrams are.
+        call.put(datagram(ends, bytes));
     }
 }
 
-/// Reads one frame. Whoever gives up in the middle of it cannot read on.
+/// Reads one frame, and passes over empty ones. Whoever gives up in the middle of it cannot read on.
 async fn frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
-    let len = usize::from(reader.read_u16().await?);
+    let mut len = 0;
+    while len == 0 {
+        len = usize::from(reader.read_u16().await?);
+    }
     if len > MAX_DATAGRAM_BYTES {
         return Err(io::ErrorKind::InvalidData.into());
     }
@@ -168,20 +183,30 @@ async fn frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
     Ok(bytes.into())
 }
 
-async fn write(mut writer: impl AsyncWrite + Unpin, mut outbox: mpsc::Receiver<Bytes>) -> io::Result<()> {
+/// Sends what is in the outbox until nobody can put more in. A call answers only who has passed its integrity check: one
+/// that says nothing within `patience` does not know the far end.
+async fn write(
+    mut writer: impl AsyncWrite + Unpin,
+    mut outbox: mpsc::Receiver<Bytes>,
+    patience: Duration,
+) -> io::Result<()> {
     let mut framed = Vec::new();
-    while let Some(bytes) = outbox.recv().await {
-        let Ok(len) = u16::try_from(bytes.len()) else { continue };
-        framed.clear();
-        framed.extend(len.to_be_bytes());
-        framed.extend(&bytes);
-        timeout(SEND, writer.write_all(&framed)).await??;
+    let mut next = timeout(patience, outbox.recv()).await?;
+    while let Some(bytes) = next {
+        if let Ok(len) = u16::try_from(bytes.len()) {
+            framed.clear();
+            framed.extend(len.to_be_bytes());
+            framed.extend(&bytes);
+            timeout(SEND, writer.write_all(&framed)).await??;
+        }
+        next = outbox.recv().await;
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::stun::tests::binding_request;
     use super::*;
 
     /// A listener on loopback whose only call is called "ours".
@@ -214,23 +239,18 @@ mod tests {
     }
 
     fn request(ufrag: &str) -> Vec<u8> {
-        let username = format!("{ufrag}:theirs");
-        let mut bytes = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 6];
-        bytes.extend(u16::try_from(username.len()).unwrap().to_be_bytes());
-        bytes.extend(username.as_bytes());
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
+        framed(&binding_request(&format!("{ufrag}:theirs")))
     }
 
     #[tokio::test]
     async fn a_connection_that_names_no_call_is_closed() {
         let door = Door::open().await;
-        let (call, _mail) = door.demux.register();
-        call.add_ufrag("ours");
+        let (mut call, _mail) = door.demux.register();
+        call.name("ours");
         for (what, bytes) in [
             ("another protocol", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
             ("media", framed(&[128; 40])),
-            ("another call", framed(&request("nobodys"))),
+            ("another call", request("nobodys")),
             ("too large", framed(&[0; MAX_DATAGRAM_BYTES + 1])),
         ] {
             let mut stream = door.knock(&bytes).await;
@@ -240,36 +260,78 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_has_to_accept_the_connection() {
+    async fn a_call_has_to_answer_the_connection() {
         let door = Door::open().await;
         let (mut call, mut mail) = door.demux.register();
-        call.add_ufrag("ours");
-        let mut unknown = door.knock(&framed(&request("ours"))).await;
-        let mut known = door.knock(&framed(&request("ours"))).await;
+        call.name("ours");
+        let mut unknown = door.knock(&request("ours")).await;
+        let mut known = door.knock(&request("ours")).await;
         for _ in 0..2 {
             assert_eq!(mail.recv().await.unwrap().protocol, Protocol::Tcp);
         }
         let source = known.local_addr().unwrap();
-        call.learn(Protocol::Tcp, source);
+        door.lines.send(door.address, source, b"yes");
         assert_eq!(unknown.read(&mut [0]).await.unwrap(), 0);
         known.write_all(&framed(&[128, 1, 2])).await.unwrap();
         assert_eq!(mail.recv().await.unwrap().bytes, [128, 1, 2][..]);
-        door.lines.send(source, b"back");
-        let mut back = [0; 6];
+        door.lines.send(door.address, source, b"back");
+        let mut back = [0; 11];
         known.read_exact(&mut back).await.unwrap();
-        assert_eq!(&back, b"\0\x04back");
+        assert_eq!(&back, b"\0\x03yes\0\x04back");
         door.closed.cancel();
         assert_eq!(known.read(&mut [0]).await.unwrap(), 0);
     }
 
+    /// A connection reaches the call that it named and no other, whatever it says later.
+    #[tokio::test]
+    async fn a_connection_belongs_to_one_call() {
+        let door = Door::open().await;
+        let ((mut ours, mut mail), (mut other, mut others_mail)) = (door.demux.register(), door.demux.register());
+        ours.name("ours");
+        other.name("other");
+        let mut stream = door.knock(&[request("ours"), request("other"), framed(&[128, 1])].concat()).await;
+        for first in [0, 0, 128] {
+            assert_eq!(mail.recv().await.unwrap().bytes[0], first);
+        }
+        assert!(others_mail.try_recv().is_err());
+        door.lines.send(door.address, stream.local_addr().unwrap(), b"bye");
+        // The call is over: its last words leave, and then the connection goes.
+        drop((ours, mail));
+        let mut said = Vec::new();
+        timeout(SEND / 2, stream.read_to_end(&mut said)).await.unwrap().unwrap();
+        assert_eq!(said, b"\0\x03bye");
+        assert!(door.lines.lock().is_empty());
+    }
+
+    /// One port of a far end may be connected to two of our addresses.
     #[test]
-    fn one_address_does_not_take_every_place() {
-        let lines = Lines::default();
-        let from = |ip: u8, port: u16| SocketAddr::from(([10, 0, 0, ip], port));
-        let mut held: Vec<_> = (0..).map_while(|port| lines.open(from(1, port))).collect();
-        assert_eq!(held.len(), MAX_LINES_PER_IP);
-        assert!(lines.open(from(2, 1)).is_some());
-        held.pop();
-        assert!(lines.open(from(1, 9_999)).is_some(), "a place that was left is free");
+    fn connections_are_known_by_both_ends() {
+        let (lines, source) = (Lines::default(), "10.0.0.9:9".parse().unwrap());
+        let [one, two] = ["10.0.0.1:1", "10.0.0.2:1"].map(|it| it.parse().unwrap());
+        let (first, mut first_out) = lines.open(Ends { local: one, source }).unwrap();
+        let (_second, mut second_out) = lines.open(Ends { local: two, source }).unwrap();
+        assert!(lines.open(Ends { local: one, source }).is_none());
+        lines.send(two, source, b"x");
+        assert!(first_out.try_recv().is_err() && second_out.try_recv().is_ok());
+        drop(first);
+        lines.send(two, source, b"x");
+        assert!(second_out.try_recv().is_ok());
+    }
+
+    #[test]
+    fn one_network_does_not_take_every_place() {
+        let local = "127.0.0.1:1".parse().unwrap();
+        let networks =
+            [["10.0.0.1", "::ffff:10.0.0.1", "10.0.0.2"], ["2001:db8::1", "2001:db8::9:9", "2001:db8:0:1::1"]];
+        for addresses in networks {
+            let lines = Lines::default();
+            let [one, same, other] = addresses.map(|it| it.parse::<IpAddr>().unwrap());
+            let open = |ip, port| lines.open(Ends { local, source: SocketAddr::new(ip, port) });
+            let mut held: Vec<_> = (0..).map_while(|port| open(if port % 2 == 0 { one } else { same }, port)).collect();
+            assert_eq!(held.len(), MAX_LINES_PER_NETWORK);
+            assert!(open(other, 1).is_some());
+            held.pop();
+            assert!(open(same, 9_999).is_some(), "a place that was left is free");
+        }
     }
 }

@@ -13,13 +13,14 @@ use self::sidebands::Sidebands;
 pub use self::sidebands::{Farewell, Sideband, SidebandFeed};
 use super::Settings;
 use super::flood::Flood;
-use super::session::Session;
+use super::session::{OutFrame, Session};
 use super::transcribe::Desk;
 use crate::engine::audio::RATE_HZ;
 use crate::engine::protocol::server::ServerMessage;
 use crate::engine::quality::OpusLadder;
 use crate::engine::time::Tick;
 use crate::server::media::hearing::{Heard, Hearing};
+use crate::server::rtc::flow::Flow;
 use crate::server::rtc::pace::{FRAME, Pace};
 use crate::server::rtc::{Datagram, OfferError, Peer, PeerEvent, mailbox};
 
@@ -65,6 +66,7 @@ pub struct Call {
     session: Session,
     desk: Desk,
     hearing: Hearing,
+    flow: Flow,
     ladder: OpusLadder,
     sidebands: Sidebands,
     flood: Flood,
@@ -95,6 +97,7 @@ impl Call {
             datagrams,
             inbox,
             hearing: Hearing::new(RATE_HZ),
+            flow: Flow::default(),
             ladder: OpusLadder::default(),
             session,
             desk,
@@ -184,8 +187,10 @@ impl Call {
         if let Some((start, pace)) = self.stream.as_mut() {
             let due = pace.due(now.duration_since(*start));
             self.peer.skip_audio(due.skip);
+            let cut_off = self.flow.is_cut_off(now, self.peer.last_heard());
             for _ in 0..due.send {
-                let frame = self.session.frame();
+                // Nobody would hear it: it is said when the path is back.
+                let frame = if cut_off { OutFrame::silence() } else { self.session.frame() };
                 self.peer.send_audio(&frame.opus, frame.first_of_talk, now);
             }
             if now.duration_since(self.peer.last_heard()) > self.gone_after {
@@ -232,6 +237,7 @@ impl Call {
                 self.session.client(&text);
             }
             PeerEvent::Audio { seq, payload } => {
+                self.flow.audio(Instant::now());
                 let session = &mut self.session;
                 self.hearing.packet(seq, payload, |heard| match heard {
                     Heard::Sound(pcm) => session.listen(pcm),

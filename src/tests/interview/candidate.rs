@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use futures::stream::SplitStream;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -40,8 +40,19 @@ impl Drop for House {
 
 impl House {
     pub(crate) async fn open(environment: &[(&str, &str)]) -> Self {
+        Self::with_buffer(environment, None).await
+    }
+
+    /// One for which the kernel keeps about so many bytes that are not taken by the far end.
+    pub(crate) async fn with_buffer(environment: &[(&str, &str)], buffer: Option<u32>) -> Self {
         let app = App::start(Config::with_environment(environment).unwrap()).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(bytes) = buffer {
+            // What is accepted inherits it.
+            socket.set_send_buffer_size(bytes).unwrap();
+        }
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1_024).unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(listen::serve(listener, router(app.clone()), app.shutdown.clone(), Limits::default()));
         Self { app, origin, http: reqwest::Client::new() }
@@ -125,6 +136,8 @@ pub(crate) struct Candidate {
     cookie: String,
     origin: String,
     http: reqwest::Client,
+    /// What the kernel keeps for a socket that is not read, about so many bytes. None: as much as it likes.
+    pub(crate) buffer: Option<u32>,
     channel: Option<Channel>,
     mic: Option<Mic>,
     /// The numbering of the events, as the welcome named it.
@@ -159,6 +172,7 @@ impl Candidate {
             cookie: String::new(),
             origin: house.origin.clone(),
             http: house.http.clone(),
+            buffer: None,
             channel: None,
             mic: None,
             numbering: 0,
@@ -242,7 +256,13 @@ impl Candidate {
         let mut request = address.into_client_request().unwrap();
         request.headers_mut().insert("origin", self.origin.parse().unwrap());
         request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
-        tokio_tungstenite::connect_async(request).await.unwrap().0
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(bytes) = self.buffer {
+            socket.set_recv_buffer_size(bytes).unwrap();
+        }
+        let address = self.origin.trim_start_matches("http://").parse().unwrap();
+        let stream = MaybeTlsStream::Plain(socket.connect(address).await.unwrap());
+        tokio_tungstenite::client_async(request, stream).await.unwrap().0
     }
 
     /// The room channel breaks without a word.

@@ -1,5 +1,7 @@
 //! The Relay route: the browser's peer is our own server, and the server holds the session at the provider.
 
+use std::io::ErrorKind;
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -28,14 +30,19 @@ fn types(candidate: &Candidate) -> Vec<&str> {
     types.filter(|it| !it.ends_with(".delta")).collect()
 }
 
-/// S000-02, S000-05, S000-22, S003-06, S003-12, S003-74: addresses trickle both ways, and an interview is held from the
-/// first word to the report. The page is told by the provider's events on one channel and by our server on another.
+/// S000-02, S000-05, S000-22, S003-06, S003-12, S003-74, S004-07: addresses trickle both ways, and an interview is held
+/// from the first word to the report. The page is told by the provider's events on one channel and by our server on
+/// another. Our server finds the page by its checks, and sends to nobody whose address a page only names.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relayed_interview_is_held_from_the_first_word_to_the_report() {
     let house = House::open(&[]).await;
     let (peer, offer, address) = Peer::offer_and_trickle().await;
     assert!(!offer.contains("a=candidate:"));
-    let (mut candidate, mut signal) = enter(&house, peer, &offer).await;
+    let bystander = UdpSocket::bind("127.0.0.1:0").unwrap();
+    bystander.set_nonblocking(true).unwrap();
+    let named = format!("candidate:7 1 udp 2122260223 127.0.0.1 {} typ host", bystander.local_addr().unwrap().port());
+    let (mut candidate, mut signal) = enter(&house, peer, &format!("{offer}a={named}\r\n")).await;
+    signal.say(&json!({ "type": "candidate", "candidate": named, "sdp_mid": "0", "sdp_m_line_index": 0 })).await;
     signal.say(&json!({ "type": "candidate", "candidate": address, "sdp_mid": "0", "sdp_m_line_index": 0 })).await;
     signal.say(&json!({ "type": "candidate", "candidate": "", "sdp_mid": null, "sdp_m_line_index": null })).await;
     let first = signal.wait("candidate").await;
@@ -85,6 +92,7 @@ async fn a_relayed_interview_is_held_from_the_first_word_to_the_report() {
     assert_eq!(candidate.next("ended").await["payload"]["reason"], "finished");
     house.until_calls(0).await;
     signal.wait("bye").await;
+    assert_eq!(bystander.recv(&mut [0; 2_048]).map_err(|it| it.kind()), Err(ErrorKind::WouldBlock));
 }
 
 /// Who is interrupted is silent at once, and the provider is told how much of it was heard.
@@ -243,6 +251,92 @@ async fn a_negotiation_is_guarded() {
     signal.say(&json!("nonsense")).await;
     while signal.next().await.is_some() {}
     assert_eq!(signal.said.last(), Some(&json!({ "closed": 1_008 })));
+}
+
+/// One page negotiates on one socket, which is the newest. The call is none of the old one's, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_negotiation_replaces_the_one_before() {
+    let house = House::open(&[]).await;
+    let (mut candidate, first) = ready(&house).await;
+    candidate.next("question.ready").await;
+    candidate.hear_call(10).await;
+    let mut old = vec![first];
+    for _ in 0..5 {
+        old.push(Signal::open(&candidate).await);
+    }
+    let mut newest = old.pop().unwrap();
+    for signal in &mut old {
+        while signal.next().await.is_some() {}
+        assert_eq!(signal.said.last(), Some(&json!({ "closed": 4_409 })));
+    }
+    let offer = candidate.peer.restart().await;
+    assert_eq!(newest.offer(&candidate.peer, "2", &offer, true).await, 1, "the same call");
+    candidate.hear_call(25).await;
+    assert_eq!(house.calls(), 1);
+}
+
+/// Each call that our server holds is a session at the provider. A page may not begin as many as it likes, on either route.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_on_relay_and_socket_are_counted_together() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::start(&house, 5).await;
+    candidate.join(&house).await;
+    candidate.next("welcome").await;
+    let start = Instant::now();
+    for epoch in 0..15 {
+        candidate.say(&json!({ "type": "call", "epoch": epoch })).await;
+    }
+    candidate.say_raw("nonsense").await;
+    assert_eq!(candidate.next("error").await["payload"]["code"], "invalid_event", "they were all granted");
+    let mut signal = Signal::open(&candidate).await;
+    let (_peer, offer) = Peer::offer().await;
+    let mut made = 0;
+    loop {
+        signal.say(&json!({ "type": "offer", "id": "1", "sdp": offer })).await;
+        let said = signal.next().await.unwrap();
+        match said["type"].as_str().unwrap() {
+            "answer" => made += 1,
+            "refused" if said["error"]["busy"]["retry_after_s"] == 6 => break,
+            "refused" => tokio::time::sleep(200 * MS).await, // Too many offers at once.
+            _ => {}
+        }
+        assert!(made < 20, "nobody says no");
+    }
+    let earned = start.elapsed().as_secs() / 6;
+    assert!((5..=5 + earned).contains(&made), "{made} calls after {:?}", start.elapsed());
+    for epoch in 15..18 {
+        candidate.say(&json!({ "type": "call", "epoch": epoch })).await;
+    }
+    assert_eq!(candidate.next("error").await["payload"]["code"], "flood");
+    assert!(house.calls() <= 1, "each replaces the one before");
+}
+
+/// Once the interview is over no call is made, whichever way it is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_is_made_after_the_end() {
+    let house = House::open(&[]).await;
+    let (mut candidate, mut signal) = ready(&house).await;
+    candidate.next("question.ready").await;
+    let ticket = candidate.renew().await;
+    candidate.post("finish", json!({ "request_id": "f1" })).await;
+    candidate.next("ended").await;
+    house.until_calls(0).await;
+    signal.wait("bye").await;
+    let (_peer, offer) = Peer::offer().await;
+    for restart in [false, true] {
+        signal.say(&json!({ "type": "offer", "id": "2", "sdp": offer, "restart": restart })).await;
+        assert_eq!(signal.wait("refused").await["error"], "over");
+    }
+    let body = json!({ "request_id": "o2", "client_secret": ticket, "sdp": offer });
+    assert_eq!(candidate.request_at("/webrtc/offer", body).send().await.unwrap().status(), 410);
+    candidate.say(&json!({ "type": "call", "epoch": 7 })).await;
+    candidate.say_raw("nonsense").await;
+    candidate.next("error").await;
+    assert_eq!(house.calls(), 0);
+    assert!(candidate.told.iter().all(|it| it["type"] != "call.open"));
+    let mut late = Signal::open(&candidate).await;
+    while late.next().await.is_some() {}
+    assert_eq!(late.said, [json!({ "closed": 4_410 })]);
 }
 
 /// Sealed: the provider is out of reach, and of all that reaches the browser nothing holds the prompt or a later question.

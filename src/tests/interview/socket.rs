@@ -11,6 +11,7 @@ use crate::Log;
 use crate::call::jfk_24k;
 use crate::candidate::{Candidate, House};
 use crate::peer::Peer;
+use crate::signal::Signal;
 
 /// The recording: eleven seconds with two pauses of a second each.
 fn speech() -> Vec<i16> {
@@ -221,6 +222,8 @@ async fn a_call_is_replaced_by_one_on_another_route() {
     candidate.hear(50).await;
     house.until_calls(1).await;
     candidate.call_again("e2", 3).await;
+    candidate.say(&json!({ "type": "bye", "epoch": 2 })).await;
+    candidate.say(&json!({ "type": "ready" })).await;
     candidate.next("question.ready").await;
     let frames = candidate.frames().len();
     candidate.until_loud(50).await;
@@ -258,6 +261,67 @@ async fn a_call_on_the_socket_outlives_a_try_of_another_route() {
     }
 }
 
+/// The same with an answer, and no path that it could be used on: what the candidate says meanwhile is heard, nobody is
+/// greeted anew, and the clock runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_that_never_connects_takes_nothing_from_the_call_on_the_socket() {
+    let house = House::open(&[]).await;
+    let mut candidate = asked(&house).await;
+    let from = candidate.told.len();
+    let answer = speech();
+    candidate.speak(&answer);
+    candidate.turn("turn.start", "candidate").await;
+    for (n, path) in ["/api/interview/sdp-exchange", "/webrtc/offer"].into_iter().enumerate() {
+        let ticket = candidate.renew().await;
+        let (_peer, offer) = Peer::offer().await;
+        let body = json!({ "request_id": format!("e{n}"), "client_secret": ticket, "offer": offer, "sdp": offer });
+        let status = candidate.request_at(path, body).send().await.unwrap().status();
+        assert_eq!(status, 200, "{path}");
+        // The one that is in use, and the one that is tried.
+        house.until_calls(2).await;
+        candidate.linger(Duration::from_secs(1)).await;
+    }
+    let turn = candidate.turn("turn.end", "candidate").await;
+    assert!(turn["payload"]["spoken_ms"].as_u64().unwrap() > 6_000, "the whole answer: {turn}");
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
+    candidate.hear(50).await;
+    let told = &candidate.told[from..];
+    assert!(told.iter().all(|it| it["type"] != "clock" || it["payload"]["running"] == true), "{told:?}");
+    assert!(told.iter().all(|it| it["type"] != "error"), "{told:?}");
+    let words = candidate.post("report", json!({})).await["transcript"].to_string();
+    assert!(!words.contains("again"), "{words}");
+    candidate.post("finish", json!({ "request_id": "f1" })).await;
+    house.until_calls(0).await;
+}
+
+/// A call that stands takes over when the page has left the one on the Socket route, or has lost it with its room channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_that_works_takes_over_from_the_call_on_the_socket() {
+    let house = House::open(&[]).await;
+    for leaves in [true, false] {
+        let mut candidate = asked(&house).await;
+        let (peer, offer) = Peer::offer().await;
+        let mut signal = Signal::open(&candidate).await;
+        signal.offer(&peer, "2", &offer, false).await;
+        (candidate.peer, candidate.relayed) = (peer, true);
+        candidate.on_call("session.created", 0).await;
+        candidate.next("provider.ready").await;
+        assert_eq!(house.calls(), 2);
+        if leaves {
+            candidate.say(&json!({ "type": "bye", "epoch": 1 })).await;
+        } else {
+            candidate.hang();
+            house.until_calls(1).await;
+            candidate.resume(&house).await;
+        }
+        candidate.say(&json!({ "type": "ready" })).await;
+        candidate.hear_call(50).await;
+        assert_eq!(house.calls(), 1);
+        signal.say(&json!({ "type": "bye" })).await;
+        house.until_calls(0).await;
+    }
+}
+
 /// A page that sends far more sound than time passes, and frames that are none, loses no event and no call by it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_frames_is_no_reason_to_lose_an_event() {
@@ -282,7 +346,7 @@ async fn a_flood_of_frames_is_no_reason_to_lose_an_event() {
     assert!(late < Duration::from_secs(1), "the interviewer goes on: {late:?}");
 }
 
-/// S003-22, S003-29, S004-14..17: each fallback is one line in the log, what a page measured is in the session's, and all of it
+/// S003-22, S003-29, S003-55, S004-14..17: each fallback is one line in the log, what a page measured is in the session's, and all of it
 /// is in the sums of the house.
 #[tokio::test]
 async fn a_fallback_and_what_a_page_measures_are_logged_and_counted() {

@@ -128,7 +128,7 @@ async fn readiness_finds_a_bad_key_and_asks_for_no_more() {
     }
 }
 
-/// S003-66, S001-09, S002-14, S002-19: one form with the server's own key. GA shapes, no beta header.
+/// S003-41, S003-57, S003-64, S003-66, S001-09, S002-14, S002-19: one form with the server's own key. GA shapes, no beta header.
 #[tokio::test(flavor = "multi_thread")]
 async fn openai_gets_offer_and_session_in_one_form() {
     let mut stage = Stage::with(Script::play().await, "/v1", &[("PROVIDER", "openai")]).await;

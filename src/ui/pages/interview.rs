@@ -85,7 +85,7 @@ pub fn Interview(room: Room, application_id: Option<String>, house: House) -> im
                 {move || match screen.get() {
                     Screen::Lobby => view! { <Lobby room choices application_id /> }.into_any(),
                     Screen::Connecting => view! { <Connecting room /> }.into_any(),
-                    Screen::Live => view! { <Live room /> }.into_any(),
+                    Screen::Live => view! { <Live room fallback=house.fallback /> }.into_any(),
                     Screen::Report => view! { <ReportPage room /> }.into_any(),
                 }}
             </main>

@@ -27,9 +27,9 @@ use crate::ui::use_room::Room;
 /// A question of more letters than this is set smaller, so that it is read without scrolling.
 const LONG: usize = 160;
 
-/// The room.
+/// The room. `fallback`: the link may go on over a WebSocket by itself.
 #[component]
-pub fn Live(room: Room) -> impl IntoView {
+pub fn Live(room: Room, fallback: bool) -> impl IntoView {
     arrival::focus_when_shown();
     let persona = Derived::new(move || persona(room));
     let recovering = Derived::new(move || room.phase.with(|it| matches!(it, Phase::Recovering)));
@@ -50,7 +50,7 @@ pub fn Live(room: Room) -> impl IntoView {
     });
     view! {
         <div class="live" data-recovering=move || recovering.get().to_string()>
-            <TopLine room />
+            <TopLine room fallback />
             <section class="stage" aria-label="Stage">
                 <StringFigure scene words />
                 <p class="floor" data-testid="floor" data-muted=move || room.muted.get().to_string()>

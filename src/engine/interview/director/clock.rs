@@ -8,12 +8,14 @@ use crate::engine::time::Tick;
 pub(super) struct Clock {
     counted: Duration,
     since: Option<Tick>,
+    /// The run before it was stopped the last time.
+    ran: Option<(Tick, Tick)>,
 }
 
 impl Clock {
     /// A clock that stands at `elapsed_ms`.
     pub(super) const fn at(elapsed_ms: u64) -> Self {
-        Self { counted: Duration::from_millis(elapsed_ms), since: None }
+        Self { counted: Duration::from_millis(elapsed_ms), since: None, ran: None }
     }
 
     pub(super) fn run(&mut self, now: Tick) {
@@ -23,6 +25,18 @@ impl Clock {
     pub(super) fn pause(&mut self, now: Tick) {
         if let Some(since) = self.since.take() {
             self.counted += now.since(since);
+            self.ran = Some((since, now));
+        }
+    }
+
+    /// Takes back what ran from `from` on, in the run that goes on or that was the last one: whoever knows that we were at
+    /// fault may know it late.
+    pub(super) fn take_back(&mut self, now: Tick, from: Tick) {
+        if let Some(since) = self.since.as_mut().filter(|since| **since < now) {
+            self.counted += from.max(*since).min(now).since(*since);
+            *since = now;
+        } else if let Some((since, until)) = self.ran.take() {
+            self.counted = self.counted.saturating_sub(until.since(from.max(since)));
         }
     }
 

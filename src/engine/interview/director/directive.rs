@@ -9,7 +9,7 @@ use crate::engine::interview::EndReason;
 use crate::engine::interview::asks::Ask;
 use crate::engine::interview::plan::{
     ACKNOWLEDGEMENTS, BACK_AGAIN, BACK_TO_IT, CLOSING, FOLLOW_UP, GO_ON, I_AM_AN_AI, LIMIT_REACHED, ONCE_MORE, Plan,
-    TIME_IS_UP,
+    TAKE_YOUR_TIME, TIME_IS_UP,
 };
 use crate::engine::protocol::client::{ClientEvent, ResponseParams};
 
@@ -43,10 +43,11 @@ pub enum Purpose {
         idx: u32,
         follow_up: bool,
     },
-    /// A new call, and the candidate had begun to answer: the question is not said again.
+    /// A new call, and the question was heard a moment ago: it is not said again. `begun`: an answer was begun.
     GoOn {
         idx: u32,
         follow_up: bool,
+        begun: bool,
     },
     Closing(EndReason),
 }
@@ -60,7 +61,7 @@ impl Purpose {
             | Self::Repeat { idx, follow_up }
             | Self::Reply { idx, follow_up, .. }
             | Self::Rejoin { idx, follow_up }
-            | Self::GoOn { idx, follow_up } => Some((idx, follow_up)),
+            | Self::GoOn { idx, follow_up, .. } => Some((idx, follow_up)),
             Self::Greeting | Self::Closing(_) => None,
         }
     }
@@ -87,7 +88,9 @@ impl Purpose {
                 };
                 vec![answer, text(idx, follow_up)]
             }
-            Self::GoOn { .. } => vec![BACK_AGAIN.to_owned(), GO_ON.to_owned()],
+            Self::GoOn { begun, .. } => {
+                vec![BACK_AGAIN.to_owned(), if begun { GO_ON } else { TAKE_YOUR_TIME }.to_owned()]
+            }
             Self::Closing(EndReason::TimeUp) => vec![TIME_IS_UP.to_owned()],
             Self::Closing(EndReason::Budget) => vec![LIMIT_REACHED.to_owned()],
             Self::Closing(_) => vec![CLOSING.to_owned()],

@@ -14,12 +14,16 @@ use crate::engine::time::Tick;
 
 /// For a candidate who was cut off by the line to find back into the answer.
 pub(super) const GATHER: Duration = Duration::from_secs(6);
+/// Who comes back after this needs to hear the question again. Before it, it is fresh, and stands on the page.
+const FORGOTTEN: Duration = Duration::from_secs(60);
 /// Calls that the candidate's side may spoil before the interview is over.
 const SECOND_CHANCES: u32 = 2;
 
 impl Director {
     pub(super) fn call_open(&mut self, now: Tick, guard: Guard) {
         self.guard = guard;
+        self.dead = false;
+        self.floor.hears(now);
         self.wordless = self.state.unwritten();
         self.lifetime = Lifetime::from(now);
         self.interruptible = self.greeted;
@@ -45,6 +49,7 @@ impl Director {
         self.floor.freeze(now);
         self.floor.hears(now);
         self.clock.pause(now);
+        self.left_at = Some(now);
         self.stage = Stage::Away;
         self.tell_clock(now);
     }
@@ -77,6 +82,18 @@ impl Director {
         self.tell_clock(now);
     }
 
+    /// What the page says of the path of a call that it alone sees. `lost_ms`: for how long it has been dead by now, which
+    /// may be told late, and no time of it is the candidate's. What was heard meanwhile says otherwise.
+    fn path(&mut self, now: Tick, dead: bool, lost_ms: u64) {
+        let from = now.before(Duration::from_millis(lost_ms)).max(self.last_heard);
+        self.clock.take_back(now, from);
+        self.dead = dead && self.stage != Stage::Away;
+        self.hearing(now, !self.dead);
+        if matches!(self.stage, Stage::Away | Stage::Entering { .. }) {
+            self.tell_clock(now);
+        }
+    }
+
     pub(super) fn page(&mut self, now: Tick, message: &PageMessage) {
         match message {
             PageMessage::Ready => {
@@ -96,6 +113,7 @@ impl Director {
             }
             PageMessage::Finish => self.end(now, EndReason::Finished),
             PageMessage::Muted { .. } => self.last_sign = now,
+            PageMessage::Path { dead, lost_ms } => self.path(now, *dead, *lost_ms),
             // The shell's: they are about how the voice travels.
             PageMessage::Call { .. } | PageMessage::Bye { .. } | PageMessage::Played { .. } => {}
             PageMessage::Pong { .. } | PageMessage::Stats(_) | PageMessage::Fallback { .. } | PageMessage::Unknown => {}
@@ -109,18 +127,26 @@ impl Director {
         }
         self.tell_clock(now);
         let renewed = std::mem::take(&mut self.renewing);
+        let fresh = self.left_at.take().is_some_and(|at| now.since(at) < FORGOTTEN);
         match (self.resume.take(), self.answering) {
             _ if !self.greeted => self.speak(now, Purpose::Greeting),
             (Some(purpose), _) if renewed => self.speak(now, purpose),
+            (Some(Purpose::GoOn { idx, follow_up, begun: false }), _) if !fresh => {
+                self.speak(now, Purpose::Rejoin { idx, follow_up });
+            }
             (Some(Purpose::Ask { idx, follow_up, .. }), _) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (Some(purpose), _) => self.speak(now, purpose),
             // Nothing needs to be said to somebody who goes on already.
             (None, Some(_)) if self.floor.is_speaking() => self.listen(now, GATHER),
             // An answer was begun: its question is known, and the candidate is in the middle of a thought.
             (None, Some((idx, follow_up))) if self.floor.is_taken() => {
-                self.speak(now, Purpose::GoOn { idx, follow_up });
+                self.speak(now, Purpose::GoOn { idx, follow_up, begun: true });
             }
             (None, Some((idx, _))) if self.state.is_answered() => self.speak(now, self.after(now, idx)),
+            // It was heard to its end, and is on the page: who thinks about it needs it again only after a long while.
+            (None, Some((idx, follow_up))) if fresh => {
+                self.speak(now, Purpose::GoOn { idx, follow_up, begun: false });
+            }
             (None, Some((idx, follow_up))) => self.speak(now, Purpose::Rejoin { idx, follow_up }),
             (None, None) => self.speak(now, Purpose::Ask { idx: 0, follow_up: false, thanks: false }),
         }

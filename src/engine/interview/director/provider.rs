@@ -148,6 +148,10 @@ impl Director {
 
     fn heard(&mut self, now: Tick, event: &ServerEvent, audio_start_ms: u64, item_id: &str) {
         self.last_sign = now;
+        self.last_heard = now;
+        if std::mem::take(&mut self.dead) {
+            self.hearing(now, true);
+        }
         match self.stage {
             // Nobody can talk over the opening line; what is said there is no answer.
             Stage::Away | Stage::Ended => return,

@@ -26,6 +26,10 @@ pub struct Policy {
     pub grace: Duration,
     /// The same after a change of network, where the far end may pause: it proves itself by connectivity checks alone.
     pub doubt: Duration,
+    /// The same as soon as the browser has a network again.
+    pub proof: Duration,
+    /// How long a call that was lost without a network waits, unless the browser says before that it has one.
+    pub outage: Duration,
     /// How long a closed data channel may wait for the word that the interview is over.
     pub hangup: Duration,
     /// One ICE restart. Over a live path it takes 72 to 230 ms.
@@ -55,6 +59,8 @@ impl Default for Policy {
             returns: 3,
             grace: ms(2_000),
             doubt: ms(6_000),
+            proof: ms(3_000),
+            outage: ms(5_000),
             hangup: ms(1_000),
             restart: ms(1_500),
             restarts: 3,

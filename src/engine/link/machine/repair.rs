@@ -2,6 +2,7 @@
 
 use super::super::choice::{Choice, Fallback};
 use super::super::steps::Step;
+use super::super::upstream::UpstreamFault;
 use super::super::{Fault, Phase, Route};
 use super::{Command, Link, State};
 use crate::engine::time::Tick;
@@ -20,17 +21,42 @@ impl Link {
         if self.watchdog.is_continuous() { self.policy.grace } else { self.policy.doubt }
     }
 
+    /// Whether the far end can restart ICE: our own peers can. A hosted provider is not even asked.
+    const fn can_restart(&self) -> bool {
+        match self.route {
+            Route::Direct => self.continuous,
+            Route::Relay => true,
+            Route::Socket => false,
+        }
+    }
+
+    /// Whether a call that works may be led over another path: not for each of many changes in a row.
+    pub(super) const fn may_move(&self) -> bool {
+        self.can_restart() && !self.offline && self.restarts < self.policy.restarts
+    }
+
+    /// The network is another one: the path is made anew while the one there is may still work, and nobody notices.
+    pub(super) fn move_over(&mut self, now: Tick, since: Tick) {
+        self.settle(now, since);
+        self.restart_ice(now);
+    }
+
     pub(super) fn restart(&mut self, now: Tick) {
-        if self.restarts >= self.policy.restarts || self.route == Route::Socket {
+        if self.restarts >= self.policy.restarts || !self.can_restart() {
             return self.reopen(now, Fault::Network, Fallback::Lost);
         }
+        self.out.push_back(Command::Show(Phase::Recovering));
+        self.restart_ice(now);
+    }
+
+    fn restart_ice(&mut self, now: Tick) {
         self.restarts += 1;
         self.restarts_in_all += 1;
         // The peer stays, but what the attempt before this one still reports is stale.
-        self.epoch = self.epoch.next();
+        self.retire();
         self.watchdog.begin_anew();
         self.state = State::Restarting { until: now.after(self.policy.restart) };
-        self.out.extend([Command::Show(Phase::Recovering), Command::RestartIce(self.epoch)]);
+        self.out.push_back(Command::RestartIce(self.epoch));
     }
 
     pub(super) fn overdue(&mut self, now: Tick, connect_by: Option<Tick>) {
@@ -47,9 +73,13 @@ impl Link {
     /// A refusal that stands. Another route may get past it, where it is about this one.
     pub(super) fn refused(&mut self, now: Tick, fault: Fault) {
         match self.state {
-            State::Trying { .. } if fault != Fault::Refused => self.back(now, Fallback::Refused),
-            State::Opening { .. } if fault.is_of_the_route() && self.routes.can_fall_back() => {
-                self.reopen(now, fault, Fallback::Refused);
+            State::Trying { .. } if !matches!(fault, Fault::Refused | Fault::Microphone) => {
+                self.back(now, Fallback::Refused);
+            }
+            // Also where the page was live before our server knew that the call cannot be led.
+            state if fault.is_of_the_route() && self.routes.can_fall_back() => {
+                let connect_by = if let State::Opening { connect_by } = state { connect_by } else { None };
+                self.fall_back(now, connect_by, Fallback::Refused);
             }
             _ => self.fail(fault),
         }
@@ -63,6 +93,15 @@ impl Link {
             State::Opening { connect_by } => (connect_by, true),
             _ => (None, false),
         };
+        // Without a network no way is to blame, and no attempt is spent.
+        if connect_by.is_none() && self.offline {
+            self.close();
+            if !self.room {
+                return self.wait_for_the_room(now);
+            }
+            self.state = State::Waiting { until: now.after(self.policy.outage), connect_by };
+            return self.out.push_back(Command::Show(Phase::Recovering));
+        }
         // A call that was lost is made anew once. One that does not come about is not tried the same way again.
         if fault.is_of_the_route() && (opening || self.failures > 0) && self.routes.can_fall_back() {
             return self.fall_back(now, connect_by, why);
@@ -114,6 +153,7 @@ impl Link {
     /// The room channel opened or broke.
     pub(super) fn room(&mut self, now: Tick, open: bool) {
         self.room = open;
+        self.offline &= !open;
         match self.state {
             State::Absent { .. } if open => self.open(now, None),
             State::Live { since } | State::Wobbling { since, .. } if !open && self.route == Route::Socket => {
@@ -123,7 +163,11 @@ impl Link {
             State::Opening { connect_by: None } if !open && self.route == Route::Socket => {
                 self.reopen(now, Fault::Offline, Fallback::Lost);
             }
-            State::Trying { .. } if !open => self.back(now, Fallback::Lost),
+            State::Trying { .. } if !open => {
+                self.anew(now, Fallback::Lost);
+                // The try was cut short by what it was made for: a change of network.
+                self.return_to_webrtc(now);
+            }
             _ => self.change(now),
         }
     }
@@ -132,6 +176,7 @@ impl Link {
         self.routes.choose(choice);
         self.wish = self.routes.wanted() != self.route;
         match self.state {
+            State::Live { .. } if !self.wish => self.routes.settle(),
             // What is broken need not wait for a quiet moment.
             State::Opening { connect_by: None }
             | State::Wobbling { .. }
@@ -161,8 +206,8 @@ impl Link {
     /// Tries the route that is wanted, if nobody speaks. The call goes on over the other one until that stands.
     pub(super) fn change(&mut self, now: Tick) {
         let route = self.routes.wanted();
-        let can = matches!(self.state, State::Live { .. }) && self.quiet && (self.room || route != Route::Socket);
-        if !(self.wish && can) {
+        let State::Live { since } = self.state else { return };
+        if !(self.wish && self.quiet && (self.room || route != Route::Socket)) {
             return;
         }
         self.wish = false;
@@ -171,21 +216,48 @@ impl Link {
         }
         self.returns += u32::from(self.routes.has_fallen());
         let (old, back) = (self.epoch, self.route);
-        self.epoch = self.epoch.next();
-        self.state = State::Trying { old, back, until: now.after(self.policy.trial) };
+        self.retire();
+        self.state = State::Trying { old, since, back, until: now.after(self.policy.trial) };
         self.attempt_over(now, route);
     }
 
-    /// The other route does not come about: the one before stays. Its call is made anew, for our server may have ended it
-    /// when the other one was asked for.
+    /// The other route does not come about: the one before stays. On the Socket its call goes on as it was.
     pub(super) fn back(&mut self, now: Tick, why: Fallback) {
+        match self.state {
+            State::Trying { old, since, back: Route::Socket, .. } => {
+                self.out.push_back(Command::Close(self.epoch));
+                self.epoch = old;
+                self.route = Route::Socket;
+                self.state = State::Live { since };
+                self.stay(Route::Socket, why);
+            }
+            _ => self.anew(now, why),
+        }
+    }
+
+    /// The same where the call over the route before has to be made anew: it broke meanwhile, or our server ended it when the
+    /// Socket was asked for.
+    fn anew(&mut self, now: Tick, why: Fallback) {
         let State::Trying { back, .. } = self.state else { return };
-        let chosen = !self.routes.has_fallen();
-        self.routes.stay(back);
         self.close();
-        if chosen && back == Route::Socket {
+        self.stay(back, why);
+        self.mend(now, None);
+    }
+
+    fn stay(&mut self, route: Route, why: Fallback) {
+        let chosen = !self.routes.has_fallen();
+        self.routes.stay(route);
+        if chosen && self.routes.has_fallen() {
             self.out.push_back(Command::Fallback(why));
         }
-        self.mend(now, None);
+    }
+
+    /// The server ended a call while another route is tried. It means the one in use: nobody leads the other one yet.
+    pub(super) fn lost_meanwhile(&mut self, now: Tick, fault: UpstreamFault) {
+        let lost = Fault::from(fault);
+        if fault.is_final() && !lost.is_of_the_route() {
+            return self.fail(lost);
+        }
+        self.anew(now, Fallback::Lost);
     }
 }

@@ -257,16 +257,58 @@ fn a_route_that_does_not_come_about_leaves_the_one_before() {
     assert_eq!(sim.send(Input::Choose(Choice::WebRtc)), [Command::Open(old.next(), Route::Direct)]);
     sim.reach(&READY);
     let out = sim.send(Input::Ice(sim.epoch(), Ice::Failed));
-    let expected = [
-        Command::Close(old),
-        Command::Close(old.next()),
-        Command::Fallback(Fallback::Ice),
-        Command::Show(Phase::Recovering),
-        Command::Open(sim.epoch(), Route::Socket),
-    ];
-    assert_eq!(out, expected);
+    assert_eq!(out, [Command::Close(old.next()), Command::Fallback(Fallback::Ice)], "the call goes on as it was");
+    assert_eq!((sim.epoch(), sim.link.route()), (old, Route::Socket));
     assert_eq!(sim.link.routes().choice(), Choice::Automatic, "what is shown is what is true");
-    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+    assert_eq!(sim.link.poll_timeout(), None);
+    assert!(sim.send(Input::Reached(old.next(), Reach::CallOpen)).is_empty(), "what it still says is stale");
+    // The next attempt has a number of its own.
+    let next = old.next().next();
+    assert_eq!(sim.send(Input::Choose(Choice::WebRtc)), [Command::Open(next, Route::Direct)]);
+    assert_eq!(sim.connect(), [Command::Close(old), Command::Show(Phase::Live)]);
+}
+
+/// S003-07: a change that fails leaves the choice before. With the fallback off nothing is said to have fallen back.
+#[test]
+fn a_change_that_fails_leaves_the_choice_before() {
+    for (fallback, chosen, after, fell) in [
+        (true, Choice::WebRtc, Choice::WebSocket, false),
+        (true, Choice::Automatic, Choice::Automatic, true),
+        (false, Choice::Automatic, Choice::WebSocket, false),
+    ] {
+        let mut sim = Sim::choosing(Choice::WebSocket);
+        sim.link.offer(Routes::new(Choice::WebSocket, fallback));
+        sim.send(Input::Start);
+        sim.send(Input::Room(true));
+        sim.stand();
+        sim.send(Input::Quiet(true));
+        assert_eq!(sim.send(Input::Choose(chosen)).len(), 1);
+        let out = sim.send(Input::Ice(sim.epoch(), Ice::Failed));
+        assert_eq!(out.contains(&Command::Fallback(Fallback::Ice)), fell, "{chosen:?} {fallback}");
+        assert_eq!((sim.link.routes().choice(), sim.link.route()), (after, Route::Socket), "{chosen:?} {fallback}");
+    }
+}
+
+/// A call that breaks while another route is tried is made anew, on the route that it was on.
+#[test]
+fn a_call_that_breaks_during_a_try_is_made_anew() {
+    for input in [Input::Room(false), Input::CallEnded(Epoch(2), UpstreamFault::Lost)] {
+        let mut sim = Sim::fallen();
+        let old = sim.epoch();
+        sim.send(Input::NetworkChanged);
+        assert!(sim.link.is_trying());
+        let out = sim.send(input);
+        assert_eq!(out[..2], [Command::Close(old), Command::Close(old.next())], "{input:?}");
+        assert!(!sim.link.is_trying(), "{input:?}");
+        sim.send(Input::Room(true));
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)], "{input:?}");
+        assert_eq!(sim.link.route(), Route::Socket);
+    }
+    let mut sim = Sim::fallen();
+    sim.send(Input::NetworkChanged);
+    let quota = Phase::Failed(UpstreamFault::Quota.into());
+    let out = sim.send(Input::CallEnded(sim.epoch(), UpstreamFault::Quota));
+    assert_eq!(out.last(), Some(&Command::Show(quota)));
 }
 
 /// From the Socket WebRTC is tried again when the network is another one: in a pause, without a word, a few times.
@@ -282,9 +324,8 @@ fn a_new_network_is_tried_quietly_and_not_for_ever() {
         }
         tried += 1;
         sim.reach(&READY);
-        let out = sim.skip();
-        assert!(!out.iter().any(|it| matches!(it, Command::Fallback(_))), "that is no news: {out:?}");
-        assert_eq!(sim.stand(), [Command::Show(Phase::Live)], "the Socket goes on");
+        let tried = sim.epoch();
+        assert_eq!(sim.skip(), [Command::Close(tried)], "the Socket goes on, and that is no news");
     }
     assert_eq!(tried, 3);
     let mut sim = Sim::fallen();
@@ -293,6 +334,29 @@ fn a_new_network_is_tried_quietly_and_not_for_ever() {
     assert_eq!(sim.link.route(), Route::Direct);
     sim.starve();
     assert_eq!(sim.skip(), [Command::Open(sim.epoch(), Route::Direct)], "WebRTC has its chances anew");
+}
+
+/// The usual change of network cuts the room channel too. What it was the occasion for is done when the call is back.
+#[test]
+fn a_change_that_cuts_the_room_channel_is_not_forgotten() {
+    for input in [Input::Online, Input::NetworkChanged] {
+        let mut sim = Sim::fallen();
+        sim.send(Input::Room(false));
+        assert!(sim.send(input).is_empty());
+        sim.send(Input::Room(true));
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+        sim.send(Input::Quiet(false));
+        let next = sim.epoch().next();
+        assert_eq!(sim.send(Input::Quiet(true)), [Command::Open(next, Route::Direct)], "{input:?}");
+    }
+    // It comes first, and the try that it leads to is cut short.
+    let mut sim = Sim::fallen();
+    sim.send(Input::NetworkChanged);
+    sim.send(Input::Room(false));
+    sim.send(Input::Room(true));
+    sim.stand();
+    sim.send(Input::Quiet(false));
+    assert!(matches!(sim.send(Input::Quiet(true))[..], [Command::Open(_, Route::Direct)]));
 }
 
 /// A page that was loaded anew learns that its interview is over: it reads the report.
@@ -325,7 +389,7 @@ fn a_hosted_provider_may_be_silent() {
     assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
     for second in 0..120 {
         sim.pass(1_000);
-        let sample = Sample { at: sim.now, received: 9, responses: second / 3 };
+        let sample = Sample { at: sim.now, received: 9, responses: Some(second / 3) };
         assert!(sim.send(Input::Packets(sim.epoch(), sample)).is_empty(), "{second}");
     }
 }
@@ -364,7 +428,7 @@ impl Chaos {
 
     fn input(&mut self, sim: &Sim) -> Input {
         let epoch = sim.epoch();
-        let sample = Sample { at: sim.now, received: u64::try_from(self.next() % 50).unwrap_or(0), responses: 0 };
+        let sample = Sample { at: sim.now, received: u64::try_from(self.next() % 50).unwrap_or(0), responses: Some(0) };
         let menu = [
             Input::Start,
             Input::Choose(Choice::ALL[self.next() % 3]),

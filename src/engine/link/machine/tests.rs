@@ -61,7 +61,7 @@ impl Sim {
         for _ in 0..ms / 50 {
             self.pass(50);
             self.packets += if moving { 2 } else { 0 };
-            let sample = Sample { at: self.now, received: self.packets, responses: 0 };
+            let sample = Sample { at: self.now, received: self.packets, responses: Some(0) };
             all.extend(self.send(Input::Packets(self.epoch(), sample)));
         }
         all
@@ -255,7 +255,7 @@ fn late_polls_are_not_a_stall() {
     for gap in [1_000, 1_000, 60_000, 60_000] {
         sim.pass(gap);
         sim.packets += gap / 20;
-        let sample = Sample { at: sim.now, received: sim.packets, responses: 0 };
+        let sample = Sample { at: sim.now, received: sim.packets, responses: Some(0) };
         assert!(sim.send(Input::Packets(Epoch(0), sample)).is_empty(), "{gap}");
     }
 }

@@ -86,10 +86,12 @@ impl Session {
     pub(super) fn exchange(&mut self, offer: Offer, restart: bool, reply: Reply) {
         // A call on the Socket route goes on until the new one stands: the page is as well heard as before, and keeps it if
         // there is no other in the end.
-        let keeps = matches!(&self.call, Some(Call { way: Way::Socket { .. }, .. }));
-        if !restart && !keeps {
-            // A page that wants a new call has none; and nobody shall talk to one that we do not listen to any more.
-            self.replace_call();
+        if !restart {
+            self.drop_pending();
+            if self.carried().is_none() {
+                // A page that wants a new call has none; and nobody shall talk to one that we do not listen to any more.
+                self.replace_call();
+            }
         }
         let running = self.call.as_ref().and_then(|call| match &call.way {
             Way::Direct { id, .. } => Some((id.clone(), call.number)),
@@ -155,10 +157,9 @@ impl Session {
             self.free(id);
             return;
         }
-        self.replace_call();
-        let sideband = self.attach(id.clone());
-        self.figures.route = Route::Direct;
-        self.call = Some(Call { number, after: self.events, way: Way::Direct { id, sideband } });
+        let epoch = self.next_epoch();
+        let sideband = self.attach(id.clone(), epoch);
+        self.place(epoch, number, Way::Direct { id, sideband });
     }
 
     /// Begins a call on the Socket route for the page that is there, in place of whatever there is.
@@ -216,27 +217,39 @@ impl Session {
         }
     }
 
-    /// The page ends its call on the Socket route.
+    /// Whether the sound of the call goes through us.
+    pub(super) const fn is_carried(&self) -> bool {
+        matches!(&self.call, Some(Call { way: Way::Socket { .. } | Way::Relay(_), .. }))
+    }
+
+    /// The page ends its call on the Socket route, perhaps because it is on another one.
     pub(super) fn bye(&mut self, page_epoch: Epoch) {
         if self.is_over() {
             // What is kept for late words ends by itself.
             return;
         }
         if matches!(&self.call, Some(Call { way: Way::Socket { epoch, .. }, .. }) if *epoch == page_epoch) {
-            self.hang_up();
-            self.direct(Input::CallLost);
+            self.leave_carried();
         }
     }
 
-    /// A call on the Socket route sounds in one page. Without that page the clock stands still until there is another.
+    fn leave_carried(&mut self) {
+        if self.pending.is_some() {
+            return self.swap();
+        }
+        self.hang_up();
+        self.direct(Input::CallLost);
+    }
+
+    /// A call on the Socket route sounds in one page. Without that page the clock stands still until there is another, or
+    /// the one that was being tried goes on: its page may have lost no more than its room channel.
     pub(super) fn end_orphan(&mut self) {
         if self.is_over() {
             return;
         }
         let here = self.page.as_ref().map(|page| page.id);
         if matches!(&self.call, Some(Call { way: Way::Socket { page, .. }, .. }) if Some(*page) != here) {
-            self.hang_up();
-            self.direct(Input::CallLost);
+            self.leave_carried();
         }
     }
 
@@ -249,6 +262,7 @@ impl Session {
                     self.unnoticed(page);
                 }
             }
+            report if self.is_pending(epoch) => self.hold(report),
             // A call that is gone, or that we gave up, has no more say.
             _ if stale || self.call.is_none() => {}
             FromTask::Line(report) => self.line(report),
@@ -305,8 +319,8 @@ impl Session {
         }
     }
 
-    pub(super) fn attach(&self, call_id: String) -> Sideband {
-        let (epoch, to_session) = (self.epoch, self.report.clone());
+    fn attach(&self, call_id: String, epoch: Epoch) -> Sideband {
+        let to_session = self.report.clone();
         self.provider.sideband(call_id, move |report| {
             let to_session = to_session.clone();
             Box::pin(async move {
@@ -347,12 +361,26 @@ impl Session {
             self.hang_up();
             self.direct(Input::CallLost);
         }
-        self.epoch = self.epoch.next();
+        self.epoch = self.next_epoch();
     }
 
+    /// Names another call. Whatever is reported of it carries that.
+    pub(super) fn next_epoch(&mut self) -> Epoch {
+        self.newest = self.newest.next();
+        self.newest
+    }
+
+    /// Ends the call that is there, and what might have taken its place.
     pub(super) fn hang_up(&mut self) {
+        self.drop_pending();
+        if let Some(call) = self.call.take() {
+            self.end_call(call);
+        }
+    }
+
+    pub(super) fn end_call(&self, call: Call) {
         // A call that is ours ends with its socket.
-        if let Some(Call { way: Way::Direct { id, .. }, .. }) = self.call.take() {
+        if let Way::Direct { id, .. } = call.way {
             self.free(id);
         }
     }

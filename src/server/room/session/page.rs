@@ -122,6 +122,8 @@ impl Session {
                     carry.mute(*muted);
                 }
             }
+            // How the path of a call that we carry is we see for ourselves.
+            PageMessage::Path { .. } if self.is_carried() => return,
             PageMessage::Fallback { reason } => self.fell_back(*reason),
             PageMessage::Stats(stats) => self.measured(stats),
             // The first figure is told at once, and each later one with the next ping.
@@ -130,7 +132,11 @@ impl Session {
                     self.ping();
                 }
             }
-            PageMessage::Ready | PageMessage::Repeat | PageMessage::Finish | PageMessage::Unknown => {}
+            PageMessage::Path { .. }
+            | PageMessage::Ready
+            | PageMessage::Repeat
+            | PageMessage::Finish
+            | PageMessage::Unknown => {}
         }
         self.direct(Input::Page(message));
     }

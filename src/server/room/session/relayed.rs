@@ -7,7 +7,6 @@ use super::Session;
 use super::calls::{CALL_AGAIN_S, Call, FromTask, Reply, Way};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::interview::director::Input;
-use crate::engine::link::Route;
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::room::RoomMessage;
 use crate::engine::sdp::Offer;
@@ -44,9 +43,8 @@ impl Session {
             _ = reply.send(Err(ApiError::Busy { retry_after_s: CALL_AGAIN_S }));
             return;
         }
-        // The call that there is goes on if this offer makes no other; what is reported before the new one is in its place
-        // waits until then.
-        let (epoch, to_session) = (self.epoch.next(), self.report.clone());
+        // The call that there is goes on if this offer makes no other.
+        let (epoch, to_session) = (self.next_epoch(), self.report.clone());
         let whose = For { session_id: &self.id, persona: &self.director.state().plan.persona };
         let answered = Relay::answer(&port, &self.provider, whose, offer.as_str(), &self.tasks, move |report| {
             let to_session = to_session.clone();
@@ -60,20 +58,17 @@ impl Session {
         });
         match answered {
             Ok((relay, answer)) => {
-                self.replace_call();
-                // The one before may have been kept for a goodbye alone.
-                if self.director.state().ended.is_some() {
-                    _ = reply.send(Err(ApiError::Over));
-                    return;
-                }
                 // An exchange that is under way is not wanted any more.
                 self.attempt = self.attempt.next();
                 self.calls += 1;
-                self.figures.route = Route::Relay;
-                let relayed = Relayed { relay, watchers: Vec::new() };
-                self.call = Some(Call { number: self.calls, after: self.events, way: Way::Relay(relayed) });
-                if reply.send(Ok(Exchanged { answer, call: self.calls })).is_err() {
-                    self.hang_up(); // Whoever asked is gone.
+                let call = self.calls;
+                let answer = if self.place(epoch, call, Way::Relay(Relayed { relay, watchers: Vec::new() })) {
+                    Ok(Exchanged { answer, call })
+                } else {
+                    Err(ApiError::Over)
+                };
+                if reply.send(answer).is_err() {
+                    self.end_relayed(call); // Whoever asked is gone.
                 }
             }
             Err(error) => drop(reply.send(Err(ApiError::Offer(error.to_string())))),
@@ -99,20 +94,28 @@ impl Session {
 
     /// Takes what a page says of its relayed call beside offers. A call that is not there any more has nothing to say.
     pub(super) fn signal(&mut self, of: u32, signal: Signal) {
-        let Some(Call { number, way: Way::Relay(relayed), .. }) = &mut self.call else { return };
-        if *number != of {
-            return;
-        }
+        let calls = self.call.iter_mut().chain(self.pending.as_mut().map(|it| &mut it.call));
+        let relayed = calls.filter(|it| it.number == of).find_map(|it| match &mut it.way {
+            Way::Relay(relayed) => Some(relayed),
+            Way::Direct { .. } | Way::Socket { .. } => None,
+        });
+        let Some(relayed) = relayed else { return };
         match signal {
-            Signal::Candidate(candidate) => relayed.relay.candidate(candidate),
             Signal::Watch(watcher) => {
                 relayed.watchers.retain(|it| !it.is_closed());
                 relayed.watchers.push(watcher);
             }
-            Signal::Bye => {
-                self.hang_up();
-                self.direct(Input::CallLost);
-            }
+            Signal::Bye => self.end_relayed(of),
+        }
+    }
+
+    /// Ends the call of this number, be it the one that is there or the one that might have taken its place.
+    fn end_relayed(&mut self, number: u32) {
+        if self.pending.as_ref().is_some_and(|it| it.call.number == number) {
+            self.drop_pending();
+        } else if self.call.as_ref().is_some_and(|it| it.number == number) {
+            self.hang_up();
+            self.direct(Input::CallLost);
         }
     }
 

@@ -15,6 +15,14 @@ pub struct OutFrame {
     pub first_of_talk: bool,
 }
 
+impl OutFrame {
+    /// Nothing to hear.
+    #[must_use]
+    pub fn silence() -> Self {
+        Self { opus: codec::silence(), first_of_talk: false }
+    }
+}
+
 impl Session {
     /// Whether sound of ours is being heard, as far as can be told from here.
     #[must_use]
@@ -37,13 +45,13 @@ impl Session {
             self.emit(ServerEvent::OutputStopped { response_id });
             self.input.wait();
         }
-        let Some(mut active) = self.active.take() else { return silence() };
+        let Some(mut active) = self.active.take() else { return OutFrame::silence() };
         let Some(packet) = active.utterance.next_packet_at(self.rate) else {
             if active.is_sounding() {
                 self.ending = Some(active.response_id().to_owned());
             }
             self.complete(active);
-            return silence();
+            return OutFrame::silence();
         };
         for word in packet.words {
             let delta = active.say(&word.text);
@@ -102,8 +110,4 @@ impl Session {
         }
         Ok(())
     }
-}
-
-pub(super) fn silence() -> OutFrame {
-    OutFrame { opus: codec::silence(), first_of_talk: false }
 }

@@ -5,7 +5,7 @@ mod socket;
 
 use serde_json::{Value, json};
 
-use super::output::silence;
+use super::output::OutFrame;
 use super::*;
 use crate::server::voice::ears::Heard;
 
@@ -125,7 +125,7 @@ fn barge_in_goes_silent_at_once_and_keeps_what_was_heard() {
     }
     let before = events(&mut it);
     it.heard(Heard::Started { start_ms: 0 });
-    assert_eq!(it.frame(), silence());
+    assert_eq!(it.frame(), OutFrame::silence());
     assert!(!it.is_sounding());
     let all = events(&mut it);
     assert_eq!(
@@ -171,7 +171,7 @@ fn an_item_that_is_being_said_is_truncated_once() {
     assert!(it.is_sounding(), "what is refused changes nothing");
     assert_eq!(events(&mut it)[0]["error"]["param"], "audio_end_ms");
     it.client(&truncate(500).to_string());
-    assert_eq!(it.frame(), silence());
+    assert_eq!(it.frame(), OutFrame::silence());
     let all = events(&mut it);
     assert_eq!(types(&all)[7..], ["output_audio_buffer.cleared", "conversation.item.truncated"]);
     assert_eq!((&all[8]["item_id"], &all[8]["audio_end_ms"]), (&item_id, &json!(500)));
@@ -220,7 +220,7 @@ fn cancel_and_clear_stop_the_sound() {
         }
         events(&mut it);
         it.client(&json!({ "type": first }).to_string());
-        assert_eq!(it.frame(), silence());
+        assert_eq!(it.frame(), OutFrame::silence());
         let all = events(&mut it);
         let done = all.iter().find(|it| it["type"] == "response.done").unwrap();
         assert_eq!(done["response"]["status_details"]["reason"], "client_cancelled", "{first}");

@@ -13,7 +13,7 @@ use crate::ui::use_room::Room;
 
 /// The slim line on top.
 #[component]
-pub fn TopLine(room: Room) -> impl IntoView {
+pub fn TopLine(room: Room, fallback: bool) -> impl IntoView {
     let number = Derived::new(move || room.question.with(|it| wording::question_number(it.as_ref())));
     let seconds = |ms: u64| clock(ms / 1_000 * 1_000);
     view! {
@@ -29,7 +29,7 @@ pub fn TopLine(room: Room) -> impl IntoView {
                     {move || if room.clock.get().running { " left" } else { " left, waiting" }}
                 </span>
             </p>
-            <LinkBadge room />
+            <LinkBadge room fallback />
         </header>
     }
     .into_any()
@@ -37,7 +37,7 @@ pub fn TopLine(room: Room) -> impl IntoView {
 
 /// How the line is: the transport in words, a verdict, the delay. The figures are not read aloud as they change.
 #[component]
-fn LinkBadge(room: Room) -> impl IntoView {
+fn LinkBadge(room: Room, fallback: bool) -> impl IntoView {
     let recovering = Derived::new(move || room.phase.with(|it| matches!(it, Phase::Recovering)));
     let badge = move || room.route.get().badge();
     let verdict =
@@ -62,7 +62,7 @@ fn LinkBadge(room: Room) -> impl IntoView {
             }
             .into_any()
         };
-        Choice::ALL.map(option).collect_view()
+        Choice::offered(fallback).map(option).collect_view()
     };
     view! {
         <details class="badge" data-quality=move || verdict.get()>

@@ -41,7 +41,7 @@ pub fn ConnectionChoice(choices: Choices) -> impl IntoView {
             <h2 id="connection">"Connection"</h2>
             <div>
                 <fieldset class="choices" role="radiogroup" aria-labelledby="connection">
-                    {Choice::ALL
+                    {Choice::offered(choices.house.fallback)
                         .map(|it| {
                             view! {
                                 <label class="choice">

@@ -1,0 +1,126 @@
+// Real networks, as far as one machine can have them: browser and server in namespaces of their own, between them a line
+// that is slow and lossy or dead, and a kernel that refuses UDP. Each time the interview goes on under one session.
+import { expect, type Page } from "@playwright/test";
+import { RoomPage, seat } from "./support/candidate.js";
+import { CANDIDATE, hindrance, test } from "./support/network.js";
+
+const reason = hindrance();
+test.skip(!!reason, `no network of its own: ${reason}`);
+test.describe.configure({ timeout: 90_000 });
+
+const on = (page: Page, route: string, timeout = 30_000) =>
+  page.locator(`[data-testid=room][data-route=${route}][data-phase=live]`).waitFor({ state: "attached", timeout });
+
+const session = (page: Page) => page.evaluate(() => JSON.stringify(Object.entries(sessionStorage).filter(([key]) => /session/.test(key))));
+
+/** The question that is up, as the captions have it. */
+const words = async (room: RoomPage) => (await room.question.innerText()).trim().split("\n").at(-1)!.trim();
+
+/** In the room, at the first question, which was heard. */
+async function asked(page: Page, query = "") {
+  await seat(page);
+  const room = new RoomPage(page);
+  await room.open(`/interview${query}`);
+  await room.enter();
+  await room.asked(0);
+  expect(await room.soundWhileSpeaking(0), "the first question is heard").toBeGreaterThan(1_000);
+  return { room, before: await session(page), first: await words(room) };
+}
+
+/** The candidate answers, the next question is heard, and nothing that was there is lost. */
+async function goesOn({ room, before, first }: Awaited<ReturnType<typeof asked>>) {
+  const from = await room.now();
+  await room.answer(4);
+  await room.asked(1);
+  expect(await room.soundWhileSpeaking(from), "the next question is heard").toBeGreaterThan(1_000);
+  expect(await session(room.page), "the same session").toBe(before);
+  for (const line of [first, "Spoken answer", await words(room)]) await expect(room.captions).toContainText(line);
+}
+
+/** The candidate speaks and is heard: the moment at which a line breaks. */
+async function midAnswer(room: RoomPage) {
+  void room.answer(4);
+  await expect(room.room).toContainText("You are speaking");
+}
+
+// S000-01, S003-26, S003-32, S003-38
+for (const route of ["direct", "relay", "socket"]) {
+  test(`25±5 ms and 2 % of loss each way are borne on the route ${route}`, async ({ page, network, house }) => {
+    const server = await house();
+    await network.line("delay 25 jitter 5 loss 0.02");
+    const there = await asked(page, `?route=${route}`);
+    await on(page, route);
+    await goesOn(there);
+    if (route !== "socket") {
+      const shown = await there.room.status.locator(".delay").textContent();
+      expect(parseInt(shown ?? ""), "the round trip that the page shows").toBeGreaterThanOrEqual(40);
+      expect(await server.metric("vivavoce_round_trip_seconds_count")).toBeGreaterThan(0);
+    }
+    const { carried, lost } = await network.line("count");
+    expect(lost / (carried + lost), "what the line really lost").toBeGreaterThan(0.01);
+    expect(await server.metric(`vivavoce_calls_total{route="${route}"}`), "no call but the first").toBe(1);
+  });
+}
+
+// S003-14..17, S003-28
+for (const route of ["direct", "relay"]) {
+  test(`a line that is dead for 3 s in mid-answer keeps the interview on the route ${route}`, async ({ page, network, house }) => {
+    await house();
+    const there = await asked(page, `?route=${route}`);
+    await network.line("delay 25 jitter 5");
+    await midAnswer(there.room);
+    await network.line("cut for 3000");
+    await page.locator("[data-testid=room][data-phase=recovering]").waitFor({ state: "attached", timeout: 10_000 });
+    await on(page, route);
+    await expect(there.room.room).toHaveAttribute("data-question", "1");
+    await there.room.asked(0);
+    await goesOn(there);
+  });
+}
+
+// S003-20, S003-22, S003-44
+test("a network without UDP holds the interview over TCP", async ({ page, network, house }) => {
+  const server = await house({ VIVAVOCE_RTC_TCP_PORT: "7000" });
+  network.refuseUdp("drop");
+  const there = await asked(page, "?route=relay");
+  await on(page, "relay");
+  await goesOn(there);
+  expect(network.refused()).toBeGreaterThan(0);
+  const pairs = (type: string) => server.metric(`vivavoce_candidate_pairs_total{type="${type}",transport="tcp"}`);
+  await expect.poll(async () => (await pairs("host")) + (await pairs("prflx"))).toBe(1);
+});
+
+// S003-20, S003-22, S003-44
+test("a network without UDP holds the interview over the WebSocket where there is no port for TCP", async ({ page, network, house }) => {
+  const server = await house();
+  network.refuseUdp("drop");
+  const there = await asked(page);
+  await on(page, "socket");
+  await goesOn(there);
+  expect(network.refused()).toBeGreaterThan(0);
+  expect(await server.metric('vivavoce_calls_total{route="socket"}')).toBe(1);
+});
+
+test("UDP that is refused in mid-answer moves the interview to the WebSocket", async ({ page, network, house }) => {
+  await house();
+  const there = await asked(page);
+  await on(page, "direct");
+  await midAnswer(there.room);
+  network.refuseUdp("reject");
+  await on(page, "socket");
+  await expect(there.room.room).toHaveAttribute("data-question", "1");
+  await there.room.asked(0);
+  await goesOn(there);
+});
+
+// S003-14: from one network to another.
+test("a candidate whose address changes stays in the interview", async ({ page, network, house }) => {
+  await house();
+  const there = await asked(page);
+  await midAnswer(there.room);
+  network.move("10.77.0.3");
+  await page.locator("[data-testid=room][data-phase=recovering]").waitFor({ state: "attached", timeout: 10_000 });
+  await page.locator("[data-testid=room][data-phase=live]").waitFor({ state: "attached", timeout: 30_000 });
+  await there.room.asked(0);
+  await goesOn(there);
+});
