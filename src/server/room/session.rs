@@ -242,8 +242,8 @@ impl Session {
                             self.metrics.ended(reason);
                             self.log_session(reason.name());
                             self.drop_pending();
-                            if let Some(carry) = self.carried() {
-                                carry.mute(true);
+                            if let Some(call) = &self.call {
+                                call.fall_silent();
                             }
                         }
                         Record::Tampered { what, .. } => {

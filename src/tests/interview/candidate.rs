@@ -316,6 +316,13 @@ impl Candidate {
         self.channel.as_ref().unwrap().mouth.clone()
     }
 
+    /// Lets go of the microphone.
+    pub(crate) fn silence(&self) {
+        if let Some(mic) = &self.mic {
+            mic.stall(true);
+        }
+    }
+
     /// Says this on the Socket route.
     pub(crate) fn speak(&self, pcm: &[i16]) {
         self.mic.as_ref().unwrap().play(pcm);

@@ -61,6 +61,8 @@ pub(super) struct Call {
     /// The last event before it. What was told of calls until then says nothing of this one.
     pub(super) after: u64,
     pub(super) way: Way,
+    /// The house has counted it.
+    pub(super) counted: bool,
 }
 
 /// How we reach the provider.
@@ -75,6 +77,24 @@ pub(super) enum Way {
 }
 
 impl Call {
+    pub(super) const fn new(number: u32, after: u64, way: Way) -> Self {
+        Self { number, after, way, counted: false }
+    }
+
+    /// The browser has it with the provider itself, and no sound comes our way.
+    const fn is_direct(&self) -> bool {
+        matches!(self.way, Way::Direct { .. })
+    }
+
+    /// The interview is over: what is kept of the call hears nothing. On Direct the page's own end of it is closed.
+    pub(super) fn fall_silent(&self) {
+        match &self.way {
+            Way::Direct { .. } => {}
+            Way::Socket { carry, .. } => carry.mute(true),
+            Way::Relay(relayed) => relayed.fall_silent(),
+        }
+    }
+
     pub(super) fn send(&self, event: ClientEvent) {
         match &self.way {
             Way::Direct { sideband, .. } => sideband.send(event),
@@ -211,7 +231,7 @@ impl Session {
         self.figures.route = Route::Socket;
         self.ear = Some((first..=self.calls, Arc::clone(carry.ear())));
         let way = Way::Socket { page: id, epoch: page_epoch, carry, until: None };
-        self.call = Some(Call { number: self.calls, after: self.events, way });
+        self.call = Some(Call::new(self.calls, self.events, way));
     }
 
     /// Whether the page may have another call that our server holds: each opens a session at the provider.
@@ -325,18 +345,34 @@ impl Session {
         }
     }
 
+    /// The page hears the interviewer. On Direct nobody else can tell that the sound flows.
+    pub(super) fn page_ready(&mut self) {
+        if self.call.as_ref().is_some_and(Call::is_direct) {
+            self.count_call();
+        }
+    }
+
+    fn count_call(&mut self) {
+        let uncounted = self.call.as_mut().is_some_and(|call| !std::mem::replace(&mut call.counted, true));
+        if uncounted {
+            self.metrics.called(self.figures.route);
+        }
+    }
+
     fn line(&mut self, report: FromSideband) {
         let on_socket = matches!(&self.call, Some(Call { way: Way::Socket { .. }, .. }));
         match report {
             FromSideband::Opened => {
-                self.metrics.called(self.figures.route);
+                let direct = self.call.as_ref().is_some_and(Call::is_direct);
+                if !direct {
+                    self.count_call();
+                }
                 if on_socket {
                     self.tell_open();
                 } else {
                     // A sideband is given no `session.created`, and some providers give the page none either.
                     self.tell(RoomEvent::ProviderReady);
                 }
-                let direct = matches!(&self.call, Some(Call { way: Way::Direct { .. }, .. }));
                 self.direct(if direct { Input::CallOpen } else { Input::CarriedOpen });
             }
             FromSideband::Event(message) => {
@@ -350,6 +386,7 @@ impl Session {
                 self.bill();
             }
             FromSideband::Closed(end) => {
+                let left = matches!(&self.call, Some(Call { way: Way::Relay(relayed), .. }) if relayed.left);
                 // Nobody shall talk to a call that nobody leads; most are gone already, which is no error.
                 self.hang_up();
                 if let End::Fault(fault) = end {
@@ -360,7 +397,10 @@ impl Session {
                     // The page cannot know: its socket is as open as it was.
                     (End::Over, true) => self.direct(Input::CallBroken(UpstreamFault::Lost)),
                     (End::Over, false) => {
-                        self.look_again();
+                        // A page that said so knows.
+                        if !left {
+                            self.look_again();
+                        }
                         self.direct(Input::CallLost);
                     }
                 }

@@ -136,11 +136,8 @@ impl Session {
                     self.ping();
                 }
             }
-            PageMessage::Path { .. }
-            | PageMessage::Ready
-            | PageMessage::Repeat
-            | PageMessage::Finish
-            | PageMessage::Unknown => {}
+            PageMessage::Ready => self.page_ready(),
+            PageMessage::Path { .. } | PageMessage::Repeat | PageMessage::Finish | PageMessage::Unknown => {}
         }
         self.direct(Input::Page(message));
     }

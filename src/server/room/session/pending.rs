@@ -33,7 +33,7 @@ impl Session {
     /// Puts a call in the place of the one there is: at once, or as soon as the page has left the one on the Socket route.
     /// Returns whether the interview still wants one.
     pub(super) fn place(&mut self, epoch: Epoch, number: u32, way: Way) -> bool {
-        let call = Call { number, after: self.events, way };
+        let call = Call::new(number, self.events, way);
         self.drop_pending();
         // A page that has not come back for its call takes no leave of it either.
         if self.carried().is_none() || self.orphan_until().is_some() {
