@@ -5,11 +5,13 @@
 //! is taken from one teller: turns and speech from the data channel once it has told any in this call, words from whoever
 //! began the line. The candidate's words come from the room channel alone, because only the server groups them by turn.
 
+mod answer;
 mod ear;
 mod notes;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::BTreeMap;
 
@@ -20,77 +22,11 @@ use super::link::view::Clock;
 use super::protocol::room::{AiState, PageMessage, RoomEvent, RoomMessage, TAMPERED};
 use super::time::{Epoch, Tick};
 use super::transcript::{Captions, Line};
+use answer::Answer;
 pub use ear::{Ear, loudness};
 use notes::Notes;
 use seen::Seen;
-
-/// Who told an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The room channel of our server.
-    Room,
-    /// The same events, as our server tells them on a channel of the call itself.
-    Events,
-    /// `oai-events` of the call.
-    Channel,
-}
-
-/// What follows from an event, beyond what is shown.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
-    Say(PageMessage),
-    ProviderReady,
-    /// The interviewer's sound starts or stops.
-    Sounding(bool),
-    /// The candidate's turn is over. Before the first question it answers none.
-    Answered {
-        question: Option<u32>,
-        spoken_ms: u64,
-    },
-    /// The server ended the call for this reason.
-    CallEnded(UpstreamFault),
-    /// The call on the room channel stands: its number, and the frame from which on it is to hear us.
-    CallOpen {
-        epoch: Epoch,
-        call: u32,
-        from: Option<u32>,
-    },
-    /// Sound of an older playout is not to be heard any more.
-    Cut(u32),
-    Over(EndReason),
-}
-
-/// What came of an event: whether it was news, and what follows.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Told {
-    pub fresh: bool,
-    pub effect: Option<Effect>,
-}
-
-impl Told {
-    const STALE: Self = Self { fresh: false, effect: None };
-    const FRESH: Self = Self { fresh: true, effect: None };
-
-    const fn then(effect: Effect) -> Self {
-        Self { fresh: true, effect: Some(effect) }
-    }
-}
-
-/// The turn of the candidate that is under way.
-#[derive(Clone, Debug)]
-struct Answer {
-    item_id: String,
-    at_ms: u64,
-    /// Spoken before the piece under way.
-    before_ms: u64,
-    since: Option<Tick>,
-}
-
-impl Answer {
-    fn spoken_ms(&self, now: Tick) -> u64 {
-        self.before_ms + self.since.map_or(0, |since| Tick(now.since(since)).as_ms())
-    }
-}
+pub use told::{Effect, Source, Told};
 
 /// The room as the page shows it.
 #[derive(Debug, Default)]
@@ -157,12 +93,6 @@ impl RoomView {
         self.notice.as_deref()
     }
 
-    /// Whether the candidate has begun an answer.
-    #[must_use]
-    pub const fn answering(&self) -> bool {
-        self.answer.is_some()
-    }
-
     /// Whether neither side speaks, and nothing is about to be said. A breath in mid-answer is no pause.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
@@ -179,12 +109,6 @@ impl RoomView {
     #[must_use]
     pub const fn rtt_ms(&self) -> Option<u32> {
         self.rtt_ms
-    }
-
-    /// The question being answered, and the milliseconds spoken so far.
-    #[must_use]
-    pub fn answer_so_far(&self, now: Tick) -> Option<(u32, u64)> {
-        Some((self.question.as_ref()?.idx, self.answer.as_ref()?.spoken_ms(now)))
     }
 
     /// The report as far as this page has seen the interview, for when the server cannot be asked.
@@ -245,7 +169,7 @@ impl RoomView {
         if self.speaking
             && let Some(answer) = &mut self.answer
         {
-            answer.since.get_or_insert(now);
+            answer.goes_on(now);
             self.hearing = true;
         }
     }
@@ -254,14 +178,6 @@ impl RoomView {
     /// interviewer is audible at this very moment.
     pub fn listen(&mut self, now: Tick, rms: Option<f32>) -> bool {
         self.ear.listen(now, rms)
-    }
-
-    /// Time passes: the length of the answer under way grows.
-    pub fn tick(&mut self, now: Tick) {
-        let Some(answer) = self.answer.as_ref().filter(|answer| answer.since.is_some()) else { return };
-        let spoken_ms = answer.spoken_ms(now);
-        self.captions.hear(&answer.item_id, answer.at_ms, spoken_ms);
-        self.revision += 1;
     }
 
     /// Folds one event in.
@@ -363,26 +279,6 @@ impl RoomView {
         snapshot.ended.map_or(Told::FRESH, |reason| Told::then(Effect::Over(reason)))
     }
 
-    /// Goes on with the answer that the server knows to be under way. Without one ours is over, unless the candidate has only
-    /// just begun and the server has not heard of it yet.
-    fn take_up(&mut self, now: Tick, lines: &[Line]) {
-        let ours = self.answer.take();
-        let open = lines.iter().rfind(|it| it.speaker == Speaker::Candidate && !it.solid);
-        self.answer = match open {
-            Some(line) => {
-                let same = ours.filter(|it| it.item_id == line.item_id);
-                Some(Answer {
-                    item_id: line.item_id.clone(),
-                    at_ms: line.at_ms,
-                    // Whoever counted more has heard more.
-                    before_ms: same.map_or(0, |it| it.spoken_ms(now)).max(line.spoken_ms),
-                    since: self.hearing.then_some(now),
-                })
-            }
-            None => ours.filter(|it| self.fast && self.hearing && lines.iter().all(|line| line.item_id != it.item_id)),
-        };
-    }
-
     /// Whether this teller's turn markers count. The data channel's always do, and from then on only they.
     fn leads(&mut self, source: Source) -> bool {
         self.fast |= source == Source::Channel;
@@ -406,58 +302,6 @@ impl RoomView {
             return Told { fresh, effect: Some(Effect::Sounding(sounding)) };
         }
         Told { fresh, effect: None }
-    }
-
-    fn speech(&mut self, now: Tick, source: Source, active: bool, item_id: &str) -> Told {
-        let leads = self.leads(source);
-        if leads {
-            self.speaking = active;
-        }
-        if !leads || self.hearing == active {
-            return Told::STALE;
-        }
-        if active {
-            let at_ms = self.clock(now).elapsed_ms;
-            let answer = self.answer.get_or_insert_with(|| Answer {
-                item_id: item_id.to_owned(),
-                at_ms,
-                before_ms: 0,
-                since: None,
-            });
-            answer.since = Some(now);
-            self.hearing = true;
-            self.tick(now);
-        } else {
-            self.quiet(now);
-        }
-        Told::FRESH
-    }
-
-    /// The candidate stops speaking, maybe only for a breath.
-    fn quiet(&mut self, now: Tick) {
-        self.tick(now);
-        self.hearing = false;
-        if let Some(answer) = &mut self.answer {
-            answer.before_ms = answer.spoken_ms(now);
-            answer.since = None;
-        }
-    }
-
-    fn answered(&mut self, now: Tick, spoken_ms: u64) -> Told {
-        self.speaking = false;
-        self.quiet(now);
-        let (mut spoken_ms, mut at_ms) = (spoken_ms, self.clock(now).elapsed_ms);
-        if let Some(answer) = self.answer.take() {
-            // The server counts better, but a turn that it did not count was still spoken.
-            spoken_ms = if spoken_ms == 0 { answer.before_ms } else { spoken_ms };
-            at_ms = answer.at_ms;
-            self.captions.hear(&answer.item_id, at_ms, spoken_ms);
-            self.revision += 1;
-        }
-        if let Some(question) = &self.question {
-            self.notes.answered(question, at_ms, spoken_ms);
-        }
-        Told::then(Effect::Answered { question: self.question.as_ref().map(|it| it.idx), spoken_ms })
     }
 
     /// Whether this teller's words count: those of whoever began the line.

@@ -3,6 +3,8 @@
 //! Feed [`Input`]s in with the time they happened, drain [`Command`]s, and send [`Input::Timeout`] at
 //! [`Link::poll_timeout`]. Commands are recipes: the shell performs a whole one and reports how far it came.
 
+mod attempt;
+mod ending;
 mod messages;
 #[cfg(test)]
 mod network;
@@ -10,70 +12,27 @@ mod policy;
 mod repair;
 #[cfg(test)]
 mod routes;
+mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 pub use messages::{Ask, Command, Ice, Input, Refusal};
 pub use policy::Policy;
+use state::{Mend, State};
 
 use super::choice::{Fallback, Routes};
 use super::progress::{Progress, Reach};
 use super::steps::Steps;
 use super::upstream::UpstreamFault;
-use super::watchdog::{Flow, Sample, Watchdog};
+use super::watchdog::Watchdog;
 use super::{Fault, Phase, Route};
 use crate::engine::interview::EndReason;
 use crate::engine::time::{Epoch, Tick};
-
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// Nothing is open: in the lobby, or after a fault.
-    Idle,
-    /// `connect_by` bounds the first connection as a whole; a repair is bounded by its waits.
-    Opening {
-        connect_by: Option<Tick>,
-    },
-    Live {
-        since: Tick,
-    },
-    Wobbling {
-        since: Tick,
-        until: Tick,
-        then: Mend,
-    },
-    Restarting {
-        until: Tick,
-    },
-    Waiting {
-        until: Tick,
-        connect_by: Option<Tick>,
-    },
-    /// Our server is away. The room channel says when it is back.
-    Absent {
-        until: Tick,
-    },
-    /// Another route is tried, and the call over the one `back` goes on until that stands.
-    Trying {
-        old: Epoch,
-        since: Tick,
-        back: Route,
-        until: Tick,
-    },
-    Ending {
-        until: Tick,
-        reason: EndReason,
-    },
-    Ended,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mend {
-    Restart,
-    Reopen,
-}
 
 /// The connection of one page.
 #[derive(Debug)]
@@ -231,19 +190,12 @@ impl Link {
     /// Whether a call may exist: its levels and statistics are worth a look.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        matches!(
-            self.state,
-            State::Opening { .. }
-                | State::Live { .. }
-                | State::Wobbling { .. }
-                | State::Restarting { .. }
-                | State::Trying { .. }
-        )
+        self.state.is_open()
     }
 
     /// Takes one input. Whatever carries an older epoch is ignored here, once.
     pub fn handle(&mut self, now: Tick, input: Input) {
-        if self.is_stale(&input) {
+        if input.epoch().is_some_and(|it| it != self.epoch) {
             return;
         }
         let back_online = input == Input::Online && std::mem::take(&mut self.offline);
@@ -388,151 +340,5 @@ impl Link {
                 | Input::Timeout,
             ) => {}
         }
-    }
-
-    fn is_stale(&self, input: &Input) -> bool {
-        match input {
-            Input::Reached(epoch, _)
-            | Input::Refused(epoch, _)
-            | Input::Ice(epoch, _)
-            | Input::Packets(epoch, _)
-            | Input::ChannelClosed(epoch)
-            | Input::CallEnded(epoch, _) => *epoch != self.epoch,
-            Input::Start
-            | Input::Choose(_)
-            | Input::Quiet(_)
-            | Input::Online
-            | Input::Offline
-            | Input::NetworkChanged
-            | Input::Room(_)
-            | Input::RoomClosed(_)
-            | Input::Over(_)
-            | Input::Leave { .. }
-            | Input::Reported(_)
-            | Input::Timeout => false,
-        }
-    }
-
-    fn begin(&mut self, now: Tick) {
-        self.failures = 0;
-        self.restarts = 0;
-        self.routes.recover();
-        self.out.push_back(Command::Show(Phase::Connecting));
-        self.open(now, Some(now.after(self.connect)));
-    }
-
-    fn open(&mut self, now: Tick, connect_by: Option<Tick>) {
-        self.state = State::Opening { connect_by };
-        self.attempt_over(now, self.routes.next());
-    }
-
-    fn attempt_over(&mut self, now: Tick, route: Route) {
-        self.progress = Progress::begin(now);
-        self.route = route;
-        self.restarted = None;
-        self.out.push_back(Command::Open(self.epoch, route));
-    }
-
-    fn reach(&mut self, now: Tick, reach: Reach) {
-        match reach {
-            Reach::ApiReady { connect_timeout_ms, idle_ms, continuous } => {
-                self.connect = Duration::from_millis(connect_timeout_ms.into());
-                self.policy.absent = Duration::from_millis(idle_ms.into());
-                self.continuous = continuous;
-            }
-            Reach::TicketGiven(webrtc) => {
-                self.session = true;
-                self.routes.told(webrtc);
-                if self.route != Route::Socket {
-                    // It came over the network, whatever the browser says.
-                    self.offline = false;
-                    self.route = self.routes.webrtc();
-                }
-            }
-            _ => {}
-        }
-        if self.progress.reach(now, reach) {
-            self.live(now);
-        }
-    }
-
-    fn live(&mut self, now: Tick) {
-        if let State::Trying { old, .. } = self.state {
-            self.out.push_back(Command::Close(old));
-        }
-        if self.route != Route::Socket {
-            self.routes.recover();
-        }
-        if self.routes.next() == self.route {
-            self.routes.settle();
-        }
-        // Our own peer never pauses, whoever is behind it.
-        self.watchdog.reset(self.continuous || self.route == Route::Relay);
-        self.renewal = false;
-        self.state = State::Live { since: now };
-        self.out.push_back(Command::Show(Phase::Live));
-    }
-
-    fn watch(&mut self, now: Tick, sample: Sample) {
-        match (self.watchdog.judge(sample), self.state) {
-            (Flow::Moving, State::Wobbling { since, then: Mend::Restart, .. }) => self.state = State::Live { since },
-            (Flow::Moving, State::Restarting { until }) => {
-                self.restarted = Some(self.policy.restart.saturating_sub(until.since(now)));
-                self.live(now);
-            }
-            // It began while the path still worked.
-            (Flow::Stalled, State::Restarting { .. }) => self.out.push_back(Command::Show(Phase::Recovering)),
-            (Flow::Stalled, State::Live { since } | State::Wobbling { since, then: Mend::Restart, .. }) => {
-                self.settle(now, since);
-                self.restart(now);
-            }
-            _ => {}
-        }
-    }
-
-    fn fail(&mut self, fault: Fault) {
-        self.progress.fail();
-        self.give_up(Phase::Failed(fault));
-    }
-
-    fn give_up(&mut self, phase: Phase) {
-        self.close();
-        self.state = State::Idle;
-        self.out.push_back(Command::Show(phase));
-    }
-
-    fn wind_up(&mut self, now: Tick, reason: EndReason, ask: Ask) {
-        if self.kept.is_none() {
-            self.close();
-        }
-        self.state = State::Ending { until: now.after(self.policy.report), reason };
-        self.out.extend([Command::Show(Phase::Ending), Command::Report(ask)]);
-    }
-
-    fn report_from_page(&mut self, reason: EndReason) {
-        self.out.push_back(Command::Report(Ask::Page));
-        self.finish(reason);
-    }
-
-    fn finish(&mut self, reason: EndReason) {
-        self.state = State::Ended;
-        self.out.push_back(Command::Show(Phase::Ended(reason)));
-    }
-
-    /// Drops what is open and retires its epoch, so that its remaining callbacks are stale.
-    fn close(&mut self) {
-        if let State::Trying { old, .. } = self.state {
-            self.out.push_back(Command::Close(old));
-        }
-        if self.is_open() {
-            self.out.push_back(Command::Close(self.epoch));
-            self.retire();
-        }
-    }
-
-    /// Begins another epoch: whatever carries the one before is stale.
-    fn retire(&mut self) {
-        self.newest = self.newest.next();
-        self.epoch = self.newest;
     }
 }

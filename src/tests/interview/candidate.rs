@@ -1,130 +1,29 @@
 //! A server on loopback, and a candidate who speaks to it as a page does.
 
+mod channel;
+mod hearing;
+mod house;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use futures::stream::SplitStream;
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use vivavoce::server::App;
-use vivavoce::server::config::Config;
-use vivavoce::server::listen::{self, Limits};
 use vivavoce::server::media::codec::Decoder;
-use vivavoce::server::router::router;
 
-use crate::peer::{Peer, Seen};
+pub(crate) use self::channel::Channel;
+pub(crate) use self::house::House;
+use crate::peer::Peer;
 use crate::sound::{Frame, Mic, Mouth};
-use crate::strict::decoded;
 
 /// Longer than anything here may take on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
-
-/// A running server.
-pub(crate) struct House {
-    app: App,
-    pub(crate) origin: String,
-    pub(crate) http: reqwest::Client,
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.app.shutdown.cancel();
-    }
-}
-
-impl House {
-    pub(crate) async fn open(environment: &[(&str, &str)]) -> Self {
-        Self::with_buffer(environment, None).await
-    }
-
-    /// One for which the kernel keeps about so many bytes that are not taken by the far end.
-    pub(crate) async fn with_buffer(environment: &[(&str, &str)], buffer: Option<u32>) -> Self {
-        let app = App::start(Config::with_environment(environment).unwrap()).await.unwrap();
-        let socket = TcpSocket::new_v4().unwrap();
-        if let Some(bytes) = buffer {
-            // What is accepted inherits it.
-            socket.set_send_buffer_size(bytes).unwrap();
-        }
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let listener = socket.listen(1_024).unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(listen::serve(listener, router(app.clone()), app.shutdown.clone(), Limits::default()));
-        Self { app, origin, http: reqwest::Client::new() }
-    }
-
-    /// Stops as the binary does: everything ends before this does.
-    pub(crate) async fn stop(self) {
-        self.app.shutdown.cancel();
-        self.app.tasks.close();
-        timeout(LIMIT, self.app.tasks.wait()).await.unwrap();
-    }
-
-    /// What it says of itself.
-    pub(crate) async fn ready(&self) -> (u16, Value) {
-        let answer = self.http.get(format!("{}/readyz", self.origin)).send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
-    }
-
-    /// The value of one line of `/metrics`.
-    pub(crate) fn metric(&self, line: &str) -> f64 {
-        let text = self.app.metrics.render(0);
-        let value = text.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("{line} in {text}")).parse().unwrap()
-    }
-
-    pub(crate) fn calls(&self) -> usize {
-        self.app.voice.as_ref().unwrap().sessions()
-    }
-
-    pub(crate) async fn until_calls(&self, count: usize) {
-        let start = Instant::now();
-        while self.calls() != count {
-            assert!(start.elapsed() < Duration::from_secs(5), "{} calls", self.calls());
-            sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-/// The page's end of the room channel.
-pub(crate) struct Channel {
-    ears: SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
-    mouth: Mouth,
-    /// The sound that came.
-    frames: Vec<Frame>,
-}
-
-impl Channel {
-    fn new(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
-        let (mouth, ears) = socket.split();
-        Self { ears, mouth: Mouth::new(mouth), frames: Vec::new() }
-    }
-
-    async fn next(&mut self) -> Option<Value> {
-        loop {
-            match timeout(LIMIT, self.ears.next()).await.unwrap() {
-                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Binary(bytes))) => self.frames.push(Frame::read(&bytes)),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-            }
-        }
-    }
-
-    /// What is still said until the server closes.
-    pub(crate) async fn until_closed(&mut self) -> Vec<Value> {
-        let mut told = Vec::new();
-        while let Some(event) = self.next().await {
-            told.push(event);
-        }
-        told
-    }
-}
 
 /// A candidate in the room.
 pub(crate) struct Candidate {
@@ -417,15 +316,6 @@ impl Candidate {
         self.numbering ^= 1;
     }
 
-    /// Waits for so many more loud frames on the Direct route.
-    pub(crate) async fn until_loud(&mut self, frames: usize) {
-        let (start, before) = (Instant::now(), self.loud_frames());
-        while self.loud_frames() < before + frames {
-            assert!(start.elapsed() < LIMIT, "{} loud frames", self.loud - before);
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     /// Waits until the first question was asked, without the room channel.
     pub(crate) async fn until_asked(&self) {
         let start = Instant::now();
@@ -519,59 +409,5 @@ impl Candidate {
 
     pub(crate) fn last_line(&self, speaker: &str) -> Value {
         self.lines(speaker).next_back().cloned().unwrap_or_default()
-    }
-
-    /// How many received frames of 20 ms held sound so far.
-    pub(crate) fn loud_frames(&mut self) -> usize {
-        self.look();
-        self.loud
-    }
-
-    /// Takes in what arrived on the call. A strict client could read each event of a provider; a page reads less.
-    fn look(&mut self) {
-        while let Ok(seen) = self.peer.seen.try_recv() {
-            let packet = match seen {
-                Seen::Packet(packet) => packet,
-                Seen::Event(at, event) => {
-                    if !self.relayed {
-                        decoded(event.clone());
-                    }
-                    self.events.push((at, event));
-                    continue;
-                }
-                Seen::Room(message) => {
-                    self.room.push(message);
-                    continue;
-                }
-            };
-            let pcm = self.decoder.decode(&packet.payload).unwrap();
-            let power = pcm.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / pcm.len() as f64;
-            if power.sqrt() > 300.0 {
-                self.loud += 1;
-                self.loud_at = Some(packet.at);
-            }
-        }
-    }
-
-    /// Waits until so many frames more held sound.
-    pub(crate) async fn hear_call(&mut self, frames: usize) {
-        let (before, start) = (self.loud_frames(), Instant::now());
-        while self.loud_frames() < before + frames {
-            assert!(start.elapsed() < LIMIT, "{} loud frames of {frames}", self.loud_frames() - before);
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    /// The event of this type that comes next on the call's data channel, counted from the `from`th of all.
-    pub(crate) async fn on_call(&mut self, kind: &str, from: usize) -> (Instant, Value) {
-        let start = Instant::now();
-        loop {
-            self.loud_frames();
-            if let Some(found) = self.events[from..].iter().find(|(_, it)| it["type"] == kind) {
-                return found.clone();
-            }
-            assert!(start.elapsed() < LIMIT, "no {kind} on the call");
-            sleep(Duration::from_millis(10)).await;
-        }
     }
 }

@@ -2,8 +2,11 @@
 
 mod asks;
 mod faults;
+mod late;
 mod limits;
+mod rejoin;
 mod sim;
+mod turns;
 
 use serde_json::json;
 
@@ -63,96 +66,6 @@ fn the_greeting_waits_for_the_page_but_not_for_ever() {
 }
 
 #[test]
-fn nobody_talks_over_the_opening_line_and_everybody_over_the_rest() {
-    let mut sim = Sim::entered(5);
-    assert!(!sim.interruptible);
-    let id = sim.begin();
-    sim.answer(2_000);
-    assert_eq!(sim.said.len(), 1);
-    sim.provider(&ServerEvent::OutputStopped { response_id: id });
-    assert!(sim.interruptible);
-    assert_eq!(sim.said.len(), 2);
-    assert_eq!(sim.answers(), [0, 0, 0]);
-}
-
-#[test]
-fn a_turn_ends_by_our_patience_not_by_the_providers_silence() {
-    let mut sim = Sim::asked(5);
-    sim.start_talking();
-    sim.wait(3_000);
-    sim.stop_talking();
-    sim.wait(1_199);
-    assert_eq!(sim.said.len(), 2, "1.6 s are not over");
-    sim.start_talking();
-    sim.wait(60_000);
-    assert_eq!(sim.said.len(), 2, "nobody is cut off while speaking");
-    sim.stop_talking();
-    sim.wait(1_200);
-    assert_eq!(sim.said.len(), 3);
-    assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, 63_000);
-}
-
-#[test]
-fn a_very_short_answer_gets_one_follow_up() {
-    let mut sim = Sim::asked(5);
-    sim.answer(1_000);
-    assert!(sim.last_said().contains("concrete example"));
-    sim.speak_out(2_000);
-    sim.answer(1_000);
-    assert!(sim.last_said().contains(&question(1)), "one follow-up, not two");
-    assert_eq!(sim.answers(), [2, 0, 0]);
-    assert!(sim.director.state().report().questions[0].answers[1].follow_up);
-}
-
-#[test]
-fn an_interrupted_question_is_answered_or_asked_again() {
-    for (spoken_ms, again) in [(400, true), (6_000, false)] {
-        let mut sim = Sim::entered(5);
-        sim.speak_out(4_000);
-        let id = sim.begin();
-        sim.wait(500);
-        sim.start_talking();
-        sim.provider(&ServerEvent::OutputCleared { response_id: id });
-        sim.wait(spoken_ms);
-        sim.stop_talking();
-        sim.wait(1_200);
-        assert_eq!(sim.last_said() == question(0), again, "{spoken_ms} ms");
-        let cut = &sim.director.state().lines[1];
-        assert!(cut.interrupted);
-        assert_eq!(sim.answers()[0], usize::from(!again));
-    }
-}
-
-#[test]
-fn what_was_not_heard_yet_waits_until_the_candidate_is_done() {
-    let mut sim = Sim::asked(5);
-    sim.answer(5_000);
-    let next = sim.last_said().to_owned();
-    sim.start_talking();
-    sim.provider(&ServerEvent::ResponseCreated { response: Response { id: "r".to_owned(), ..Response::default() } });
-    let cancelled = Response { id: "r".to_owned(), status: "cancelled".to_owned(), ..Response::default() };
-    sim.provider(&ServerEvent::ResponseDone { response: cancelled });
-    sim.wait(4_000);
-    sim.stop_talking();
-    sim.wait(1_200);
-    assert_eq!(sim.last_said(), next, "the same words again");
-    assert_eq!(sim.answers(), [2, 0, 0], "both parts belong to the question that was heard");
-}
-
-#[test]
-fn repeat_says_the_question_again_and_keeps_what_was_said() {
-    let mut sim = Sim::asked(5);
-    sim.start_talking();
-    sim.wait(3_000);
-    sim.stop_talking();
-    sim.send(Input::Page(&PageMessage::Repeat));
-    assert!(sim.last_said().ends_with(&question(0)));
-    sim.speak_out(3_000);
-    sim.answer(4_000);
-    assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, 7_000);
-}
-
-#[test]
 fn the_candidate_can_end_at_any_moment_and_loses_nothing() {
     let mut sim = Sim::asked(5);
     sim.start_talking();
@@ -179,44 +92,6 @@ fn when_the_time_is_up_a_running_answer_gets_some_more() {
     sim.speak_out(4_000);
     assert_eq!(sim.director.state().ended, Some(EndReason::TimeUp));
     assert_eq!(sim.answers(), [1, 0, 0]);
-}
-
-/// The clock stands still while we are at fault, the greeting is never repeated, and the question only to somebody who was
-/// away for long.
-#[test]
-fn a_new_call_goes_on_where_the_old_one_broke() {
-    let mut sim = Sim::asked(5);
-    let before = sim.director.snapshot(sim.now).elapsed_ms;
-    for (away, expected) in [(30_000, "Take your time.".to_owned()), (90_000, question(0))] {
-        sim.send(Input::CallLost);
-        sim.wait(away);
-        sim.send(Input::CallOpen);
-        sim.send(Input::Page(&PageMessage::Ready));
-        assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, before);
-        assert_eq!(sim.last_said(), format!("We are connected again. {expected}"));
-    }
-    sim.speak_out(4_000);
-    sim.answer(5_000);
-    assert!(sim.last_said().contains(&question(1)));
-}
-
-/// The greeting says that this is an AI: one that broke off is said again, to a provider that knows of none.
-#[test]
-fn a_greeting_that_broke_off_is_said_again() {
-    for restored in [false, true] {
-        let mut sim = Sim::entered(5);
-        sim.begin();
-        sim.wait(2_000);
-        sim.send(Input::CallLost);
-        if restored {
-            sim.director = Director::new(RULES, State::fold("s", &sim.log), sim.now);
-        }
-        sim.send(Input::CallOpen);
-        assert!(sim.replayed.is_empty(), "{:?}", sim.replayed);
-        assert!(!sim.interruptible, "it is heard to its end");
-        sim.send(Input::Page(&PageMessage::Ready));
-        assert_eq!((sim.said.len(), &sim.said[0]), (2, &sim.said[1]), "restored: {restored}");
-    }
 }
 
 #[test]
@@ -278,116 +153,6 @@ fn a_room_without_anybody_is_closed_after_ten_minutes() {
     assert_eq!(sim.director.state().ended, Some(EndReason::Idle));
 }
 
-/// S001-23, S001-32
-#[test]
-fn words_of_the_candidate_reach_their_turn_early_or_late() {
-    let mut sim = Sim::asked(5);
-    sim.start_talking();
-    sim.wait(4_000);
-    let heard = |item: &str, text: &str| ServerEvent::InputTranscriptCompleted {
-        item_id: item.to_owned(),
-        content_index: 0,
-        transcript: text.to_owned(),
-        usage: serde_json::Value::Null,
-        logprobs: None,
-        languages: None,
-    };
-    sim.stop_talking();
-    sim.provider(&heard("u1", "I built"));
-    sim.start_talking();
-    sim.wait(1_000);
-    sim.stop_talking();
-    sim.wait(1_200);
-    sim.provider(&heard("u2", "a bridge."));
-    assert_eq!(sim.director.state().report().questions[0].answers[0].words(), "I built a bridge.");
-}
-
-/// S001-23: the report is given at once, and read later it has the words that were under way.
-#[test]
-fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
-    let ended = || {
-        let mut sim = asks::asked();
-        sim.answer(9_000);
-        sim.speak_out(3_000);
-        sim.start_talking();
-        sim.wait(4_000);
-        sim.stop_talking();
-        sim.transcribe_item(1, "I built a bridge.");
-        sim.send(Input::Page(&PageMessage::Finish));
-        assert_eq!(sim.told.last(), Some(&RoomEvent::Ended { reason: EndReason::Finished }), "nobody waits");
-        assert!(!sim.hung_up);
-        sim
-    };
-    let words = |sim: &Sim| sim.director.state().report().questions[1].answers[0].text.clone();
-    let mut sim = ended();
-    assert_eq!(words(&sim), None);
-    sim.wait(2_000);
-    // Only words count any more.
-    sim.start_talking();
-    sim.provider(&faults::forged());
-    sim.send(Input::Page(&PageMessage::Repeat));
-    assert!(!sim.hung_up && sim.said.len() == 3);
-    sim.transcribe_item(2, "And a road.");
-    assert_eq!(words(&sim).as_deref(), Some("And a road."));
-    assert!(sim.hung_up, "there is nothing more to wait for");
-    assert_eq!(sim.director.poll_timeout(), None);
-    assert_eq!(State::fold("s", &sim.log), *sim.director.state());
-
-    // Nobody goes on speaking to somebody who has left.
-    let mut sim = asks::asked();
-    sim.answer(9_000);
-    sim.begin();
-    sim.send(Input::Page(&PageMessage::Finish));
-    assert_eq!((sim.cancels, sim.hung_up), (1, false));
-
-    let mut sim = ended();
-    sim.wait(2_999);
-    assert!(!sim.hung_up);
-    sim.wait(1);
-    assert!(sim.hung_up, "not for ever");
-    sim.transcribe_item(2, "Too late.");
-    assert_eq!(words(&sim), None);
-
-    let mut sim = ended();
-    sim.provider(&ServerEvent::InputTranscriptFailed {
-        item_id: "u2".to_owned(),
-        content_index: 0,
-        error: ErrorBody::default(),
-    });
-    assert!(sim.hung_up, "not in vain");
-}
-
-/// A turn that has no words, and one whose words ended with their call, are not waited for.
-#[test]
-fn nobody_waits_for_words_that_cannot_come() {
-    let failed = |item: &str| ServerEvent::InputTranscriptFailed {
-        item_id: item.to_owned(),
-        content_index: 0,
-        error: ErrorBody::default(),
-    };
-    for early in [true, false] {
-        let mut sim = asks::asked();
-        sim.start_talking();
-        sim.wait(9_000);
-        if early {
-            sim.provider(&failed("u1"));
-        }
-        sim.stop_talking();
-        sim.wait(1_200);
-        if !early {
-            sim.provider(&failed("u1"));
-        }
-        sim.send(Input::Page(&PageMessage::Finish));
-        assert!(sim.hung_up, "{early}");
-    }
-    let mut sim = asks::asked();
-    sim.answer(9_000);
-    sim.send(Input::CallLost);
-    sim.send(Input::CallOpen);
-    sim.send(Input::Page(&PageMessage::Finish));
-    assert!(sim.hung_up);
-}
-
 /// Whatever happens in whatever order, a session that is not over has a deadline armed, and nothing panics.
 #[test]
 fn no_reachable_state_waits_for_ever() {
@@ -429,110 +194,5 @@ fn no_reachable_state_waits_for_ever() {
             assert_eq!((sim.hung_up, sim.director.poll_timeout()), (true, None), "{:?}", sim.director);
         }
         assert_eq!(State::fold("s", &sim.log), *sim.director.state());
-    }
-}
-
-/// The history goes with every new call; what the candidate knows already is not said again.
-#[test]
-fn a_candidate_who_had_begun_to_answer_is_asked_to_go_on() {
-    let mut sim = Sim::asked(5);
-    sim.start_talking();
-    sim.wait(5_000);
-    sim.send(Input::CallLost);
-    sim.wait(2_000);
-    sim.send(Input::CallOpen);
-    assert!(sim.replayed[0].contains("do not greet again") && sim.replayed[2] == question(0), "{:?}", sim.replayed);
-    assert!(sim.interruptible, "the opening was heard");
-    sim.send(Input::Page(&PageMessage::Ready));
-    assert_eq!(sim.last_said(), "We are connected again. Please go on.");
-    sim.speak_out(2_000);
-    sim.wait(5_999);
-    assert_eq!(sim.said.len(), 3, "there is time to find back");
-    sim.answer(4_000);
-    assert!(sim.last_said().contains(&question(1)));
-    assert_eq!(sim.answers(), [1, 0, 0], "one answer in two parts");
-}
-
-/// Somebody who goes on by themselves is not talked over, and what they say before the page is ready is not lost.
-#[test]
-fn a_candidate_who_goes_on_before_the_page_is_ready_is_listened_to() {
-    for begun in [true, false] {
-        let mut sim = Sim::asked(5);
-        if begun {
-            sim.start_talking();
-            sim.wait(5_000);
-        }
-        sim.send(Input::CallLost);
-        sim.wait(2_000);
-        sim.send(Input::CallOpen);
-        sim.start_talking();
-        sim.wait(1_000);
-        sim.send(Input::Page(&PageMessage::Ready));
-        sim.wait(3_000);
-        assert_eq!(sim.said.len(), 2, "{begun}: there is nothing to say");
-        sim.stop_talking();
-        sim.wait(1_200);
-        assert!(sim.last_said().contains(&question(1)), "{begun}: {}", sim.last_said());
-        assert_eq!(sim.answers(), [1, 0, 0]);
-        let spoken_ms = if begun { 9_000 } else { 4_000 };
-        assert_eq!(sim.director.state().report().questions[0].answers[0].spoken_ms, spoken_ms, "{begun}");
-    }
-    // A question that was cut off is said first.
-    let mut sim = Sim::asked(5);
-    sim.answer(5_000);
-    sim.begin();
-    sim.send(Input::CallLost);
-    sim.send(Input::CallOpen);
-    sim.answer(2_000);
-    sim.send(Input::Page(&PageMessage::Ready));
-    assert!(sim.last_said().ends_with(&question(1)), "{}", sim.last_said());
-    assert_eq!(sim.answers(), [1, 0, 0]);
-}
-
-/// A page that is loaded anew in the middle of an answer is told of it, as one line that goes on and is on record once.
-#[test]
-fn an_answer_under_way_is_in_the_snapshot() {
-    let mut sim = Sim::asked(5);
-    let open = |sim: &Sim| {
-        let lines = sim.director.snapshot(sim.now).lines;
-        let mine: Vec<_> = lines.into_iter().filter(|it| it.speaker == Speaker::Candidate).collect();
-        mine.iter().map(|it| (it.item_id.clone(), it.at_ms, it.spoken_ms, it.solid)).collect::<Vec<_>>()
-    };
-    assert_eq!(open(&sim), []);
-    let at_ms = sim.director.snapshot(sim.now).elapsed_ms;
-    let line = |spoken_ms, solid| vec![("u1".to_owned(), at_ms, spoken_ms, solid)];
-    sim.start_talking();
-    sim.wait(5_000);
-    assert_eq!(open(&sim), line(5_000, false));
-    sim.send(Input::CallLost);
-    sim.wait(2_000);
-    assert_eq!(open(&sim), line(5_000, false), "nothing is said while nobody is there");
-    sim.send(Input::CallOpen);
-    sim.start_talking();
-    sim.send(Input::Page(&PageMessage::Ready));
-    sim.wait(3_000);
-    sim.stop_talking();
-    assert_eq!(open(&sim)[0].2, 8_000);
-    sim.wait(1_200);
-    let answer = &open(&sim)[0];
-    assert_eq!((open(&sim).len(), answer.0.as_str(), answer.2, answer.3), (1, "u1", 8_000, true));
-}
-
-/// A director that is made from the log alone, as after a restart of the server.
-#[test]
-fn a_restored_session_repeats_no_question_that_was_answered() {
-    for (answered, expected) in [(false, question(0)), (true, question(1))] {
-        let mut sim = Sim::asked(5);
-        if answered {
-            sim.answer(8_000);
-            // It broke off between the answer and what came next.
-            let last = sim.log.iter().rposition(|it| matches!(it, Record::Answered { .. })).unwrap();
-            sim.log.truncate(last + 1);
-        }
-        sim.director = Director::new(RULES, State::fold("s", &sim.log), sim.now);
-        sim.send(Input::CallOpen);
-        sim.send(Input::Page(&PageMessage::Ready));
-        assert!(sim.last_said().ends_with(&expected), "{}", sim.last_said());
-        assert!(!sim.last_said().contains("Hello"));
     }
 }

@@ -44,6 +44,32 @@ pub enum Input {
     Timeout,
 }
 
+impl Input {
+    /// The attempt that it is about.
+    pub(super) const fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::Reached(epoch, _)
+            | Self::Refused(epoch, _)
+            | Self::Ice(epoch, _)
+            | Self::Packets(epoch, _)
+            | Self::ChannelClosed(epoch)
+            | Self::CallEnded(epoch, _) => Some(*epoch),
+            Self::Start
+            | Self::Choose(_)
+            | Self::Quiet(_)
+            | Self::Online
+            | Self::Offline
+            | Self::NetworkChanged
+            | Self::Room(_)
+            | Self::RoomClosed(_)
+            | Self::Over(_)
+            | Self::Leave { .. }
+            | Self::Reported(_)
+            | Self::Timeout => None,
+        }
+    }
+}
+
 /// What the ICE agent says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ice {

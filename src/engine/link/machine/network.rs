@@ -1,6 +1,7 @@
 //! Tests of what follows when the network changes, or is away for a while.
 
 use super::super::choice::Choice;
+use super::super::watchdog::Sample;
 use super::tests::{GOOD, Sim};
 use super::*;
 

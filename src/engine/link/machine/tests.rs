@@ -1,4 +1,5 @@
 use super::super::choice::Choice;
+use super::super::watchdog::Sample;
 use super::*;
 
 pub(super) const API: Reach = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: true };

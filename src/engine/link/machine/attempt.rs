@@ -1,0 +1,88 @@
+//! How a call comes about, and how it is watched once it stands.
+
+use std::time::Duration;
+
+use super::super::progress::{Progress, Reach};
+use super::super::watchdog::{Flow, Sample};
+use super::super::{Phase, Route};
+use super::{Command, Link, Mend, State};
+use crate::engine::time::Tick;
+
+impl Link {
+    pub(super) fn begin(&mut self, now: Tick) {
+        self.failures = 0;
+        self.restarts = 0;
+        self.routes.recover();
+        self.out.push_back(Command::Show(Phase::Connecting));
+        self.open(now, Some(now.after(self.connect)));
+    }
+
+    pub(super) fn open(&mut self, now: Tick, connect_by: Option<Tick>) {
+        self.state = State::Opening { connect_by };
+        self.attempt_over(now, self.routes.next());
+    }
+
+    pub(super) fn attempt_over(&mut self, now: Tick, route: Route) {
+        self.progress = Progress::begin(now);
+        self.route = route;
+        self.restarted = None;
+        self.out.push_back(Command::Open(self.epoch, route));
+    }
+
+    pub(super) fn reach(&mut self, now: Tick, reach: Reach) {
+        match reach {
+            Reach::ApiReady { connect_timeout_ms, idle_ms, continuous } => {
+                self.connect = Duration::from_millis(connect_timeout_ms.into());
+                self.policy.absent = Duration::from_millis(idle_ms.into());
+                self.continuous = continuous;
+            }
+            Reach::TicketGiven(webrtc) => {
+                self.session = true;
+                self.routes.told(webrtc);
+                if self.route != Route::Socket {
+                    // It came over the network, whatever the browser says.
+                    self.offline = false;
+                    self.route = self.routes.webrtc();
+                }
+            }
+            _ => {}
+        }
+        if self.progress.reach(now, reach) {
+            self.live(now);
+        }
+    }
+
+    pub(super) fn live(&mut self, now: Tick) {
+        if let State::Trying { old, .. } = self.state {
+            self.out.push_back(Command::Close(old));
+        }
+        if self.route != Route::Socket {
+            self.routes.recover();
+        }
+        if self.routes.next() == self.route {
+            self.routes.settle();
+        }
+        // Our own peer never pauses, whoever is behind it.
+        self.watchdog.reset(self.continuous || self.route == Route::Relay);
+        self.renewal = false;
+        self.state = State::Live { since: now };
+        self.out.push_back(Command::Show(Phase::Live));
+    }
+
+    pub(super) fn watch(&mut self, now: Tick, sample: Sample) {
+        match (self.watchdog.judge(sample), self.state) {
+            (Flow::Moving, State::Wobbling { since, then: Mend::Restart, .. }) => self.state = State::Live { since },
+            (Flow::Moving, State::Restarting { until }) => {
+                self.restarted = Some(self.policy.restart.saturating_sub(until.since(now)));
+                self.live(now);
+            }
+            // It began while the path still worked.
+            (Flow::Stalled, State::Restarting { .. }) => self.out.push_back(Command::Show(Phase::Recovering)),
+            (Flow::Stalled, State::Live { since } | State::Wobbling { since, then: Mend::Restart, .. }) => {
+                self.settle(now, since);
+                self.restart(now);
+            }
+            _ => {}
+        }
+    }
+}
