@@ -32,7 +32,7 @@ pub async fn list() -> Result<(Vec<Device>, Vec<Device>), BrowserError> {
     let found: js_sys::Array = JsFuture::from(asked).await.map_err(refused)?.unchecked_into();
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     for info in found.iter().map(|it| it.unchecked_into::<MediaDeviceInfo>()) {
-        let device = Device { id: info.device_id(), label: info.label() };
+        let device = Device { id: info.device_id(), label: info.label(), group: info.group_id() };
         if device.id.is_empty() || device.label.is_empty() {
             continue;
         }

@@ -30,6 +30,7 @@ use super::signal::Signal;
 use super::socket_audio::SocketAudio;
 use super::{BrowserError, Listener, devices, storage};
 use crate::api::Readiness;
+use crate::engine::audio::Backlog;
 use crate::engine::link::channel::{self, Channel};
 use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Command, Input, Link, Policy};
@@ -121,7 +122,15 @@ enum PathNews {
 /// A call on the room channel.
 #[derive(Default)]
 struct Carried {
+    /// Both voices, and the attempt that they are of. They outlive the call: whoever speaks while there is none is heard by
+    /// the next.
     sound: RefCell<Option<(Epoch, SocketAudio)>>,
+    /// The candidate's voice, until it is known to be heard.
+    backlog: RefCell<Backlog>,
+    /// What the server counts the call as.
+    number: Cell<Option<u32>>,
+    /// How many of its frames have come.
+    heard: Cell<u32>,
     /// Frames that came, for the figures.
     frames: Cell<u64>,
     /// The audio context stood still at the last look.

@@ -1,6 +1,5 @@
 //! One WebSocket to our server: the room channel while it lives.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::{ArrayBuffer, Uint8Array};
@@ -29,8 +28,6 @@ pub enum SocketEvent {
 #[derive(Debug)]
 pub struct RoomSocket {
     socket: WebSocket,
-    /// Our sound that the socket could not take yet.
-    backlog: RefCell<Backlog>,
     listeners: Vec<Listener>,
 }
 
@@ -81,7 +78,7 @@ impl RoomSocket {
                 on_event(SocketEvent::Closed { code: event.code() });
             })?,
         ];
-        Ok(Self { socket, backlog: RefCell::default(), listeners })
+        Ok(Self { socket, listeners })
     }
 
     /// Says something. Returns whether the socket took it.
@@ -101,30 +98,14 @@ impl RoomSocket {
         self.socket.ready_state() == WebSocket::OPEN
     }
 
-    /// Sends a frame of the candidate's sound, or keeps it until the network can take it. What waits for too long, or comes
-    /// before the socket is open, is left out; what is said with [`RoomSocket::say`] goes past it and is not.
-    pub fn sound(&self, frame: Vec<u8>) {
-        // While it opens nobody waits for our sound, and a slow handshake is no path that swallows it.
-        if !self.is_open() {
-            return;
+    /// Sends of the candidate's sound what the network can take. The rest waits; what is said with [`RoomSocket::say`] goes
+    /// past it.
+    pub fn sound(&self, backlog: &mut Backlog) {
+        while self.is_open()
+            && let Some(frame) = backlog.next(self.socket.buffered_amount() as usize)
+        {
+            _ = self.socket.send_with_u8_array(frame);
         }
-        let mut backlog = self.backlog.borrow_mut();
-        backlog.add(frame);
-        while let Some(frame) = backlog.next(self.socket.buffered_amount() as usize) {
-            _ = self.socket.send_with_u8_array(&frame);
-        }
-    }
-
-    /// Whether nothing of our sound gets through.
-    #[must_use]
-    pub fn is_stuck(&self) -> bool {
-        self.backlog.borrow().is_stuck()
-    }
-
-    /// How many frames were left out because the network was too slow.
-    #[must_use]
-    pub fn dropped(&self) -> u32 {
-        self.backlog.borrow().dropped()
     }
 }
 

@@ -15,7 +15,6 @@ use web_sys::{MediaStreamAudioSourceNode, MessageEvent, MessagePort};
 
 use super::{BrowserError, Listener};
 use crate::engine::audio::frame::Header;
-use crate::engine::time::Epoch;
 
 /// The modules. Each registers the one processor that it is named after.
 const MODULES: [&str; 2] = ["/worklets/capture.mjs", "/worklets/playback.mjs"];
@@ -50,18 +49,18 @@ pub struct SocketAudio {
 }
 
 impl SocketAudio {
-    /// Sends the sound of `mic` to `on_frame` from here on, as frames of the call `epoch`, 50 a second, ready for the socket.
+    /// Sends the sound of `mic` to `on_frame` from here on, as numbered frames, 50 a second. Of which call they are is for
+    /// whoever sends them to say.
     ///
     /// # Errors
     /// [`BrowserError`] where the browser has no audio worklets, or cannot fetch ours.
     pub async fn start(
         context: &AudioContext,
         mic: &MediaStream,
-        epoch: Epoch,
         on_frame: impl Fn(Vec<u8>) + 'static,
     ) -> Result<Self, BrowserError> {
         fetch(context).await?;
-        let next = Cell::new(Header { epoch: epoch.0, ..Header::default() });
+        let next = Cell::new(Header::default());
         let capture = Node::new(context, "capture", move |data| {
             let pcm = Int16Array::new(data).to_vec();
             let header = next.get();

@@ -9,10 +9,10 @@ mod intake;
 mod lead;
 mod wav;
 
-pub use backlog::Backlog;
+pub use backlog::{Backlog, MOST_KEPT};
 pub use frame::{FRAME_RATE_HZ, FRAME_SAMPLES};
 pub use gate::{GateConfig, GateInput, Heard, SpeechGate};
-pub use intake::Intake;
+pub use intake::{Intake, Place};
 pub use lead::Lead;
 pub use wav::wav;
 

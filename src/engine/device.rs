@@ -25,6 +25,24 @@ pub enum Support {
 pub struct Device {
     pub id: String,
     pub label: String,
+    /// Devices of one piece of hardware have the same.
+    pub group: String,
+}
+
+/// The id under which browsers list the device that the system would take.
+pub const SYSTEM_CHOICE: &str = "default";
+
+/// The device that the system takes where nobody chose one. Somebody may change that in the middle of a call.
+#[derive(Clone, Debug, Default)]
+pub struct SystemChoice(Option<Device>);
+
+impl SystemChoice {
+    /// Looks at the devices there are. Returns whether the system takes another one than at the last look. A browser that
+    /// does not list its choice never says so.
+    pub fn look(&mut self, devices: &[Device]) -> bool {
+        let Some(now) = devices.iter().find(|it| it.id == SYSTEM_CHOICE) else { return false };
+        self.0.replace(now.clone()).is_some_and(|before| before != *now)
+    }
 }
 
 /// The microphone in the lobby.
@@ -86,6 +104,35 @@ impl MicFault {
             Self::Busy => "Close other calls and recorders, then choose \"Try again\".",
             Self::Insecure => "Open this page with https, or on the computer that runs it as http://localhost.",
             Self::Other => "Unplug it, plug it in again, then choose \"Try again\".",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_choice_of_the_system_is_noticed_once() {
+        let device = |id: &str, label: &str, group: &str| Device {
+            id: id.to_owned(),
+            label: label.to_owned(),
+            group: group.to_owned(),
+        };
+        let (array, headset) = (device("a1", "Array", "g1"), device("b2", "Headset", "g2"));
+        let default = |label, group| device(SYSTEM_CHOICE, label, group);
+        let mut choice = SystemChoice::default();
+        for (devices, other) in [
+            // Without permission nothing is listed.
+            (vec![], false),
+            (vec![default("Default - Array", "g1"), array.clone()], false),
+            (vec![default("Default - Array", "g1"), array.clone(), headset.clone()], false),
+            (vec![default("Default - Headset", "g2"), array.clone(), headset.clone()], true),
+            (vec![array.clone(), default("Default - Headset", "g2"), headset.clone()], false),
+            (vec![array.clone(), headset], false),
+            (vec![default("Default - Headset", "g3"), array], true),
+        ] {
+            assert_eq!(choice.look(&devices), other, "{devices:?}");
         }
     }
 }

@@ -49,8 +49,12 @@ pub enum Effect {
     },
     /// The server ended the call for this reason.
     CallEnded(UpstreamFault),
-    /// The call on the room channel stands.
-    CallOpen(Epoch),
+    /// The call on the room channel stands: its number, and the frame from which on it is to hear us.
+    CallOpen {
+        epoch: Epoch,
+        call: u32,
+        from: Option<u32>,
+    },
     /// Sound of an older playout is not to be heard any more.
     Cut(u32),
     Over(EndReason),
@@ -111,6 +115,8 @@ pub struct RoomView {
     clock_at: Tick,
     paused: bool,
     hearing: bool,
+    /// The same as it was told last, whatever became of the call since.
+    speaking: bool,
     answer: Option<Answer>,
     ear: Ear,
     notice: Option<String>,
@@ -231,6 +237,19 @@ impl RoomView {
         self.quiet(now);
     }
 
+    /// A call on the room channel stands. Whether it is the `same` that was given up: then it waited for its page, and both
+    /// voices are where they were told to be last.
+    pub fn call_stands(&mut self, now: Tick, same: bool) {
+        self.speaking &= same;
+        self.sounding |= same && self.state == AiState::Speaking;
+        if self.speaking
+            && let Some(answer) = &mut self.answer
+        {
+            answer.since.get_or_insert(now);
+            self.hearing = true;
+        }
+    }
+
     /// A level of the interviewer's sound, as RMS of full scale; None where it cannot be measured. Returns whether the
     /// interviewer is audible at this very moment.
     pub fn listen(&mut self, now: Tick, rms: Option<f32>) -> bool {
@@ -309,7 +328,9 @@ impl RoomView {
                 self.clock_at = now;
                 Told::FRESH
             }
-            RoomEvent::CallOpen { epoch } => Told::then(Effect::CallOpen(*epoch)),
+            RoomEvent::CallOpen { epoch, call, from } => {
+                Told::then(Effect::CallOpen { epoch: *epoch, call: *call, from: *from })
+            }
             RoomEvent::AudioCut { epoch } => Told::then(Effect::Cut(*epoch)),
             RoomEvent::LatencyPing { id, rtt_ms } => {
                 self.rtt_ms = rtt_ms.or(self.rtt_ms);
@@ -388,7 +409,11 @@ impl RoomView {
     }
 
     fn speech(&mut self, now: Tick, source: Source, active: bool, item_id: &str) -> Told {
-        if !self.leads(source) || self.hearing == active {
+        let leads = self.leads(source);
+        if leads {
+            self.speaking = active;
+        }
+        if !leads || self.hearing == active {
             return Told::STALE;
         }
         if active {
@@ -419,6 +444,7 @@ impl RoomView {
     }
 
     fn answered(&mut self, now: Tick, spoken_ms: u64) -> Told {
+        self.speaking = false;
         self.quiet(now);
         let (mut spoken_ms, mut at_ms) = (spoken_ms, self.clock(now).elapsed_ms);
         if let Some(answer) = self.answer.take() {

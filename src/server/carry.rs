@@ -3,13 +3,19 @@
 //! A task owns the session, the playout and the page's lane of sound. What the director says goes through it, and what the
 //! provider says comes out of it as if the call were one of the browser's own: with the events of an output buffer, and
 //! with the words at the pace of their sound.
+//!
+//! A call outlives its page's socket for a while: nothing is given out then, and the page that comes back goes on where both
+//! sides have left off. Frames are numbered, so what was under way is sent again, and only that.
 
 pub(in crate::server) mod words;
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -19,7 +25,7 @@ use self::words::Words;
 use super::provider::{FromSideband, Provider, Upstream};
 use super::room::Sound;
 use crate::engine::audio::frame::{self, Header};
-use crate::engine::audio::{FRAME_RATE_HZ, FRAME_SAMPLES, Intake, Lead};
+use crate::engine::audio::{FRAME_RATE_HZ, FRAME_SAMPLES, Intake, Lead, MOST_KEPT, Place};
 use crate::engine::playout::{Output, Playout};
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::server::{ServerEvent, ServerMessage};
@@ -35,6 +41,11 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// tells of an earlier moment.
 const BEHIND: u64 = 7_200;
 const FRAME: Duration = Duration::from_millis(20);
+/// What is kept of the interviewer's sound that was given out: five seconds. A page notices sooner that its line is cut.
+const GIVEN: usize = 250;
+
+/// How far a call has heard its page, and when that was.
+pub type Ear = Arc<Mutex<Option<(Place, Instant)>>>;
 
 /// What comes from a carried call.
 #[derive(Debug)]
@@ -45,6 +56,8 @@ pub enum FromCarry {
     Cut(u32),
     /// Whether the candidate's sound arrives.
     Hearing(bool),
+    /// The page that came back is attached: what it says from here on is heard.
+    Back,
 }
 
 /// What a carried call begins with.
@@ -56,12 +69,15 @@ pub struct Terms {
     pub playout: u32,
     pub sound: Sound,
     pub muted: bool,
+    /// How far the page was heard by the call that this one takes the place of.
+    pub heard: Option<(Place, Instant)>,
 }
 
 /// A carried call. Dropping it ends the call.
 #[derive(Debug)]
 pub struct Carry {
     orders: mpsc::Sender<Order>,
+    ear: Ear,
     task: JoinHandle<()>,
 }
 
@@ -70,6 +86,8 @@ enum Order {
     Send(Box<ClientEvent>),
     Played { epoch: u32, samples: u64 },
     Mute(bool),
+    Leave,
+    Attach { epoch: Epoch, sound: Sound, heard: u32 },
 }
 
 impl Drop for Carry {
@@ -97,8 +115,12 @@ impl Carry {
         let (orders, ordered) = mpsc::channel(ORDERS);
         // What came before is of another call.
         terms.sound.clear();
-        let mut intake = Intake::new(Tick::ZERO);
-        intake.mute(Tick::ZERO, terms.muted);
+        // The call's clock begins where the page was heard last: what it said since may come at once.
+        let now = Instant::now();
+        let since = terms.heard.map_or(now, |(_, at)| at);
+        let mut intake = Intake::new(Tick::ZERO, terms.heard.map(|(place, _)| place));
+        intake.mute(Tick(now - since), terms.muted);
+        let ear: Ear = Arc::new(Mutex::new(terms.heard));
         let call = Call {
             upstream,
             epoch: terms.epoch,
@@ -107,14 +129,18 @@ impl Carry {
             playout: Playout::new(terms.playout),
             lead: Lead::default(),
             words: Words::default(),
-            began: Instant::now(),
+            began: since,
             open: false,
+            away: false,
             hearing: true,
+            ear: Arc::clone(&ear),
             seq: 0,
+            given: VecDeque::new(),
+            again: VecDeque::new(),
             settle: None,
             report,
         };
-        Self { orders, task: tokio::spawn(call.run(ordered, told)) }
+        Self { orders, ear, task: tokio::spawn(call.run(ordered, told)) }
     }
 
     /// Sends an event to the provider. One that finds the queue full is lost, and the call has been stuck for long then.
@@ -130,6 +156,21 @@ impl Carry {
     /// The candidate's microphone is switched off or on.
     pub fn mute(&self, muted: bool) {
         self.order(Order::Mute(muted));
+    }
+
+    /// The page is gone, and may come back.
+    pub fn leave(&self) {
+        self.order(Order::Leave);
+    }
+
+    /// The page is back, with another socket and as the attempt `epoch`. It has heard so many frames of this call.
+    pub fn attach(&self, epoch: Epoch, sound: Sound, heard: u32) {
+        self.order(Order::Attach { epoch, sound, heard });
+    }
+
+    /// How far the page was heard. To be read also when the call is over.
+    pub const fn ear(&self) -> &Ear {
+        &self.ear
     }
 
     fn order(&self, order: Order) {
@@ -158,9 +199,15 @@ struct Call<R> {
     began: Instant,
     /// The provider's session is set up.
     open: bool,
+    /// There is no page, for now.
+    away: bool,
     hearing: bool,
+    ear: Ear,
     /// Counts the frames to the page.
     seq: u32,
+    /// The latest of them, and what has to be given out again.
+    given: VecDeque<Bytes>,
+    again: VecDeque<Bytes>,
     settle: Option<Settle>,
     report: R,
 }
@@ -174,7 +221,7 @@ where
             let wake = self.wake().map(|at| self.began + at.0);
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(order) => self.order(order),
+                    Some(order) => self.order(order).await,
                     None => return,
                 },
                 told = told.recv() => match told {
@@ -186,7 +233,8 @@ where
                     Some(end @ FromSideband::Closed(_)) => return (self.report)(FromCarry::Line(end)).await,
                     None => return,
                 },
-                frame = self.sound.from_page.pop() => self.frame(&frame),
+                // What is said before the provider listens waits for it.
+                frame = self.sound.from_page.pop(), if self.open => self.frame(&frame),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             self.tell().await;
@@ -205,13 +253,16 @@ where
         if !self.open {
             return None;
         }
+        if self.away {
+            return self.settle.map(|it| it.until);
+        }
         let now = self.now();
         // Sound that is not there yet wakes us when it comes.
-        let next = Some(self.lead.next()).filter(|_| self.playout.has_frame());
+        let next = Some(self.lead.next()).filter(|_| !self.again.is_empty() || self.playout.has_frame());
         [next, self.settle.map(|it| it.until), self.intake.poll_timeout(now)].into_iter().flatten().min()
     }
 
-    fn order(&mut self, order: Order) {
+    async fn order(&mut self, order: Order) {
         match order {
             Order::Send(event) => {
                 if self.may_cut(|playout| playout.sent(&event)) {
@@ -222,7 +273,34 @@ where
                 let least = self.settle.map_or(0, |it| it.played.saturating_sub(BEHIND));
                 self.playout.played(epoch, samples.max(least));
             }
-            Order::Mute(muted) => self.intake.mute(self.now(), muted),
+            Order::Mute(muted) => {
+                // What was said before is heard.
+                self.drain();
+                self.intake.mute(self.now(), muted);
+            }
+            Order::Leave => {
+                self.away = true;
+                self.hearing = false;
+            }
+            Order::Attach { epoch, sound, heard } => {
+                self.drain();
+                (self.epoch, self.sound, self.away) = (epoch, sound, false);
+                self.intake.resume(self.now());
+                let missed = |frame: &Bytes| {
+                    Header::read(frame).is_some_and(|(it, _)| it.seq.wrapping_sub(heard) < u32::MAX / 2)
+                };
+                self.again = self.given.iter().filter(|frame| missed(frame)).cloned().collect();
+                if self.open {
+                    (self.report)(FromCarry::Back).await;
+                }
+            }
+        }
+    }
+
+    /// Takes in what has come already.
+    fn drain(&mut self) {
+        while let Some(frame) = self.sound.from_page.try_pop() {
+            self.frame(&frame);
         }
     }
 
@@ -243,14 +321,16 @@ where
     /// What the page says in sound.
     fn frame(&mut self, bytes: &[u8]) {
         let Some((header, pcm)) = Header::read(bytes) else { return };
-        if self.open && header.epoch == self.epoch.0 {
+        if header.epoch == self.epoch.0 {
             self.intake.take(self.now(), header, &frame::samples(pcm));
+            let place = self.intake.place().map(|place| (place, Instant::now()));
+            *self.ear.lock().unwrap_or_else(PoisonError::into_inner) = place;
         }
     }
 
     /// Hands on what the candidate says, and whether it arrives at all.
     async fn listen(&mut self) {
-        if !self.open {
+        if !self.open || self.away {
             return;
         }
         while let Some(pcm) = self.intake.poll(self.now()) {
@@ -268,13 +348,23 @@ where
 
     /// Gives out what is due of the interviewer's sound, with its words.
     async fn play(&mut self) {
-        while self.lead.is_due(self.now()) {
+        while !self.away && self.lead.is_due(self.now()) {
+            if let Some(frame) = self.again.pop_front() {
+                self.lead.sent(self.now(), FRAME);
+                self.sound.to_page.push(frame);
+                continue;
+            }
             let Some((at, pcm)) = self.playout.frame() else { break };
             self.lead.sent(self.now(), FRAME);
             let timestamp = at as u32; // Wraps, as the frame's does.
             let header = Header { seq: self.seq, epoch: self.playout.epoch(), timestamp };
             self.seq = self.seq.wrapping_add(1);
-            self.sound.to_page.push(header.frame(&pcm).into());
+            let frame = Bytes::from(header.frame(&pcm));
+            if self.given.len() == GIVEN {
+                self.given.pop_front();
+            }
+            self.given.push_back(frame.clone());
+            self.sound.to_page.push(frame);
             self.tell().await;
         }
         self.tell().await;
@@ -287,6 +377,7 @@ where
         let after = self.playout.unsettled();
         if after.is_some() && after != before {
             let ahead = self.lead.ahead(now).as_millis() as u64 * u64::from(FRAME_RATE_HZ) / 1_000;
+            let ahead = ahead + self.again.len() as u64 * FRAME_SAMPLES as u64;
             self.settle = Some(Settle { until: now.after(SETTLE), played: given.saturating_sub(ahead) });
         }
         outcome
@@ -321,6 +412,8 @@ where
                 Output::Cut { epoch } => {
                     self.words.forget();
                     self.lead.cut(self.now());
+                    self.given.clear();
+                    self.again.clear();
                     self.sound.to_page.clear();
                     (self.report)(FromCarry::Cut(epoch)).await;
                 }
@@ -332,5 +425,8 @@ where
         (self.report)(FromCarry::Line(FromSideband::Event(message))).await;
     }
 }
+
+/// The longest that a call waits for its page: what the page says meanwhile is kept there for so long.
+pub(in crate::server) const GRACE: Duration = FRAME.saturating_mul(MOST_KEPT as u32);
 
 const _: () = assert!(FRAME.as_millis() as usize * FRAME_RATE_HZ as usize == 1_000 * FRAME_SAMPLES);

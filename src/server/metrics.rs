@@ -36,7 +36,7 @@ const LOSS: &str = "vivavoce_packet_loss_ratio";
 const COUNTERS: [(&str, &str); 12] = [
     (SESSIONS_STARTED, "Sessions that were started."),
     (SESSIONS_ENDED, "Interviews that are over, by reason."),
-    (CALLS, "Calls that were made, by route."),
+    (CALLS, "Calls on which sound could flow, by route: on Direct the page says so, else both ends stand."),
     (FALLBACKS, "Interviews that went on over a WebSocket, by reason."),
     (ICE_RESTARTS, "ICE restarts."),
     (STALLS, "Times that the sound of a call stopped and had to be mended."),
@@ -150,7 +150,7 @@ impl Metrics {
         self.0.handle.run_upkeep();
     }
 
-    /// A call stands.
+    /// Sound can flow on a call.
     pub fn called(&self, route: Route) {
         self.count_by(CALLS, "route", route.name());
     }

@@ -5,9 +5,10 @@
 //! the browser gets just what the page needs, and nothing that it says on its data channels is listened to.
 
 mod call;
+mod ear;
 mod mouth;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
@@ -29,7 +30,7 @@ const REPORTS: usize = 64;
 /// What comes from a relayed call.
 #[derive(Debug)]
 pub enum FromRelay {
-    /// What the provider's session does.
+    /// What the provider's session does. It is opened when the browser is connected, too.
     Line(FromSideband),
     /// Whether the candidate's sound arrives.
     Hearing(bool),
@@ -46,6 +47,12 @@ enum Command {
         offer: String,
         answer: oneshot::Sender<Result<String, OfferError>>,
     },
+    /// The page has left the call.
+    Leave,
+    /// What the browser's jitter buffer holds.
+    Buffered(Duration),
+    /// Nobody is to be heard any more, neither way.
+    FallSilent,
 }
 
 /// Whom a call is made for.
@@ -98,6 +105,23 @@ impl Relay {
     /// Says a message of the room to the page.
     pub fn tell(&self, message: String) {
         self.command(Command::Tell(message));
+    }
+
+    /// The page has left the call, which ends in a moment: as long as it may take to learn that this was the end of the
+    /// interview.
+    pub fn leave(&self) {
+        self.command(Command::Leave);
+    }
+
+    /// The page tells how long its browser holds sound back before it plays it.
+    pub fn buffered(&self, buffered: Duration) {
+        self.command(Command::Buffered(buffered));
+    }
+
+    /// The interview is over. What the provider still says of what it heard is told, and from here on it hears silence, even
+    /// from a page that is gone; the interviewer says nothing any more.
+    pub fn fall_silent(&self) {
+        self.command(Command::FallSilent);
     }
 
     /// Takes a new offer of the same peer: an ICE restart. The answer comes through what is returned; a call that ends

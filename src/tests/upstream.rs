@@ -30,7 +30,6 @@ mod signal;
 #[path = "upstream/socket.rs"]
 mod socket;
 #[path = "interview/sound.rs"]
-#[expect(dead_code, reason = "shared with the tests of the interview")]
 mod sound;
 #[path = "../server/voice/session/strict.rs"]
 mod strict;

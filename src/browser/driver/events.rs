@@ -15,7 +15,7 @@ use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Ask, Command, Ice, Input, Refusal};
 use crate::engine::link::progress::Reach;
 use crate::engine::link::watchdog::Sample;
-use crate::engine::link::{Fault, Phase};
+use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::protocol::room::{PageMessage, RoomEvent, RoomMessage, project_text};
 use crate::engine::quality::LineStats;
 use crate::engine::room_view::{Effect, Source};
@@ -50,7 +50,7 @@ impl Inner {
             Event::Paused { shown } => self.play_on(shown),
             Event::MicEnded => self.replace_lost_mic(),
             Event::ToneEnded => self.stop_tone(),
-            Event::DevicesChanged => self.list_devices(),
+            Event::DevicesChanged => self.list_devices(true),
             Event::Recorded => self.keep_recordings(),
             Event::Timer => self.timer(),
         }
@@ -97,6 +97,9 @@ impl Inner {
                     self.greeted.set(false);
                     self.cushion.take();
                 }
+                if self.link.borrow().route() != Route::Socket {
+                    self.forget_sound();
+                }
                 self.media.stay_awake();
                 let (negotiation_ms, restarts) = {
                     let link = self.link.borrow();
@@ -112,19 +115,23 @@ impl Inner {
                 let mut figures = self.figures.borrow_mut();
                 if self.link.borrow().is_renewal() { figures.renewed() } else { figures.interrupted() }
             }
-            Phase::Lobby | Phase::Connecting | Phase::Recovering => {}
+            Phase::Lobby => self.forget_sound(),
+            Phase::Connecting | Phase::Recovering => {}
             Phase::Ending => {
+                self.forget_sound();
                 self.finish_recording();
                 self.release_mic();
                 self.media.fall_silent();
                 self.media.rest();
             }
             Phase::Failed(_) => {
+                self.forget_sound();
                 self.channel(channel::Input::Leave);
                 self.release_mic();
                 self.media.rest();
             }
             Phase::Ended(_) => {
+                self.forget_sound();
                 self.channel(channel::Input::Leave);
                 self.release_mic();
                 self.media.close();
@@ -186,6 +193,9 @@ impl Inner {
             None => {}
         }
         if was != is {
+            if !is {
+                self.carried.backlog.borrow_mut().hold();
+            }
             self.step(Input::Room(is));
         }
     }
@@ -303,7 +313,7 @@ impl Inner {
                 }
             }
             Some(Effect::CallEnded(fault)) => self.step(Input::CallEnded(self.epoch.get(), fault)),
-            Some(Effect::CallOpen(epoch)) => self.step(Input::Reached(epoch, Reach::CallOpen)),
+            Some(Effect::CallOpen { epoch, call, from }) => self.call_open(epoch, call, from),
             Some(Effect::Cut(epoch)) => self.cut_sound(epoch),
             Some(Effect::Over(reason)) => self.step(Input::Over(reason)),
         }

@@ -33,6 +33,8 @@ const REMARK: Duration = Duration::from_secs(8);
 pub(super) struct Media {
     pub(super) mic: RefCell<Option<Mic>>,
     openings: RefCell<Openings>,
+    /// Which microphone the system takes by itself.
+    system: RefCell<device::SystemChoice>,
     speaker: RefCell<Option<Speaker>>,
     pub(super) meter: RefCell<Option<Meter>>,
     tone: RefCell<Option<Tone>>,
@@ -48,6 +50,12 @@ impl Media {
     /// The level of a voice, RMS of full scale.
     pub(super) fn rms(&self, voice: Voice) -> Option<f32> {
         self.meter.borrow().as_ref()?.rms(voice)
+    }
+
+    /// Whether the microphone is the one that the system took. One that has ended is replaced anyway.
+    fn follows_system(&self) -> bool {
+        let mic = self.mic.borrow();
+        mic.as_ref().is_some_and(|mic| mic.is_live() && mic.device_id().as_deref() == Some(device::SYSTEM_CHOICE))
     }
 
     pub(super) fn resume(&self) {
@@ -190,7 +198,12 @@ impl Inner {
         self.tell_silence();
     }
 
+    /// Who was muted while the line was cut is heard up to there: nobody is told before all of that is sent. What a muted
+    /// microphone gives is silence anyway.
     pub(super) fn tell_silence(&self) {
+        if self.is_silent() && self.carried.backlog.borrow().is_behind() {
+            return;
+        }
         self.say(&PageMessage::Muted { muted: self.is_silent() });
     }
 
@@ -265,13 +278,18 @@ impl Inner {
         }
     }
 
-    pub(super) fn list_devices(&self) {
+    /// Lists the devices, and if they have `changed` takes the microphone that the system takes now, where nobody chose one.
+    pub(super) fn list_devices(&self, changed: bool) {
         let me = self.me.clone();
         spawn_local(async move {
             let listed = devices::list().await;
             if let (Ok((inputs, outputs)), Some(inner)) = (listed, me.upgrade()) {
+                let other = inner.media.system.borrow_mut().look(&inputs);
                 inner.screen.inputs.show(inputs);
                 inner.screen.outputs.show(outputs);
+                if changed && other && inner.media.follows_system() {
+                    inner.reopen_mic(inner.screen.input_id);
+                }
             }
         });
     }
@@ -335,7 +353,7 @@ pub(super) async fn open_mic(me: Weak<Inner>, id: Option<String>) -> Result<(), 
     if call && before.is_some() {
         inner.remark(format!("Your microphone is now: {label}."));
     }
-    inner.list_devices();
+    inner.list_devices(false);
     inner.permissions_ready();
     if before.is_some() {
         inner.record_on();

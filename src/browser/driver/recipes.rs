@@ -109,14 +109,25 @@ async fn call(attempt: &Attempt) -> Result<(), Stop> {
         context.zip(stream).ok_or(Refusal::Final(Fault::Microphone))?
     };
     inner.next_beat(now());
+    // After a cut both voices are still there.
+    let kept = inner.carried.sound.take();
+    if kept.is_none() {
+        // Another capture has numbers of its own.
+        inner.forget_sound();
+    }
     drop(inner);
-    let me = attempt.driver.clone();
-    let starting = SocketAudio::start(&context, &stream, attempt.epoch, move |frame| {
-        if let Some(inner) = me.upgrade() {
-            inner.send_sound(frame);
+    let sound = match kept {
+        Some((_, sound)) => sound,
+        None => {
+            let me = attempt.driver.clone();
+            let starting = SocketAudio::start(&context, &stream, move |frame| {
+                if let Some(inner) = me.upgrade() {
+                    inner.send_sound(frame);
+                }
+            });
+            starting.await.map_err(|error| broken(&error))?
         }
-    });
-    let sound = starting.await.map_err(|error| broken(&error))?;
+    };
     let inner = attempt.driver()?;
     // Maybe there is another one by now.
     if let Some(mic) = inner.media.mic.borrow().as_ref().filter(|mic| *mic.stream() != stream) {

@@ -5,11 +5,12 @@ use web_sys::MediaStream;
 
 use super::super::clock::now;
 use super::super::meter::Meter;
-use super::super::room_socket::{RoomSocket, SocketEvent};
+use super::super::room_socket::SocketEvent;
 use super::super::signal::{self, Signal, Word};
 use super::super::storage;
 use super::recipes::{Attempt, broken};
 use super::{Event, Inner};
+use crate::engine::audio::frame::Header;
 use crate::engine::link::machine::{Input, Refusal};
 use crate::engine::link::progress::Reach;
 use crate::engine::link::{Fault, Phase, Route, channel};
@@ -26,14 +27,9 @@ impl Inner {
         let goes_on = self.link.borrow().attempt().1;
         self.epoch.set(goes_on);
         drop(self.carried.other.borrow_mut().take_if(|(of, _)| *of == epoch));
-        // Out of the cells first: closing must not find them borrowed.
-        let sound = self.carried.sound.take();
-        match sound {
-            Some((of, sound)) if of == epoch => {
-                drop(sound);
-                self.say(&PageMessage::Bye { epoch });
-            }
-            other => drop(self.carried.sound.replace(other)),
+        if self.is_carried(epoch) {
+            self.carried.backlog.borrow_mut().hold();
+            self.say(&PageMessage::Bye { epoch });
         }
         let closes = self.peer.borrow().as_ref().is_some_and(|peer| peer.epoch() == epoch);
         if closes {
@@ -42,7 +38,7 @@ impl Inner {
         if self.peer.borrow().is_none() {
             drop(self.signal.take());
         }
-        if self.peer.borrow().is_none() && self.carried.sound.borrow().is_none() {
+        if self.peer.borrow().is_none() && !self.is_carried(goes_on) {
             self.media.hear_nobody();
         }
         if goes_on < epoch {
@@ -69,24 +65,71 @@ impl Inner {
         link.is_trying() && link.attempt().1 == epoch
     }
 
-    /// Asks for the call on the room channel, if there is to be one and the channel is open.
-    pub(super) fn call(&self) {
-        let epoch = self.carried.sound.borrow().as_ref().map(|(epoch, _)| *epoch);
-        if let Some(epoch) = epoch {
-            self.say(&PageMessage::Call { epoch });
+    /// Whether the sound on the room channel is of this attempt.
+    fn is_carried(&self, epoch: Epoch) -> bool {
+        self.carried.sound.borrow().as_ref().is_some_and(|(of, _)| *of == epoch)
+    }
+
+    /// No call on the room channel is to go on.
+    pub(super) fn forget_sound(&self) {
+        // Out of the cell first: closing must not find it borrowed.
+        let sound = self.carried.sound.take();
+        drop(sound);
+        self.carried.number.take();
+        if self.carried.backlog.take().is_behind() {
+            self.tell_silence();
         }
     }
 
-    /// Sends a frame of the candidate's sound.
+    /// Asks for the call on the room channel, if there is to be one and the channel is open.
+    pub(super) fn call(&self) {
+        let epoch = self.epoch.get();
+        if self.is_carried(epoch) {
+            let (after, heard) = (self.carried.number.get(), self.carried.heard.get());
+            self.say(&PageMessage::Call { epoch, after, heard });
+        }
+    }
+
+    /// The call on the room channel stands: what it has missed of the candidate goes first.
+    pub(super) fn call_open(&self, epoch: Epoch, call: u32, from: Option<u32>) {
+        if self.is_carried(epoch) {
+            let same = self.carried.number.replace(Some(call)) == Some(call);
+            if !same {
+                self.carried.heard.set(0);
+            }
+            self.view.borrow_mut().call_stands(now(), same);
+            let behind = self.carried.backlog.borrow().is_behind();
+            self.carried.backlog.borrow_mut().begin(epoch, from);
+            self.flush_sound(behind);
+        }
+        self.step(Input::Reached(epoch, Reach::CallOpen));
+    }
+
+    /// Takes a frame of the candidate's sound.
     pub(super) fn send_sound(&self, frame: Vec<u8>) {
+        self.carried.backlog.borrow_mut().add(frame);
+        let behind = self.carried.backlog.borrow().is_behind();
+        self.flush_sound(behind);
+    }
+
+    /// Sends what the socket can take. Whoever was `behind` and is not any more tells what had to wait.
+    fn flush_sound(&self, behind: bool) {
+        let mut backlog = self.carried.backlog.borrow_mut();
         if let Some(socket) = self.socket.borrow().as_ref() {
-            socket.sound(frame);
+            socket.sound(&mut backlog);
+        }
+        if behind && !backlog.is_behind() {
+            drop(backlog);
+            self.tell_silence();
         }
     }
 
     /// Plays a frame of the interviewer's sound.
     pub(super) fn play_sound(&self, frame: &[u8]) {
         self.carried.frames.set(self.carried.frames.get() + 1);
+        if let Some((header, _)) = Header::read(frame) {
+            self.carried.heard.set(header.seq.wrapping_add(1));
+        }
         if let Some((_, sound)) = self.carried.sound.borrow().as_ref() {
             sound.push(frame);
         }
@@ -117,7 +160,7 @@ impl Inner {
         let rtt_ms = self.view.borrow().rtt_ms().map(f64::from);
         let stats = LineStats { received, lost, gaps, rtt_ms, ..LineStats::default() };
         self.figure(polls, &stats);
-        let stuck = self.socket.borrow().as_ref().is_some_and(RoomSocket::is_stuck);
+        let stuck = self.carried.backlog.borrow().is_stuck();
         if stuck {
             self.channel(channel::Input::Stuck);
         }

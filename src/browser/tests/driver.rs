@@ -45,6 +45,16 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn lose_microphone(this: &FarEnd);
     #[wasm_bindgen(method)]
+    pub(super) fn forget_frames(this: &FarEnd, count: u32) -> u32;
+    #[wasm_bindgen(method)]
+    pub(super) fn is_gapless(this: &FarEnd) -> bool;
+    #[wasm_bindgen(method)]
+    pub(super) fn last_said(this: &FarEnd, kind: &str) -> String;
+    #[wasm_bindgen(method)]
+    pub(super) fn last_call(this: &FarEnd) -> String;
+    #[wasm_bindgen(method)]
+    fn system_takes(this: &FarEnd, label: &str);
+    #[wasm_bindgen(method)]
     pub(super) fn open_sockets(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
     pub(super) fn is_left(this: &FarEnd) -> bool;
@@ -415,6 +425,33 @@ async fn a_microphone_that_fails_is_rolled_back() -> Result<(), BrowserError> {
     page.driver()?.choose_input("default");
     until("the other one", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("now"))).await;
     assert_eq!((page.phase(), page.far.heard_tracks()), (Phase::Live, 1));
+    Ok(())
+}
+
+/// Who chose no microphone has the one that the system takes, also when that changes in the middle of a call.
+#[wasm_bindgen_test]
+async fn the_microphone_follows_the_choice_of_the_system() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    let notice = |words: &str| page.screen.notice.get_untracked().is_some_and(|it| it.contains(words));
+    until("the devices", || page.screen.inputs.get_untracked().len() > 1).await;
+    page.far.occupy(true);
+    page.far.system_takes("Headset that is in use");
+    until("a word about it", || notice("still")).await;
+    assert_eq!((page.phase(), page.far.heard_tracks()), (Phase::Live, 1));
+    page.far.occupy(false);
+    page.far.system_takes("Headset");
+    until("the other one", || notice("now")).await;
+    assert_eq!((page.phase(), page.far.called(), page.far.heard_tracks()), (Phase::Live, 1, 1));
+    // Who chose one keeps it.
+    let inputs = page.screen.inputs.get_untracked();
+    let own = inputs.iter().find(|it| it.id != "default").map(|it| it.id.clone()).unwrap_or_default();
+    page.driver()?.choose_input(&own);
+    until("their own", || page.screen.input_id.get_untracked().as_deref() == Some(own.as_str())).await;
+    page.far.occupy(true);
+    page.far.system_takes("Speakerphone");
+    until("the list", || page.screen.inputs.get_untracked().iter().any(|it| it.label == "Speakerphone")).await;
+    settle().await;
+    assert!(notice("now"), "nobody tried");
     Ok(())
 }
 

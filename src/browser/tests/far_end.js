@@ -84,7 +84,7 @@ export class FarEnd {
         });
       }
       send(data) {
-        if (typeof data !== "string") far.frames.push(data);
+        if (typeof data !== "string") far.frames.push(new DataView(data.slice().buffer).getUint32(0, true));
         else if (this.negotiates) far.negotiate(this, JSON.parse(data));
         else far.hear(data);
       }
@@ -139,7 +139,11 @@ export class FarEnd {
   hear(text) {
     this.said.push(text);
     const { type, epoch } = JSON.parse(text);
-    if (type === "call" && !this.refusals.call) queueMicrotask(() => this.say({ type: "call.open", payload: { epoch } }));
+    if (type === "call" && !this.refusals.call) {
+      // It is always the same call.
+      const payload = { epoch, call: 1, ...(this.frames.length > 0 && { from: this.frames.at(-1) + 1 }) };
+      queueMicrotask(() => this.say({ type: "call.open", payload }));
+    }
   }
   say(event) { this.tell(JSON.stringify({ n: 0, ts: 1, ...event })); }
   // What the page saw on the room channel, as it says when it comes back.
@@ -193,6 +197,12 @@ export class FarEnd {
   // The device that was asked for when the microphone was opened that is on.
   live_wish() { return this.tracks.find((track) => track.readyState === "live")?.wish; }
   heard_frames() { return this.frames.length; }
+  // The last frames have not come. Returns how many have.
+  forget_frames(count) { return this.frames.splice(-count), this.frames.length; }
+  // Whether every frame has come once, in order.
+  is_gapless() { return this.frames.every((number, at) => number === this.frames[0] + at); }
+  last_said(kind) { return this.said.findLast((text) => JSON.parse(text).type === kind) ?? ""; }
+  last_call() { return this.last_said("call"); }
   // A frame of the interviewer's sound: a tone of half of full scale.
   sound(seq, epoch) {
     const frame = new ArrayBuffer(12 + 960), view = new DataView(frame);
@@ -259,6 +269,17 @@ export class FarEnd {
       track.dispatchEvent(new Event("ended"));
     }
   }
+  // The system takes another microphone by itself from here on.
+  system_takes(label) {
+    const devices = navigator.mediaDevices;
+    this.real.enumerateDevices ??= devices.enumerateDevices;
+    devices.enumerateDevices = async () => (await this.real.enumerateDevices.call(devices)).map(
+      ({ kind, deviceId, label: before, groupId }) => ({
+        kind, deviceId, groupId, label: kind === "audioinput" && deviceId === "default" ? label : before,
+      }),
+    );
+    devices.dispatchEvent(new Event("devicechange"));
+  }
   open_sockets() { return this.sockets.filter((socket) => socket.readyState < 2).length; }
   is_left() { return this.channel.readyState === "closed"; }
   restarted() { return this.restarts; }
@@ -275,6 +296,7 @@ export class FarEnd {
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;
     navigator.mediaDevices.getUserMedia = this.real.getUserMedia;
+    if (this.real.enumerateDevices) navigator.mediaDevices.enumerateDevices = this.real.enumerateDevices;
     MediaStream.prototype.clone = this.real.clone;
     MediaStreamTrack.prototype.clone = this.real.cloneTrack;
     this.pc?.close();

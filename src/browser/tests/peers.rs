@@ -129,7 +129,7 @@ async fn statistics_without_a_transport_row_tell_of_the_pair_in_use() -> Result<
             let row = js_sys::JSON::parse(&row).map_err(broken)?;
             report.set(&js_sys::Reflect::get(&row, &"id".into()).map_err(broken)?, &row);
         }
-        let stats = stats::read(js_sys::Promise::resolve(&report)).await?;
+        let stats = stats::read(js_sys::Promise::resolve(&wasm_bindgen::JsValue::from(report))).await?;
         assert_eq!((stats.received, stats.bytes, stats.responses), (7, 9, responses));
         assert_eq!(stats.candidate_type.as_deref(), Some("srflx"));
     }

@@ -107,6 +107,27 @@ async fn a_call_on_the_room_channel_comes_back_with_it() -> Result<(), BrowserEr
     Ok(())
 }
 
+/// S003-14: what was said on a line that is cut, and while there is none, is said to the call when there is one again: from
+/// where it was heard, once, with nothing left out. Who was muted meanwhile is told to be so after it.
+#[wasm_bindgen_test]
+async fn s003_14_what_is_said_in_a_cut_is_said_when_it_is_over() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    page.far.tell(WELCOME);
+    until("the candidate's voice", || page.far.heard_frames() > 20).await;
+    page.far.sound(41, 65_536);
+    page.far.cut_socket(1_006);
+    // Of these nobody knows what has become.
+    let sent = page.far.forget_frames(10);
+    page.driver()?.mute(true);
+    until("live again", || page.phase() == Phase::Live).await;
+    until("the candidate's voice again", || page.far.heard_frames() > sent + 30).await;
+    assert!(page.far.is_gapless());
+    assert!(page.far.last_call().contains(r#""after":1,"heard":42"#), "{}", page.far.last_call());
+    until("muted", || page.far.last_said("muted").contains("true")).await;
+    assert_eq!((page.far.has_said("call"), page.far.live_tracks()), (2, 1));
+    Ok(())
+}
+
 /// S003-22, S003-44, S004-31: a negotiation that fails goes on over the Socket, and the server is told why.
 #[wasm_bindgen_test]
 async fn s003_44_a_refused_negotiation_goes_on_over_the_socket() -> Result<(), BrowserError> {

@@ -3,6 +3,8 @@
 //! Twelve bytes of header, little-endian: sequence number, epoch, timestamp. Then signed 16 bit samples, little-endian,
 //! mono, at [`FRAME_RATE_HZ`] (S003-21, S003-23).
 
+use crate::engine::time::Epoch;
+
 /// Samples in a second.
 pub const FRAME_RATE_HZ: u32 = 24_000;
 
@@ -47,6 +49,13 @@ impl Header {
     }
 }
 
+/// Says of which attempt a frame is.
+pub fn stamp(frame: &mut [u8], epoch: Epoch) {
+    if let Some(word) = frame.get_mut(4..8) {
+        word.copy_from_slice(&epoch.0.to_le_bytes());
+    }
+}
+
 /// The samples in the bytes after a header.
 #[must_use]
 pub fn samples(pcm: &[u8]) -> Vec<i16> {
@@ -65,7 +74,10 @@ mod tests {
             let (read, bytes) = Header::read(&frame).unwrap();
             assert_eq!((read, samples(bytes)), (header, pcm));
         }
-        assert_eq!(header.frame(&[1, 2])[..], [7, 0, 0, 0, 255, 255, 255, 255, 224, 1, 0, 0, 1, 0, 2, 0]);
+        let mut frame = header.frame(&[1, 2]);
+        assert_eq!(frame[..], [7, 0, 0, 0, 255, 255, 255, 255, 224, 1, 0, 0, 1, 0, 2, 0]);
+        stamp(&mut frame, Epoch(0x0102));
+        assert_eq!(frame[..], [7, 0, 0, 0, 2, 1, 0, 0, 224, 1, 0, 0, 1, 0, 2, 0]);
     }
 
     #[test]

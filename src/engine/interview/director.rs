@@ -185,6 +185,8 @@ pub struct Director {
     left_at: Option<Tick>,
     /// The page says that the call's path is dead. On a call between browser and provider nobody else can know.
     dead: bool,
+    /// Since when the candidate's sound does not arrive.
+    deaf_since: Option<Tick>,
     out: VecDeque<Command>,
 }
 
@@ -221,6 +223,7 @@ impl Director {
             last_heard: now,
             left_at: None,
             dead: false,
+            deaf_since: None,
             out: VecDeque::new(),
             rules,
             state,
@@ -240,7 +243,8 @@ impl Director {
             Stage::Ended => return self.late.as_ref().map(|it| it.until),
             Stage::Away => None,
             Stage::Entering { until } => Some(until),
-            Stage::Speaking { give_up, .. } => Some(give_up),
+            // Who cannot be heard may hear nothing either: our sound waits too.
+            Stage::Speaking { give_up, .. } => Some(give_up).filter(|_| self.deaf_since.is_none()),
             Stage::Listening => {
                 let weighed = self.weighing.as_ref().map(|(_, until)| *until);
                 let own = [weighed, self.floor.poll_timeout(), self.time_up(), self.budget.wrap_up(), self.renewal()];
@@ -294,7 +298,7 @@ impl Director {
         }
         match self.stage {
             Stage::Entering { until } if until <= now => self.enter(now),
-            Stage::Speaking { purpose, give_up, attempt } if give_up <= now => {
+            Stage::Speaking { purpose, give_up, attempt } if give_up <= now && self.deaf_since.is_none() => {
                 if self.flight.stage() == Some(Flight::Sounding) {
                     self.said(now, self.cut);
                 } else if attempt < ATTEMPTS {

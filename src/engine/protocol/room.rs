@@ -63,9 +63,15 @@ pub enum RoomEvent {
     /// The interviewer was interrupted: the line ends after `heard_ms` of sound.
     #[serde(rename = "caption.cut")]
     CaptionCut { item_id: String, heard_ms: u64 },
-    /// The call on this socket stands: sound may flow both ways. `epoch` is the one that the page asked with.
+    /// The call on this socket stands: sound may flow both ways. `epoch` is the one that the page asked with, `call` what our
+    /// server counts it as. `from`: the page's frame that was not heard yet, where a call goes on after a cut.
     #[serde(rename = "call.open")]
-    CallOpen { epoch: Epoch },
+    CallOpen {
+        epoch: Epoch,
+        call: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<u32>,
+    },
     /// A playout begins: frames of an older one are not to be heard any more.
     #[serde(rename = "audio.cut")]
     AudioCut { epoch: u32 },
@@ -153,9 +159,14 @@ pub enum PageMessage {
         id: u64,
     },
     Stats(Box<PageStats>),
-    /// Carry the call on this socket from here on, as the attempt `epoch`. It replaces any call there is.
+    /// Carry the call on this socket from here on, as the attempt `epoch`. It replaces any call there is, but for the one
+    /// that the page had: `after` is that one's number, and `heard` counts its frames that came.
     Call {
         epoch: Epoch,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<u32>,
+        #[serde(default)]
+        heard: u32,
     },
     /// The call of this attempt is not wanted any more.
     Bye {

@@ -378,3 +378,37 @@ fn the_end_of_a_call_says_why_until_there_is_a_new_one() {
     let other = RoomEvent::Error { code: "invalid_event".to_owned(), message: "No.".to_owned() };
     assert_eq!(sim.tell(Source::Room, other).effect, None);
 }
+
+/// S003-14: a call that waited for its page is shown as it is, and a new one as it was told to be.
+#[test]
+fn a_call_that_waited_goes_on_where_both_voices_are() {
+    for (missed, same, hearing, spoken_ms) in [
+        (None, true, true, Some(3_000)),
+        (Some(speech(false, "u1")), true, false, Some(2_000)),
+        (Some(turn(Speaker::Candidate, false)), true, false, None),
+        (None, false, false, Some(2_000)),
+    ] {
+        let mut sim = Sim::default();
+        sim.at(1_000).tell(Source::Room, speech(true, "u1"));
+        sim.tell(Source::Room, question(0));
+        sim.view.call_lost(Tick::from_ms(3_000));
+        assert!(!sim.view.hearing());
+        sim.at(8_000);
+        if let Some(event) = missed.clone() {
+            sim.tell(Source::Room, event);
+        }
+        sim.view.call_stands(Tick::from_ms(8_000), same);
+        assert_eq!(sim.view.hearing(), hearing, "{missed:?}");
+        let told = sim.view.answer_so_far(Tick::from_ms(9_000)).map(|(_, ms)| ms);
+        assert_eq!(told, spoken_ms, "{missed:?}");
+    }
+    for (missed, sounding) in [(None, true), (Some(AiState::Listening), false)] {
+        let mut sim = Sim::default();
+        sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Speaking });
+        sim.view.call_lost(Tick::ZERO);
+        missed.map(|state| sim.tell(Source::Room, RoomEvent::AiState { state }));
+        assert!(!sim.view.sounding);
+        sim.view.call_stands(Tick::ZERO, true);
+        assert_eq!(sim.view.sounding, sounding);
+    }
+}

@@ -9,36 +9,38 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::ear::Ear;
 use super::mouth::Mouth;
 use super::{Command, FromRelay};
-use crate::engine::audio::FRAME_RATE_HZ;
+use crate::engine::audio::{FRAME_RATE_HZ, FRAME_SAMPLES};
 use crate::engine::playout::{Output, Playout};
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::room::reduce;
 use crate::engine::protocol::server::{ServerEvent, ServerMessage};
 use crate::engine::time::Tick;
 use crate::server::carry::words::Words;
-use crate::server::media::hearing::{Heard, Hearing};
 use crate::server::provider::{End, FromSideband, Upstream};
-use crate::server::rtc::flow::Flow;
 use crate::server::rtc::pace::{FRAME, Pace};
 use crate::server::rtc::{Datagram, Peer, PeerEvent, mailbox};
 
 /// A peer that never connected is gone after this.
 const CONNECT_WITHIN: Duration = Duration::from_secs(20);
+/// A page that ends the interview leaves its call at the same moment, and what it says of the one may come after the other.
+const PARTING: Duration = Duration::from_millis(500);
 /// A peer that was not heard for so long is gone. Its page may need that long to find another path.
 const GONE: Duration = Duration::from_secs(30);
-/// How far ahead of real time the candidate's sound may come: after a break the network brings some at once.
-const AHEAD: Duration = Duration::from_secs(2);
-/// What a browser has received and not yet played, beside what is on its way: its jitter buffer and its sound card. A
-/// guess in the middle of what they take, as nobody tells us.
-const UNPLAYED: Duration = Duration::from_millis(60);
+/// What a browser has received and not yet played, beside what is on its way: in its jitter buffer, where the page has not
+/// told how much that is, and on its way through the sound card.
+const BUFFERED: Duration = Duration::from_millis(40);
+const SOUND_CARD: Duration = Duration::from_millis(20);
+/// No page is believed that its browser holds back more than that.
+const MOST_BUFFERED: Duration = Duration::from_millis(500);
 
 /// Why a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Why {
     HungUp,
-    PeerClosed,
+    Left,
     PeerVanished,
     NeverConnected,
     TooSlow,
@@ -55,7 +57,7 @@ pub(super) struct Call {
     reports: mpsc::Receiver<FromSideband>,
     playout: Playout,
     words: Words,
-    hearing: Hearing,
+    ear: Ear,
     mouth: Mouth,
     /// What the conducting session is about to be told.
     news: VecDeque<FromRelay>,
@@ -64,11 +66,14 @@ pub(super) struct Call {
     stream: Option<(Instant, Pace)>,
     /// The provider's session takes sound.
     open: bool,
-    flow: Flow,
-    /// Until when what was heard would last, had it come in real time.
-    heard_until: Instant,
-    /// The candidate's sound should come and does not.
-    starved: bool,
+    /// Both ends stand, and that was told.
+    stands: bool,
+    /// When the page left the call.
+    left: Option<Instant>,
+    /// Nothing is said or heard any more: the call is kept for what the provider still says.
+    silent: bool,
+    /// What the browser's jitter buffer holds.
+    buffered: Duration,
 }
 
 impl Call {
@@ -87,15 +92,16 @@ impl Call {
             reports,
             playout: Playout::default(),
             words: Words::default(),
-            hearing: Hearing::new(FRAME_RATE_HZ),
+            ear: Ear::new(Instant::now()),
             mouth: Mouth::new(),
             news: VecDeque::new(),
             began: Instant::now(),
             stream: None,
             open: false,
-            flow: Flow::default(),
-            heard_until: Instant::now(),
-            starved: false,
+            stands: false,
+            left: None,
+            silent: false,
+            buffered: BUFFERED,
         }
     }
 
@@ -121,11 +127,11 @@ impl Call {
         tracing::info!(?why, seconds = self.began.elapsed().as_secs(), "relayed call ends");
     }
 
-    /// Waits for one thing and deals with it.
+    /// Waits for one thing and deals with it. Whatever is ready has its turn soon: nobody comes first, and a flood of
+    /// datagrams is taken a batch at a time.
     async fn step(&mut self, beat: &mut Interval) -> Result<(), Why> {
         let deadline = tokio::time::Instant::from_std(self.peer.deadline());
         tokio::select! {
-            biased;
             _ = beat.tick() => self.beat(Instant::now())?,
             command = self.inbox.recv() => self.command(command.ok_or(Why::HungUp)?)?,
             Some(datagram) = self.datagrams.recv() => {
@@ -142,20 +148,22 @@ impl Call {
 
     /// Sends the frames that are due, and looks whether anybody is still there.
     fn beat(&mut self, now: Instant) -> Result<(), Why> {
+        if !self.silent && self.left.is_some_and(|at| now.duration_since(at) > PARTING) {
+            return Err(Why::Left);
+        }
         let Some((start, pace)) = self.stream.as_mut() else {
             let late = now.duration_since(self.began) > CONNECT_WITHIN;
             return if late { Err(Why::NeverConnected) } else { Ok(()) };
         };
         let due = pace.due(now.duration_since(*start));
-        if now.duration_since(self.peer.last_heard()) > GONE {
+        if self.silent {
+            self.keep_silent(due.skip + due.send);
+        } else if now.duration_since(self.peer.last_heard()) > GONE {
             return Err(Why::PeerVanished);
+        } else {
+            self.news.extend(self.ear.news(now).map(FromRelay::Hearing));
         }
-        let starved = self.flow.is_starved(now);
-        if starved != self.starved {
-            self.starved = starved;
-            self.news.push_back(FromRelay::Hearing(!starved));
-        }
-        let cut_off = self.flow.is_cut_off(now, self.peer.last_heard());
+        let cut_off = self.left.is_some() || self.ear.is_cut_off(now, self.peer.last_heard());
         self.peer.skip_audio(due.skip);
         for _ in 0..due.send {
             // Nobody would hear it: it is said when the path is back.
@@ -166,6 +174,13 @@ impl Call {
         self.settle(0)
     }
 
+    /// The provider hears so many frames of silence, in which it finds the end of what was said last.
+    fn keep_silent(&self, frames: u32) {
+        if self.open {
+            (0..frames).for_each(|_| _ = self.upstream.hear(encode(&[0; FRAME_SAMPLES])));
+        }
+    }
+
     fn command(&mut self, command: Command) -> Result<(), Why> {
         match command {
             Command::Send(event) => self.send(*event)?,
@@ -173,6 +188,14 @@ impl Call {
             Command::Restart { offer, answer } => {
                 // Whoever asked may have gone; the restart is as good without.
                 _ = answer.send(self.peer.restart(&offer, Instant::now()));
+            }
+            Command::Leave => self.leave(),
+            Command::Buffered(buffered) => self.buffered = buffered.min(MOST_BUFFERED),
+            Command::FallSilent => {
+                let given = self.playout.given();
+                self.silent = true;
+                self.playout.cut();
+                self.settle(given)?;
             }
         }
         Ok(())
@@ -190,35 +213,27 @@ impl Call {
         match event {
             PeerEvent::Connected => {
                 self.stream.get_or_insert_with(|| (Instant::now(), Pace::default()));
+                self.stand();
             }
             // A page has no say on this route: it speaks to the session, on the room channel.
             PeerEvent::ChannelOpen | PeerEvent::Text(_) => {}
+            // The provider is given silence instead.
+            PeerEvent::Audio { .. } if self.silent => {}
             PeerEvent::Audio { seq, payload } => {
-                let now = Instant::now();
-                self.flow.audio(now);
-                // Nobody speaks faster than in real time: what does is not even decoded.
-                let heard_until = self.heard_until.max(now);
-                if heard_until > now + AHEAD {
-                    return Ok(());
-                }
-                let (upstream, open, mut samples) = (&self.upstream, self.open, 0);
-                // What was lost is filled up: the provider counts time in sound.
-                self.hearing.packet(seq, payload, |heard| {
-                    let (Heard::Sound(pcm) | Heard::MadeUp(pcm)) = heard;
-                    samples += pcm.len();
+                let (upstream, open) = (&self.upstream, self.open);
+                self.ear.packet(Instant::now(), seq, payload, |pcm| {
                     if open {
                         // A provider that does not read misses sound, and never an event.
                         _ = upstream.hear(encode(pcm));
                     }
                 });
-                self.heard_until = heard_until + Duration::from_secs_f64(samples as f64 / f64::from(FRAME_RATE_HZ));
             }
             PeerEvent::Report { loss } => {
                 if let Some(rate) = self.mouth.report(Tick(self.began.elapsed()), loss) {
                     tracing::debug!(loss, ?rate, "another bitrate");
                 }
             }
-            PeerEvent::Closed => return Err(Why::PeerClosed),
+            PeerEvent::Closed => self.leave(),
         }
         Ok(())
     }
@@ -228,7 +243,7 @@ impl Call {
             FromSideband::Event(message) => self.provider_says(message),
             FromSideband::Opened => {
                 self.open = true;
-                self.news.push_back(FromRelay::Line(FromSideband::Opened));
+                self.stand();
                 Ok(())
             }
             FromSideband::Closed(end) => {
@@ -238,8 +253,24 @@ impl Call {
         }
     }
 
+    /// The page is gone. What it said last may still have to be written down, if that is the end of the interview.
+    fn leave(&mut self) {
+        self.left.get_or_insert_with(Instant::now);
+    }
+
+    /// A call stands when sound can flow from end to end: not before the browser is connected, nor before the provider is
+    /// there.
+    fn stand(&mut self) {
+        if self.open && self.stream.is_some() && !std::mem::replace(&mut self.stands, true) {
+            self.news.push_back(FromRelay::Line(FromSideband::Opened));
+        }
+    }
+
     fn provider_says(&mut self, message: Box<ServerMessage>) -> Result<(), Why> {
         if let ServerEvent::OutputAudioDelta { at, delta } = &message.event {
+            if self.silent {
+                return Ok(());
+            }
             match decode(delta) {
                 Some(pcm) => self.playout.sound(at, &pcm),
                 None => tracing::debug!("sound of the provider that is none"),
@@ -249,6 +280,9 @@ impl Call {
         let event = message.event.clone();
         if let Some(message) = self.words.take(message, &self.playout) {
             self.tell(message)?;
+        }
+        if self.silent {
+            self.words.forget();
         }
         let given = self.playout.given();
         self.playout.see(&event);
@@ -280,11 +314,11 @@ impl Call {
                     self.tell(Box::new(ServerMessage { event_id: String::new(), event }))?;
                 }
                 Output::Send(event) => self.upstream.send(event),
-                // Silence goes out from the next frame on. What was heard until then is our best guess.
+                // Silence goes out from the next frame on. What the browser had not played by then was not heard.
                 Output::Cut { .. } => {
                     self.words.forget();
                     if let Some(epoch) = self.playout.unsettled() {
-                        let ahead = self.peer.rtt().unwrap_or_default() / 2 + UNPLAYED;
+                        let ahead = self.peer.rtt().unwrap_or_default() / 2 + self.buffered + SOUND_CARD;
                         self.playout.played(epoch, given.saturating_sub(samples(ahead)));
                     }
                 }
@@ -306,3 +340,6 @@ fn decode(audio: &str) -> Option<Vec<i16>> {
     let bytes = BASE64.decode(audio).ok()?;
     Some(bytes.chunks_exact(2).map(|it| i16::from_le_bytes([it[0], it[1]])).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
+use crate::engine::audio::MOST_KEPT;
+
 /// A bounded queue with one end to put sound in and one to take it out. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Lane(Arc<Inner>);
@@ -30,8 +32,8 @@ pub struct Sound {
 impl Sound {
     /// Frames of 20 ms that wait for a page: three seconds. More would be heard long after it was said.
     const TO_PAGE: usize = 150;
-    /// And for us: twelve seconds, more than a page may send at once after its line has hung.
-    const FROM_PAGE: usize = 600;
+    /// And for us: a second more than a page sends at once after its line was cut.
+    const FROM_PAGE: usize = MOST_KEPT + 50;
 
     #[must_use]
     pub fn new() -> Self {

@@ -9,6 +9,7 @@ mod relayed;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -32,6 +33,7 @@ use crate::engine::interview::plan::Plan;
 use crate::engine::interview::record::{Record, State};
 use crate::engine::link::Route;
 use crate::engine::time::{Epoch, Tick};
+use crate::server::carry::Ear;
 use crate::server::clock::unix_ms;
 use crate::server::metrics::Metrics;
 use crate::server::provider::Provider;
@@ -74,6 +76,9 @@ pub(super) struct Session {
     /// What may take its place.
     pending: Option<Pending>,
     calls: u32,
+    /// How far the latest call on the Socket route has heard its page, and since which call that is counted. A page that was not
+    /// told of a new call goes on from an older one.
+    ear: Option<(RangeInclusive<u32>, Ear)>,
     /// When this session may begin as many calls on the Socket route as any.
     calls_earned_at: Instant,
     page: Option<Page>,
@@ -132,6 +137,7 @@ impl Session {
             call: None,
             pending: None,
             calls: 0,
+            ear: None,
             calls_earned_at: Instant::now(),
             page: None,
             joins: 0,
@@ -166,7 +172,8 @@ impl Session {
         let mut forget_at = None;
         while forget_at.is_none_or(|at| Instant::now() < at) {
             let own = self.director.poll_timeout().map(|at| self.began + at.0);
-            let deadline = own.into_iter().chain(self.pending_until()).min().or(forget_at);
+            let waits = self.pending_until().into_iter().chain(self.orphan_until());
+            let deadline = own.into_iter().chain(waits).min().or(forget_at);
             tokio::select! {
                 message = inbox.recv() => match message {
                     Some(message) => self.outside(message),
@@ -235,8 +242,8 @@ impl Session {
                             self.metrics.ended(reason);
                             self.log_session(reason.name());
                             self.drop_pending();
-                            if let Some(carry) = self.carried() {
-                                carry.mute(true);
+                            if let Some(call) = &self.call {
+                                call.fall_silent();
                             }
                         }
                         Record::Tampered { what, .. } => {

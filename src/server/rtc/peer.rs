@@ -74,7 +74,7 @@ impl Peer {
         let Datagram { source, local, protocol, bytes } = datagram;
         let Ok(receive) = Receive::new(*protocol, *source, *local, bytes) else { return };
         let input = Input::Receive(now, receive);
-        // For STUN this checks the integrity: only then may the source stand for the call.
+        // For STUN from a new place this checks the integrity: only then may the source stand for the call.
         if !self.rtc.accepts(&input) || !self.admit(datagram) {
             return;
         }

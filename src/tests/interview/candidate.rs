@@ -140,6 +140,8 @@ pub(crate) struct Candidate {
     pub(crate) buffer: Option<u32>,
     channel: Option<Channel>,
     mic: Option<Mic>,
+    /// What the server counts the call on the Socket route as.
+    call: u64,
     /// The numbering of the events, as the welcome named it.
     numbering: u64,
     /// What it told of a playout that was cut off, in samples.
@@ -175,6 +177,7 @@ impl Candidate {
             buffer: None,
             channel: None,
             mic: None,
+            call: 0,
             numbering: 0,
             played: None,
             tells: true,
@@ -227,6 +230,7 @@ impl Candidate {
 
     /// Opens the room channel anew and answers the one before.
     pub(crate) async fn join(&mut self, house: &House) -> Option<Channel> {
+        self.mic = None;
         self.open(house, "").await
     }
 
@@ -245,7 +249,6 @@ impl Candidate {
         assert_eq!(house.origin, self.origin);
         let socket = self.socket("/ws/interview", query).await;
         self.waiting.clear();
-        self.mic = None;
         self.channel.replace(Channel::new(socket))
     }
 
@@ -271,6 +274,30 @@ impl Candidate {
         self.channel = None;
     }
 
+    /// The same, and the page keeps what is said for when it is back.
+    pub(crate) fn cut(&mut self) {
+        self.mic.as_ref().unwrap().hold();
+        self.channel = None;
+    }
+
+    /// The page is back and goes on with its call. Answers the frame from which on it is heard.
+    pub(crate) async fn go_on(&mut self, epoch: u32, heard: u32) -> Value {
+        self.say(&json!({ "type": "call", "epoch": epoch, "after": self.call, "heard": heard })).await;
+        let open = self.next("call.open").await["payload"].clone();
+        assert_eq!(open["epoch"], epoch);
+        self.call = open["call"].as_u64().unwrap();
+        let from = open["from"].as_u64().map(|it| u32::try_from(it).unwrap());
+        self.mic.as_ref().unwrap().go_on(self.mouth(), epoch, from);
+        open
+    }
+
+    /// Waits until everything is said.
+    pub(crate) async fn until_said(&self) {
+        while self.mic.as_ref().unwrap().waiting() > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// The microphone sends nothing for a while, as when the network hangs.
     pub(crate) fn stall(&self, stalled: bool) {
         self.mic.as_ref().unwrap().stall(stalled);
@@ -279,12 +306,21 @@ impl Candidate {
     /// A call on the Socket route, and a microphone that is on.
     pub(crate) async fn carry(&mut self, epoch: u32) {
         self.say(&json!({ "type": "call", "epoch": epoch })).await;
-        assert_eq!(self.next("call.open").await["payload"]["epoch"], epoch);
+        let open = self.next("call.open").await["payload"].clone();
+        assert_eq!((&open["epoch"], &open["from"]), (&json!(epoch), &Value::Null));
+        self.call = open["call"].as_u64().unwrap();
         self.mic = Some(Mic::open(self.mouth(), epoch));
     }
 
     pub(crate) fn mouth(&self) -> Mouth {
         self.channel.as_ref().unwrap().mouth.clone()
+    }
+
+    /// Lets go of the microphone.
+    pub(crate) fn silence(&self) {
+        if let Some(mic) = &self.mic {
+            mic.stall(true);
+        }
     }
 
     /// Says this on the Socket route.

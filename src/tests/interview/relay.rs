@@ -308,7 +308,7 @@ async fn calls_on_relay_and_socket_are_counted_together() {
         candidate.say(&json!({ "type": "call", "epoch": epoch })).await;
     }
     assert_eq!(candidate.next("error").await["payload"]["code"], "flood");
-    assert!(house.calls() <= 1, "each replaces the one before");
+    assert!(house.calls() <= 2, "the one that is heard, and the one that is tried");
 }
 
 /// Once the interview is over no call is made, whichever way it is asked for.
@@ -337,6 +337,40 @@ async fn no_call_is_made_after_the_end() {
     let mut late = Signal::open(&candidate).await;
     while late.next().await.is_some() {}
     assert_eq!(late.said, [json!({ "closed": 4_410 })]);
+}
+
+/// A call counts once sound can flow on it: an answer that leads nowhere is no call.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_counted_when_sound_can_flow() {
+    let house = House::open(&[]).await;
+    let mut candidate = Candidate::start(&house, 5).await;
+    candidate.join(&house).await;
+    candidate.next("welcome").await;
+    let mut signal = Signal::open(&candidate).await;
+    let (_nobody, offer) = Peer::offer().await;
+    signal.say(&json!({ "type": "offer", "id": "1", "sdp": offer })).await;
+    signal.wait("answer").await;
+    house.until_calls(1).await;
+    candidate.linger(500 * MS).await;
+    let counted = |route: &str| house.metric(&format!("vivavoce_calls_total{{route=\"{route}\"}}")) as u32;
+    assert_eq!(counted("relay"), 0, "nobody is connected");
+    assert!(candidate.told.iter().all(|it| it["type"] != "provider.ready"), "{:?}", candidate.told);
+
+    let (peer, offer) = Peer::offer().await;
+    signal.offer(&peer, "2", &offer, false).await;
+    (candidate.peer, candidate.relayed) = (peer, true);
+    candidate.next("provider.ready").await;
+    assert_eq!(counted("relay"), 1);
+
+    // On Direct the provider's answer is no sound, either.
+    let mut candidate = Candidate::enter(&house, 5).await;
+    candidate.next("provider.ready").await;
+    assert_eq!(counted("direct"), 0, "the page has not said that it hears anything");
+    for _ in 0..2 {
+        candidate.say(&json!({ "type": "ready" })).await;
+    }
+    candidate.next("question.ready").await;
+    assert_eq!((counted("direct"), counted("relay")), (1, 1));
 }
 
 /// Sealed: the provider is out of reach, and of all that reaches the browser nothing holds the prompt or a later question.

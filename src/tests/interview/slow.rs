@@ -46,7 +46,10 @@ async fn a_page_that_does_not_read_is_let_go_and_may_come_back() {
     let mut signal = Signal::open(&candidate).await;
     assert_eq!(signal.offer(&peer, "1", &offer, false).await, 3);
     (candidate.peer, candidate.relayed) = (peer, true);
-    candidate.say(&json!({ "type": "ready" })).await;
+    // As a page does it that is on the new call.
+    for message in [json!({ "type": "bye", "epoch": 2 }), json!({ "type": "ready" })] {
+        candidate.say(&message).await;
+    }
     candidate.hear_call(50).await;
     let report = candidate.post("report", json!({})).await;
     assert!(report["ended"].is_null(), "{report}");

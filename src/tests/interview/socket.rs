@@ -1,7 +1,7 @@
 //! The Socket route: an interview whose sound travels on the room channel, through our server, from the first word to the
 //! report, and back after every break.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -109,22 +109,52 @@ async fn an_interruption_cuts_the_sound_and_tells_what_was_heard() {
     assert_eq!(u64::from(candidate.frames()[before].header.epoch), epoch, "the next words are in the new playout");
 }
 
-/// S003-14, S000-23: a socket that breaks in mid-answer is a pause, and no more.
+/// S003-14, S000-23: a socket that breaks in mid-answer is a pause, and no more. The call waits for its page, hears what was
+/// said meanwhile, and nobody has to say anything about it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_that_breaks_in_mid_answer_goes_on_with_the_same_question() {
+async fn a_socket_that_breaks_in_mid_answer_is_the_same_call_and_the_same_answer() {
+    let house = House::open(&[]).await;
+    let mut candidate = asked(&house).await;
+    candidate.speak(&speech());
+    candidate.turn("turn.start", "candidate").await;
+    candidate.cut();
+    let seen = candidate.last_number();
+    // The rest is said to nobody.
+    candidate.until_said().await;
+    candidate.resume(&house).await;
+    let clock = candidate.next("clock").await;
+    assert_eq!(clock["payload"]["running"], false, "the clock stands still");
+    assert!(clock["n"].as_u64() > Some(seen), "{clock} after {seen}");
+    assert_eq!(house.calls(), 1, "the call waits");
+    let open = candidate.go_on(2, 0).await;
+    assert_eq!((&open["call"], open["from"].as_u64() > Some(0)), (&json!(1), true), "{open}");
+    candidate.say(&json!({ "type": "ready" })).await;
+    assert_eq!(candidate.next("clock").await["payload"]["running"], true);
+    let turn = candidate.turn("turn.end", "candidate").await;
+    let spoken_ms = turn["payload"]["spoken_ms"].as_u64().unwrap();
+    assert!((6_000..11_000).contains(&spoken_ms), "the answer is whole: {turn}");
+    assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
+    let told = |what: &str| candidate.told.iter().filter(|it| it["type"] == what).count();
+    assert_eq!((told("welcome"), told("error"), house.calls()), (1, 0, 1), "nothing had to be told twice");
+    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
+    let answers = report["questions"][0]["answers"].as_array().unwrap().len();
+    let words = report["transcript"].to_string();
+    assert_eq!((answers, words.matches("AI interviewer").count()), (1, 1), "{words}");
+    assert!(!words.contains("connected again"), "{words}");
+}
+
+/// S003-14: a page that comes back with nothing, or not for its call, gets another. The question is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_not_fetched_back_is_replaced_and_the_question_stays() {
     let house = House::open(&[]).await;
     let mut candidate = asked(&house).await;
     let answer = speech();
     candidate.speak(&answer[..72_000]);
     candidate.turn("turn.start", "candidate").await;
     candidate.hang();
-    house.until_calls(0).await;
-    let seen = candidate.last_number();
     candidate.resume(&house).await;
-    let clock = candidate.next("clock").await;
-    assert_eq!(clock["payload"]["running"], false, "the clock stands still");
-    assert!(clock["n"].as_u64() > Some(seen), "{clock} after {seen}");
     candidate.carry(2).await;
+    house.until_calls(1).await; // Instead of the one before.
     candidate.say(&json!({ "type": "ready" })).await;
     candidate.hear(20).await;
     candidate.state("listening").await;
@@ -132,12 +162,24 @@ async fn a_socket_that_breaks_in_mid_answer_goes_on_with_the_same_question() {
     let turn = candidate.turn("turn.end", "candidate").await;
     assert!(turn["payload"]["spoken_ms"].as_u64().unwrap() > 6_000, "one turn: {turn}");
     assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
-    let told = |what: &str| candidate.told.iter().filter(|it| it["type"] == what).count();
-    assert_eq!((told("welcome"), told("error")), (1, 0), "nothing had to be told twice");
-    let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
-    let answers = report["questions"][0]["answers"].as_array().unwrap().len();
-    let words = report["transcript"].to_string();
-    assert_eq!((answers, words.matches("AI interviewer").count()), (1, 1), "{words}");
+    // Loaded anew, it knows of no call.
+    candidate.join(&house).await;
+    assert_eq!(candidate.next("welcome").await["payload"]["question"]["idx"], 1);
+    house.until_calls(0).await;
+}
+
+/// Nobody comes back: the call does not wait for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_waits_no_longer_than_its_page_keeps_what_is_said() {
+    let house = House::open(&[]).await;
+    let mut candidate = asked(&house).await;
+    let left = Instant::now();
+    candidate.hang();
+    while house.calls() > 0 {
+        assert!(left.elapsed() < Duration::from_secs(40), "{} calls", house.calls());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(left.elapsed() > Duration::from_secs(19), "{:?}", left.elapsed());
 }
 
 /// A line that hangs is no silence: the answer goes on when the line does.
@@ -272,7 +314,8 @@ async fn a_try_that_never_connects_takes_nothing_from_the_call_on_the_socket() {
     candidate.speak(&answer);
     candidate.turn("turn.start", "candidate").await;
     for (n, path) in ["/api/interview/sdp-exchange", "/webrtc/offer"].into_iter().enumerate() {
-        let ticket = candidate.renew().await;
+        let renewal = json!({ "request_id": format!("renew-{n}"), "minutes": 5, "consent": true });
+        let ticket = candidate.post("ephemeral-token", renewal).await["client_secret"].clone();
         let (_peer, offer) = Peer::offer().await;
         let body = json!({ "request_id": format!("e{n}"), "client_secret": ticket, "offer": offer, "sdp": offer });
         let status = candidate.request_at(path, body).send().await.unwrap().status();

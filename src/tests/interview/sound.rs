@@ -13,7 +13,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use vivavoce::engine::audio::frame::{self, FRAME_SAMPLES, Header};
-use vivavoce::engine::audio::rms;
+use vivavoce::engine::audio::{Backlog, rms};
+use vivavoce::engine::time::Epoch;
 
 type Sink = SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>;
 
@@ -50,11 +51,18 @@ impl Mouth {
     }
 }
 
-/// A microphone that sends 20 ms every 20 ms: what it is given to play, or silence.
+/// A microphone that sends 20 ms every 20 ms: what it is given to play, or silence. What a broken line has not delivered is
+/// kept, as by a page.
 pub(crate) struct Mic {
     waiting: Arc<Mutex<VecDeque<i16>>>,
+    line: Arc<Mutex<Line>>,
     stalled: Arc<AtomicBool>,
     task: JoinHandle<()>,
+}
+
+struct Line {
+    backlog: Backlog,
+    mouth: Mouth,
 }
 
 impl Drop for Mic {
@@ -67,7 +75,9 @@ impl Mic {
     pub(crate) fn open(mouth: Mouth, epoch: u32) -> Self {
         let waiting = Arc::<Mutex<VecDeque<i16>>>::default();
         let stalled = Arc::<AtomicBool>::default();
-        let (pcm, stall) = (Arc::clone(&waiting), Arc::clone(&stalled));
+        let line = Arc::new(Mutex::new(Line { backlog: Backlog::default(), mouth }));
+        line.lock().unwrap().backlog.begin(Epoch(epoch), None);
+        let (pcm, stall, to) = (Arc::clone(&waiting), Arc::clone(&stalled), Arc::clone(&line));
         let task = tokio::spawn(async move {
             let mut beat = interval(Duration::from_millis(20));
             beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -82,13 +92,21 @@ impl Mic {
                     let spoken = waiting.drain(..count);
                     spoken.chain(std::iter::repeat_n(0, FRAME_SAMPLES - count)).collect()
                 };
-                let header = Header { seq, epoch, timestamp: seq * 480 };
-                if mouth.say(Message::binary(header.frame(&piece))).await.is_err() {
-                    break;
+                let header = Header { seq, epoch: 0, timestamp: seq.wrapping_mul(480) };
+                let (mouth, frames) = {
+                    let mut line = to.lock().unwrap();
+                    line.backlog.add(header.frame(&piece));
+                    let frames: Vec<_> =
+                        std::iter::from_fn(|| line.backlog.next(0).map(|it| Message::binary(it.to_vec()))).collect();
+                    (line.mouth.clone(), frames)
+                };
+                for frame in frames {
+                    // A line that breaks is replaced, or the whole microphone is.
+                    _ = mouth.say(frame).await;
                 }
             }
         });
-        Self { waiting, stalled, task }
+        Self { waiting, line, stalled, task }
     }
 
     pub(crate) fn stall(&self, stalled: bool) {
@@ -97,5 +115,22 @@ impl Mic {
 
     pub(crate) fn play(&self, pcm: &[i16]) {
         self.waiting.lock().unwrap().extend(pcm);
+    }
+
+    /// How much of what it was given is not said yet, in samples.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.lock().unwrap().len()
+    }
+
+    /// The line is gone: from here on what is said is kept.
+    pub(crate) fn hold(&self) {
+        self.line.lock().unwrap().backlog.hold();
+    }
+
+    /// There is another line, to a call that has heard everything before the frame `from`.
+    pub(crate) fn go_on(&self, mouth: Mouth, epoch: u32, from: Option<u32>) {
+        let mut line = self.line.lock().unwrap();
+        line.mouth = mouth;
+        line.backlog.begin(Epoch(epoch), from);
     }
 }

@@ -11,9 +11,12 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use vivavoce::engine::audio::frame;
+use vivavoce::engine::link::Route;
 
 use crate::call::{jfk, jfk_24k};
 use crate::candidate::{Candidate, House};
+use crate::peer::Peer;
+use crate::signal::{self, Signal};
 
 const ASKED: &str = "Could you repeat the question, please?";
 const ANSWERED: &str = "I built a scheduler.";
@@ -75,26 +78,16 @@ async fn a_candidate_who_asks_is_answered_and_asked_again() {
 /// page has left the call by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
-    for on_socket in [false, true] {
+    for route in [Route::Direct, Route::Socket, Route::Relay] {
         let go = Arc::new(Notify::new());
         let house = House::open(&[("TRANSCRIPTION_URL", &slow_scribe(Arc::clone(&go)).await)]).await;
-        let mut candidate = if on_socket { seated(&house).await } else { Box::pin(Candidate::enter(&house, 5)).await };
+        let (mut candidate, mut signal) = Box::pin(seated(&house, route)).await;
         candidate.say(&json!({ "type": "ready" })).await;
         candidate.next("question.ready").await;
         candidate.state("listening").await;
-        // Up to the first pause.
-        if on_socket {
-            candidate.speak(&frame::samples(&jfk_24k())[..43_200]);
-        } else {
-            candidate.peer.play(jfk().into_iter().take(90).collect());
-        }
+        begin_to_speak(&candidate, route);
         candidate.turn("turn.end", "candidate").await;
-        // As a page does it when End is pressed.
-        candidate.say(&json!({ "type": "finish" })).await;
-        if on_socket {
-            candidate.say(&json!({ "type": "bye", "epoch": 1 })).await;
-        }
-        candidate.peer.close();
+        leave(&mut candidate, signal.as_mut()).await;
         let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
         assert!(report["questions"][0]["answers"][0]["text"].is_null(), "{report}");
         assert_eq!(house.calls(), 1, "its words are under way");
@@ -103,39 +96,69 @@ async fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() 
         let line = candidate.line_with(ANSWERED).await;
         assert_eq!(line["speaker"], "candidate");
         let report = candidate.post("report", json!({})).await;
-        assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "on the socket: {on_socket}: {report}");
+        assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{route:?}: {report}");
     }
 }
 
 /// S001-23: who presses End in the middle of a sentence is heard to its end, although the page lets go of its microphone.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_utterance_that_the_end_cuts_off_is_in_the_report_that_is_read_later() {
-    let house = House::open(&[("TRANSCRIPTION_URL", &scribe(Arc::new(AtomicBool::new(true))).await)]).await;
-    let mut candidate = seated(&house).await;
-    candidate.say(&json!({ "type": "ready" })).await;
-    candidate.next("question.ready").await;
-    candidate.state("listening").await;
-    candidate.speak(&frame::samples(&jfk_24k())[..43_200]);
-    candidate.turn("turn.start", "candidate").await;
-    candidate.linger(Duration::from_millis(600)).await;
-    candidate.stall(true);
+    for route in [Route::Socket, Route::Relay] {
+        let answers = Arc::new(AtomicBool::new(true));
+        let house = House::open(&[("TRANSCRIPTION_URL", &scribe(answers).await)]).await;
+        let (mut candidate, mut signal) = Box::pin(seated(&house, route)).await;
+        candidate.say(&json!({ "type": "ready" })).await;
+        candidate.next("question.ready").await;
+        candidate.state("listening").await;
+        begin_to_speak(&candidate, route);
+        candidate.turn("turn.start", "candidate").await;
+        candidate.linger(Duration::from_millis(600)).await;
+        leave(&mut candidate, signal.as_mut()).await;
+        candidate.next("ended").await;
+        let line = candidate.line_with(ANSWERED).await;
+        assert_eq!(line["speaker"], "candidate");
+        let report = candidate.post("report", json!({})).await;
+        assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{route:?}: {report}");
+    }
+}
+
+/// In the room, with a call on this route.
+async fn seated(house: &House, route: Route) -> (Candidate, Option<Signal>) {
+    match route {
+        Route::Direct => (Candidate::enter(house, 5).await, None),
+        Route::Relay => {
+            let (peer, offer) = Peer::offer().await;
+            let (candidate, signal) = signal::enter(house, peer, &offer).await;
+            (candidate, Some(signal))
+        }
+        Route::Socket => {
+            let mut candidate = Candidate::start(house, 5).await;
+            candidate.join(house).await;
+            candidate.next("welcome").await;
+            candidate.carry(1).await;
+            (candidate, None)
+        }
+    }
+}
+
+/// Up to the first pause.
+fn begin_to_speak(candidate: &Candidate, route: Route) {
+    match route {
+        Route::Socket => candidate.speak(&frame::samples(&jfk_24k())[..43_200]),
+        Route::Direct | Route::Relay => candidate.peer.play(jfk().into_iter().take(90).collect()),
+    }
+}
+
+/// As a page does it when End is pressed: it lets go of its microphone and its call, whatever that is.
+async fn leave(candidate: &mut Candidate, signal: Option<&mut Signal>) {
+    candidate.silence();
     for message in
         [json!({ "type": "finish" }), json!({ "type": "muted", "muted": false }), json!({ "type": "bye", "epoch": 1 })]
     {
         candidate.say(&message).await;
     }
-    candidate.next("ended").await;
-    let line = candidate.line_with(ANSWERED).await;
-    assert_eq!(line["speaker"], "candidate");
-    let report = candidate.post("report", json!({})).await;
-    assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{report}");
-}
-
-/// In the room, on the Socket route.
-async fn seated(house: &House) -> Candidate {
-    let mut candidate = Candidate::start(house, 5).await;
-    candidate.join(house).await;
-    candidate.next("welcome").await;
-    candidate.carry(1).await;
-    candidate
+    if let Some(signal) = signal {
+        signal.say(&json!({ "type": "bye" })).await;
+    }
+    candidate.peer.close();
 }

@@ -85,6 +85,8 @@ pub(crate) fn answer() -> String {
 /// How a sideband is answered.
 pub(crate) enum Line {
     Open,
+    /// Opened, once this is notified.
+    Held(Arc<Notify>),
     Refuse(u16, &'static str),
 }
 
@@ -287,11 +289,14 @@ async fn handle(State(inner): State<Arc<Inner>>, mut request: Request) -> Respon
         }
         "realtime" => {
             let line = inner.lines.lock().unwrap().pop_front().unwrap_or(Line::Open);
+            if let Line::Held(release) = &line {
+                release.notified().await;
+            }
             match line {
                 Line::Refuse(status, code) => {
                     (StatusCode::from_u16(status).unwrap(), refusal(code, None)).into_response()
                 }
-                Line::Open => {
+                Line::Open | Line::Held(_) => {
                     let key = derive_accept_key(parts.headers[header::SEC_WEBSOCKET_KEY].as_bytes());
                     tokio::spawn(async move {
                         let io = TokioIo::new(on_upgrade.await.unwrap());

@@ -24,6 +24,7 @@ impl Director {
         self.guard = guard;
         self.dead = false;
         self.floor.hears(now);
+        self.deaf_since = None;
         self.wordless = self.state.unwritten();
         self.lifetime = Lifetime::from(now);
         self.interruptible = self.greeted;
@@ -48,6 +49,7 @@ impl Director {
         self.give_back();
         self.floor.freeze(now);
         self.floor.hears(now);
+        self.deaf_since = None;
         self.clock.pause(now);
         self.left_at = Some(now);
         self.stage = Stage::Away;
@@ -71,8 +73,13 @@ impl Director {
     pub(super) fn hearing(&mut self, now: Tick, hearing: bool) {
         if hearing {
             self.floor.hears(now);
+            let deaf = self.deaf_since.take().map_or(Duration::ZERO, |since| now.since(since));
+            if let Stage::Speaking { give_up, .. } = &mut self.stage {
+                *give_up = give_up.after(deaf);
+            }
         } else {
             self.floor.deaf(now);
+            self.deaf_since.get_or_insert(now);
         }
         match self.stage {
             Stage::Away | Stage::Entering { .. } | Stage::Ended => return,

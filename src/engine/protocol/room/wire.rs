@@ -44,6 +44,8 @@ struct Fields {
     message: Option<String>,
     reason: Option<EndReason>,
     epoch: Option<u32>,
+    call: u32,
+    from: Option<u32>,
 }
 
 impl<'de> Deserialize<'de> for RoomMessage {
@@ -91,7 +93,10 @@ fn small(kind: &str, payload: Option<&str>) -> serde_json::Result<RoomEvent> {
             let Fields { elapsed_ms, left_ms, running, .. } = fields()?;
             RoomEvent::Clock { elapsed_ms: needed(elapsed_ms)?, left_ms: needed(left_ms)?, running: needed(running)? }
         }
-        "call.open" => RoomEvent::CallOpen { epoch: Epoch(needed(fields()?.epoch)?) },
+        "call.open" => {
+            let Fields { epoch, call, from, .. } = fields()?;
+            RoomEvent::CallOpen { epoch: Epoch(needed(epoch)?), call, from }
+        }
         "audio.cut" => RoomEvent::AudioCut { epoch: needed(fields()?.epoch)? },
         "latency.ping" => {
             let Fields { id, rtt_ms, .. } = fields()?;
@@ -153,7 +158,7 @@ mod tests {
             RoomEvent::CaptionDone(line),
             RoomEvent::CaptionCut { item_id: "a1".into(), heard_ms: 900 },
             RoomEvent::Clock { elapsed_ms: 1, left_ms: 2, running: true },
-            RoomEvent::CallOpen { epoch: Epoch(4) },
+            RoomEvent::CallOpen { epoch: Epoch(4), call: 2, from: Some(90) },
             RoomEvent::AudioCut { epoch: 5 },
             RoomEvent::LatencyPing { id: 7, rtt_ms: Some(40) },
             RoomEvent::Error { code: "provider".into(), message: "A problem.".into() },

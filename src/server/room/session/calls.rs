@@ -1,5 +1,6 @@
 //! The calls of a session: made, led and ended, one after another.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -18,7 +19,7 @@ use crate::engine::protocol::room::{RoomEvent, project};
 use crate::engine::protocol::server::ServerEvent;
 use crate::engine::sdp::Offer;
 use crate::engine::time::Epoch;
-use crate::server::carry::{Carry, FromCarry, Terms};
+use crate::server::carry::{Carry, FromCarry, GRACE, Terms};
 use crate::server::provider::{End, FromSideband, ProviderError, Sideband};
 
 /// How long a page may take to ask for a new call after the end of the one before.
@@ -44,6 +45,8 @@ pub(super) enum FromTask {
     Cut(u32),
     /// On a carried call: whether the candidate's sound arrives.
     Hearing(bool),
+    /// A carried call has its page back.
+    Back,
     /// A call was over some time ago, and this page was there then.
     Over {
         page: PageId,
@@ -58,6 +61,8 @@ pub(super) struct Call {
     /// The last event before it. What was told of calls until then says nothing of this one.
     pub(super) after: u64,
     pub(super) way: Way,
+    /// The house has counted it.
+    pub(super) counted: bool,
 }
 
 /// How we reach the provider.
@@ -65,13 +70,31 @@ pub(super) struct Call {
 pub(super) enum Way {
     /// The browser has the call; we lead it. `id`: the provider's name for it.
     Direct { id: String, sideband: Sideband },
-    /// The call is ours. It sounds in this page, and ends with it.
-    Socket { page: PageId, epoch: Epoch, carry: Carry },
+    /// The call is ours. It sounds in this page. Without it, it waits until then.
+    Socket { page: PageId, epoch: Epoch, carry: Carry, until: Option<Instant> },
     /// The call is ours, and so is the browser's peer.
     Relay(Relayed),
 }
 
 impl Call {
+    pub(super) const fn new(number: u32, after: u64, way: Way) -> Self {
+        Self { number, after, way, counted: false }
+    }
+
+    /// The browser has it with the provider itself, and no sound comes our way.
+    const fn is_direct(&self) -> bool {
+        matches!(self.way, Way::Direct { .. })
+    }
+
+    /// The interview is over: what is kept of the call hears nothing. On Direct the page's own end of it is closed.
+    pub(super) fn fall_silent(&self) {
+        match &self.way {
+            Way::Direct { .. } => {}
+            Way::Socket { carry, .. } => carry.mute(true),
+            Way::Relay(relayed) => relayed.fall_silent(),
+        }
+    }
+
     pub(super) fn send(&self, event: ClientEvent) {
         match &self.way {
             Way::Direct { sideband, .. } => sideband.send(event),
@@ -162,10 +185,17 @@ impl Session {
         self.place(epoch, number, Way::Direct { id, sideband });
     }
 
-    /// Begins a call on the Socket route for the page that is there, in place of whatever there is.
-    pub(super) fn carry(&mut self, page_epoch: Epoch) {
+    /// Carries a call on the Socket route for the page that is there: the one that it had, `after`, or a new one in place of
+    /// whatever there is. `heard`: how many frames of the one it had have come.
+    pub(super) fn carry(&mut self, page_epoch: Epoch, after: Option<u32>, heard: u32) {
         let Some(page) = self.page.as_ref().filter(|_| self.director.state().ended.is_none()) else { return };
         let (id, sound, muted) = (page.id, page.sound.clone(), page.muted);
+        if let Some(Call { number, way: Way::Socket { page, epoch, carry, until }, .. }) = &mut self.call
+            && after == Some(*number)
+        {
+            (*page, *epoch, *until) = (id, page_epoch, None);
+            return carry.attach(page_epoch, sound, heard);
+        }
         if !self.may_call() {
             let message = "Too many calls. Wait a moment, then try again.".to_owned();
             return self.tell_page(RoomEvent::Error { code: "flood".to_owned(), message });
@@ -178,10 +208,14 @@ impl Session {
             return;
         }
         self.calls += 1;
+        // What was not heard of an answer belongs to its next call.
+        let before = self.ear.take_if(|(calls, _)| after.is_some_and(|it| calls.contains(&it)));
+        let first = before.as_ref().map_or(self.calls, |(calls, _)| *calls.start());
+        let heard = before.and_then(|(_, ear)| *ear.lock().unwrap_or_else(PoisonError::into_inner));
         let (epoch, to_session) = (self.epoch, self.report.clone());
         let persona = self.director.state().plan.persona.clone();
         // Higher than any playout of a call before.
-        let terms = Terms { epoch: page_epoch, playout: self.calls << 16, sound, muted };
+        let terms = Terms { epoch: page_epoch, playout: self.calls << 16, sound, muted, heard };
         let carry = Carry::start(&self.provider, &persona, &self.id, terms, move |report| {
             let to_session = to_session.clone();
             Box::pin(async move {
@@ -189,13 +223,15 @@ impl Session {
                     FromCarry::Line(report) => FromTask::Line(report),
                     FromCarry::Cut(epoch) => FromTask::Cut(epoch),
                     FromCarry::Hearing(hearing) => FromTask::Hearing(hearing),
+                    FromCarry::Back => FromTask::Back,
                 };
                 _ = to_session.send((epoch, report)).await;
             })
         });
         self.figures.route = Route::Socket;
-        let way = Way::Socket { page: id, epoch: page_epoch, carry };
-        self.call = Some(Call { number: self.calls, after: self.events, way });
+        self.ear = Some((first..=self.calls, Arc::clone(carry.ear())));
+        let way = Way::Socket { page: id, epoch: page_epoch, carry, until: None };
+        self.call = Some(Call::new(self.calls, self.events, way));
     }
 
     /// Whether the page may have another call that our server holds: each opens a session at the provider.
@@ -241,16 +277,51 @@ impl Session {
         self.direct(Input::CallLost);
     }
 
-    /// A call on the Socket route sounds in one page. Without that page the clock stands still until there is another, or
-    /// the one that was being tried goes on: its page may have lost no more than its room channel.
+    /// A call on the Socket route sounds in one page. Without that page it waits a little and the clock stands still; what is
+    /// not fetched back is over. Where another one was being tried, that goes on: its page may have lost no more than its room
+    /// channel.
     pub(super) fn end_orphan(&mut self) {
         if self.is_over() {
             return;
         }
-        let here = self.page.as_ref().map(|page| page.id);
-        if matches!(&self.call, Some(Call { way: Way::Socket { page, .. }, .. }) if Some(*page) != here) {
+        let (here, now, tried) = (self.page.as_ref().map(|page| page.id), Instant::now(), self.pending.is_some());
+        let Some(Call { way: Way::Socket { page, carry, until, .. }, .. }) = &mut self.call else { return };
+        if Some(*page) == here {
+            return;
+        }
+        match *until {
+            None if !tried => {
+                *until = Some(now + GRACE);
+                carry.leave();
+                self.direct(Input::Hearing(false));
+            }
+            Some(until) if until > now => {}
+            Some(_) | None => self.leave_carried(),
+        }
+    }
+
+    /// Until when a call waits for its page.
+    pub(super) fn orphan_until(&self) -> Option<Instant> {
+        match &self.call {
+            Some(Call { way: Way::Socket { until, .. }, .. }) if !self.is_over() => *until,
+            _ => None,
+        }
+    }
+
+    /// The call of a page that will not come back for it is over.
+    pub(super) fn lose_orphan(&mut self) {
+        if self.orphan_until().is_some() {
             self.leave_carried();
         }
+    }
+
+    /// Tells the page that its call on the Socket route stands.
+    fn tell_open(&mut self) {
+        let Some(Call { number, way: Way::Socket { epoch, carry, .. }, .. }) = &self.call else { return };
+        let place = *carry.ear().lock().unwrap_or_else(PoisonError::into_inner);
+        let open = RoomEvent::CallOpen { epoch: *epoch, call: *number, from: place.map(|((seq, _), _)| seq) };
+        self.tell_page(open);
+        self.tell_page(RoomEvent::ProviderReady);
     }
 
     pub(super) fn inside(&mut self, epoch: Epoch, report: FromTask) {
@@ -267,31 +338,45 @@ impl Session {
             _ if stale || self.call.is_none() => {}
             FromTask::Line(report) => self.line(report),
             FromTask::Cut(epoch) => self.tell_page(RoomEvent::AudioCut { epoch }),
+            // Nobody is heard whose page is gone.
+            FromTask::Hearing(true) if self.orphan_until().is_some() => {}
             FromTask::Hearing(hearing) => self.direct(Input::Hearing(hearing)),
+            FromTask::Back => self.tell_open(),
+        }
+    }
+
+    /// The page hears the interviewer. On Direct nobody else can tell that the sound flows.
+    pub(super) fn page_ready(&mut self) {
+        if self.call.as_ref().is_some_and(Call::is_direct) {
+            self.count_call();
+        }
+    }
+
+    fn count_call(&mut self) {
+        let uncounted = self.call.as_mut().is_some_and(|call| !std::mem::replace(&mut call.counted, true));
+        if uncounted {
+            self.metrics.called(self.figures.route);
         }
     }
 
     fn line(&mut self, report: FromSideband) {
-        let on_socket = match &self.call {
-            Some(Call { way: Way::Socket { epoch, .. }, .. }) => Some(*epoch),
-            _ => None,
-        };
+        let on_socket = matches!(&self.call, Some(Call { way: Way::Socket { .. }, .. }));
         match report {
             FromSideband::Opened => {
-                self.metrics.called(self.figures.route);
-                match on_socket {
-                    Some(epoch) => {
-                        self.tell_page(RoomEvent::CallOpen { epoch });
-                        self.tell_page(RoomEvent::ProviderReady);
-                    }
-                    // A sideband is given no `session.created`, and some providers give the page none either.
-                    None => self.tell(RoomEvent::ProviderReady),
+                let direct = self.call.as_ref().is_some_and(Call::is_direct);
+                if !direct {
+                    self.count_call();
                 }
-                let direct = matches!(&self.call, Some(Call { way: Way::Direct { .. }, .. }));
+                if on_socket {
+                    self.tell_open();
+                } else {
+                    // A sideband is given no `session.created`, and some providers give the page none either.
+                    self.tell(RoomEvent::ProviderReady);
+                }
                 self.direct(if direct { Input::CallOpen } else { Input::CarriedOpen });
             }
             FromSideband::Event(message) => {
-                if on_socket.is_some()
+                if on_socket
                     && !self.is_over()
                     && let Some(caption) = caption(&message.event)
                 {
@@ -301,6 +386,7 @@ impl Session {
                 self.bill();
             }
             FromSideband::Closed(end) => {
+                let left = matches!(&self.call, Some(Call { way: Way::Relay(relayed), .. }) if relayed.left);
                 // Nobody shall talk to a call that nobody leads; most are gone already, which is no error.
                 self.hang_up();
                 if let End::Fault(fault) = end {
@@ -309,9 +395,12 @@ impl Session {
                 match (end, on_socket) {
                     (End::Fault(fault), _) => self.direct(Input::CallBroken(fault)),
                     // The page cannot know: its socket is as open as it was.
-                    (End::Over, Some(_)) => self.direct(Input::CallBroken(UpstreamFault::Lost)),
-                    (End::Over, None) => {
-                        self.look_again();
+                    (End::Over, true) => self.direct(Input::CallBroken(UpstreamFault::Lost)),
+                    (End::Over, false) => {
+                        // A page that said so knows.
+                        if !left {
+                            self.look_again();
+                        }
                         self.direct(Input::CallLost);
                     }
                 }

@@ -1,6 +1,7 @@
 //! What a session measured: in the sums of the house, and in the log.
 
 use super::Session;
+use super::calls::{Call, Way};
 use crate::engine::link::Route;
 use crate::engine::link::choice::Fallback;
 use crate::engine::protocol::room::PageStats;
@@ -40,6 +41,9 @@ impl Session {
         self.metrics.gained(&gain);
         self.figures.sums.add(&gain);
         self.figures.stats = stats.clone();
+        if let Some(Call { way: Way::Relay(relayed), .. }) = &self.call {
+            relayed.measured(stats);
+        }
     }
 
     /// What the pages measured, as one structured line (S003-11, S003-29, S004-14..17). No word of what was said.
@@ -74,6 +78,7 @@ impl Session {
             relay_bytes = sums.relay_bytes,
             gaps = sums.gaps,
             stalls = sums.stalls,
+            buffered_ms = stats.buffered_ms,
             cost_micro_usd = self.director.cost(),
             tokens_text_in = usage.text_in,
             tokens_audio_in = usage.audio_in,

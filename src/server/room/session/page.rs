@@ -84,6 +84,10 @@ impl Session {
         self.page = None;
         self.end_orphan();
         let seen = seen.filter(|it| it.epoch == self.numbering && it.after <= self.events);
+        if seen.is_none() {
+            // Another page, or the same loaded anew: it knows nothing of the call there was.
+            self.lose_orphan();
+        }
         let missed: Option<Vec<_>> = seen.and_then(|it| Some(self.backlog.since(it.after)?.cloned().collect()));
         self.page = Some(page);
         match missed {
@@ -106,7 +110,7 @@ impl Session {
 
     pub(super) fn page_says(&mut self, message: &PageMessage) {
         match message {
-            PageMessage::Call { epoch } => self.carry(*epoch),
+            PageMessage::Call { epoch, after, heard } => self.carry(*epoch, *after, *heard),
             PageMessage::Bye { epoch } => self.bye(*epoch),
             PageMessage::Played { epoch, samples } => {
                 if let Some(carry) = self.carried() {
@@ -132,11 +136,8 @@ impl Session {
                     self.ping();
                 }
             }
-            PageMessage::Path { .. }
-            | PageMessage::Ready
-            | PageMessage::Repeat
-            | PageMessage::Finish
-            | PageMessage::Unknown => {}
+            PageMessage::Ready => self.page_ready(),
+            PageMessage::Path { .. } | PageMessage::Repeat | PageMessage::Finish | PageMessage::Unknown => {}
         }
         self.direct(Input::Page(message));
     }

@@ -33,9 +33,10 @@ impl Session {
     /// Puts a call in the place of the one there is: at once, or as soon as the page has left the one on the Socket route.
     /// Returns whether the interview still wants one.
     pub(super) fn place(&mut self, epoch: Epoch, number: u32, way: Way) -> bool {
-        let call = Call { number, after: self.events, way };
+        let call = Call::new(number, self.events, way);
         self.drop_pending();
-        if self.carried().is_none() {
+        // A page that has not come back for its call takes no leave of it either.
+        if self.carried().is_none() || self.orphan_until().is_some() {
             return self.take_over(epoch, call);
         }
         self.pending = Some(Pending { epoch, call, held: Vec::new(), until: Instant::now() + LIMIT });

@@ -1,5 +1,7 @@
 //! Calls on the Relay route: the browser's peer is our own server.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::super::Signal;
@@ -8,7 +10,7 @@ use super::calls::{CALL_AGAIN_S, Call, FromTask, Reply, Way};
 use crate::api::{ApiError, Exchanged};
 use crate::engine::interview::director::Input;
 use crate::engine::protocol::client::ClientEvent;
-use crate::engine::protocol::room::RoomMessage;
+use crate::engine::protocol::room::{PageStats, RoomMessage};
 use crate::engine::sdp::Offer;
 use crate::server::relay::{For, FromRelay, Relay};
 
@@ -18,11 +20,26 @@ pub(super) struct Relayed {
     relay: Relay,
     /// Dropped with the call, and so the other ends learn of its end.
     watchers: Vec<oneshot::Sender<()>>,
+    /// The page said that it leaves.
+    pub(super) left: bool,
 }
 
 impl Relayed {
     pub(super) fn send(&self, event: ClientEvent) {
         self.relay.send(event);
+    }
+
+    /// What is kept after the end hears nothing and says nothing.
+    pub(super) fn fall_silent(&self) {
+        self.relay.fall_silent();
+    }
+
+    /// Takes from a page's figures what the call needs to know.
+    pub(super) fn measured(&self, stats: &PageStats) {
+        let seconds = stats.buffered_ms.map(|ms| ms / 1_000.0);
+        if let Some(buffered) = seconds.and_then(|it| Duration::try_from_secs_f64(it).ok()) {
+            self.relay.buffered(buffered);
+        }
     }
 }
 
@@ -62,7 +79,8 @@ impl Session {
                 self.attempt = self.attempt.next();
                 self.calls += 1;
                 let call = self.calls;
-                let answer = if self.place(epoch, call, Way::Relay(Relayed { relay, watchers: Vec::new() })) {
+                let relayed = Relayed { relay, watchers: Vec::new(), left: false };
+                let answer = if self.place(epoch, call, Way::Relay(relayed)) {
                     Ok(Exchanged { answer, call })
                 } else {
                     Err(ApiError::Over)
@@ -94,6 +112,8 @@ impl Session {
 
     /// Takes what a page says of its relayed call beside offers. A call that is not there any more has nothing to say.
     pub(super) fn signal(&mut self, of: u32, signal: Signal) {
+        let over = self.is_over();
+        let waits = self.pending.as_ref().is_some_and(|it| it.call.number == of);
         let calls = self.call.iter_mut().chain(self.pending.as_mut().map(|it| &mut it.call));
         let relayed = calls.filter(|it| it.number == of).find_map(|it| match &mut it.way {
             Way::Relay(relayed) => Some(relayed),
@@ -105,7 +125,14 @@ impl Session {
                 relayed.watchers.retain(|it| !it.is_closed());
                 relayed.watchers.push(watcher);
             }
-            Signal::Bye => self.end_relayed(of),
+            // What is kept for late words ends by itself.
+            Signal::Bye if over => {}
+            // One that nobody leads yet is not waited for.
+            Signal::Bye if waits => self.drop_pending(),
+            Signal::Bye => {
+                relayed.left = true;
+                relayed.relay.leave();
+            }
         }
     }
 

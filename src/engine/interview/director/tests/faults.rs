@@ -359,3 +359,19 @@ fn what_is_heard_shows_that_the_path_is_alive() {
     sim.send(Input::Page(&PageMessage::Path { dead: false, lost_ms: 3_600_000 }));
     assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, before, "no more than since the first word");
 }
+
+/// S003-14: a page that is away hears nothing: what is to be said to it waits for it, and is not asked for twice.
+#[test]
+fn what_nobody_can_hear_is_not_given_up() {
+    let mut sim = Sim::asked(5);
+    sim.answer(4_000);
+    let said = sim.said.len();
+    sim.send(Input::Hearing(false));
+    sim.wait(14_000);
+    assert_eq!((sim.said.len(), sim.hung_up), (said, false), "once");
+    sim.send(Input::Hearing(true));
+    sim.wait(7_000);
+    assert_eq!(sim.said.len(), said, "it has its time again");
+    sim.wait(1_500);
+    assert_eq!(sim.said.len(), said + 1, "and no more");
+}
