@@ -75,13 +75,13 @@ test("an ICE restart in mid-question keeps session and sound", async ({ page }) 
   await room.open();
   await room.enter({ minutes: 10 });
   await room.asked(0);
-  const session = await page.evaluate(() => sessionStorage.length);
+  const session = await room.session();
   await lossy(100);
   await page.locator('[data-testid=room][data-phase=recovering]').waitFor({ state: "attached", timeout: 10_000 });
   await lossy(0);
   await page.locator('[data-testid=room][data-phase=live]').waitFor({ state: "attached", timeout: 15_000 });
   expect(await page.evaluate(() => window.peers.length), "the same peer").toBe(1);
-  expect(await page.evaluate(() => sessionStorage.length)).toBe(session);
+  expect(await room.session(), "the same session").toBe(session);
   const from = await room.now();
   await room.answer();
   await room.asked(1);
