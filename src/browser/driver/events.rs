@@ -30,7 +30,9 @@ impl Inner {
     pub(super) fn handle(&self, event: Event) {
         match event {
             Event::Link(input) => {
-                if input == Input::Online {
+                // A channel that carries the sound shows by that whether it came through.
+                let carries = self.link.borrow().route() == Route::Socket && self.channel.borrow().is_open();
+                if input == Input::Online && !carries {
                     self.channel(channel::Input::Online);
                 }
                 if let Input::Online | Input::NetworkChanged = input {

@@ -42,7 +42,7 @@ pub enum Input {
     Heard,
     /// What we send does not get through.
     Stuck,
-    /// The browser has a network again.
+    /// The browser has a network again, which may be another one.
     Online,
     /// The channel is not wanted any more.
     Leave,
@@ -132,7 +132,8 @@ impl Channel {
                 Some(Command::Disconnect)
             }
             (State::Waiting { until }, Input::Timeout) if until <= now => Some(self.connect(now)),
-            (State::Waiting { .. }, Input::Online) => Some(self.connect(now)),
+            // A socket that has an address which is gone is silent like any other: it is not waited for.
+            (State::Waiting { .. } | State::Open { .. }, Input::Online) => Some(self.connect(now)),
             (
                 _,
                 Input::Join
@@ -230,6 +231,20 @@ mod tests {
         channel.handle(at, Input::Opened);
         assert_eq!(channel.handle(at, Input::Stuck), Some(Command::Disconnect));
         assert!(channel.poll_timeout().is_some());
+    }
+
+    /// S003-14: another network has another address, and a socket stays with the old one without a word.
+    #[test]
+    fn a_socket_of_the_network_before_is_replaced_at_once() {
+        let mut channel = Channel::default();
+        channel.handle(Tick::ZERO, Input::Join);
+        channel.handle(Tick::ZERO, Input::Opened);
+        let at = Tick::from_ms(1_000);
+        assert_eq!(channel.handle(at, Input::Online), Some(Command::Connect));
+        assert!(!channel.is_open());
+        assert_eq!(channel.handle(at, Input::Online), None, "one is opening already");
+        channel.handle(at, Input::Opened);
+        assert!(channel.is_open());
     }
 
     #[test]
