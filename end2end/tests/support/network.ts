@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { test as base, chromium } from "@playwright/test";
 import { program, serve, type Server } from "./server.js";
 
-export const CANDIDATE = "10.77.0.1";
+const CANDIDATE = "10.77.0.1";
 const HOUSE = "10.77.0.2";
 const PORT = 3000;
 const ORIGIN = `http://${HOUSE}:${PORT}`;
@@ -24,7 +24,7 @@ export function hindrance(): string | undefined {
   return process.env.NFT ? undefined : "there is no nftables (the program nft)";
 }
 
-/** What every test here needs is one line; what it does to it is its own. */
+/** The line, the walls at its ends, and whoever moves. */
 export interface Network {
   /** Tells the line what to be: see `src/bin/wire/order.rs`. What it has carried and lost so far. */
   line(order: string): Promise<{ carried: number; lost: number }>;
