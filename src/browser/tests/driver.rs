@@ -53,6 +53,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn last_call(this: &FarEnd) -> String;
     #[wasm_bindgen(method)]
+    fn microphones(this: &FarEnd) -> u32;
+    #[wasm_bindgen(method)]
     fn system_takes(this: &FarEnd, label: &str);
     #[wasm_bindgen(method)]
     pub(super) fn open_sockets(this: &FarEnd) -> u32;
@@ -444,14 +446,14 @@ async fn the_microphone_follows_the_choice_of_the_system() -> Result<(), Browser
     assert_eq!((page.phase(), page.far.called(), page.far.heard_tracks()), (Phase::Live, 1, 1));
     // Who chose one keeps it.
     let inputs = page.screen.inputs.get_untracked();
-    let own = inputs.iter().find(|it| it.id != "default").map(|it| it.id.clone()).unwrap_or_default();
-    page.driver()?.choose_input(&own);
-    until("their own", || page.screen.input_id.get_untracked().as_deref() == Some(own.as_str())).await;
-    page.far.occupy(true);
+    let own = inputs.iter().find(|it| it.id != "default").ok_or(BrowserError::Missing("second microphone"))?;
+    let opened = page.far.microphones() + 1;
+    page.driver()?.choose_input(&own.id);
+    until("their own", || (page.far.microphones(), page.far.live_tracks()) == (opened, 1)).await;
     page.far.system_takes("Speakerphone");
     until("the list", || page.screen.inputs.get_untracked().iter().any(|it| it.label == "Speakerphone")).await;
     settle().await;
-    assert!(notice("now"), "nobody tried");
+    assert_eq!(page.far.microphones(), opened, "nobody asked for another");
     Ok(())
 }
 

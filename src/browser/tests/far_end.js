@@ -23,7 +23,12 @@ export class FarEnd {
     devices.getUserMedia = async (wish) => {
       if (this.busy) throw new DOMException("", "NotReadableError");
       const stream = keep(await real.getUserMedia.call(devices, wish));
-      stream.getTracks().forEach((track) => (track.wish = wish.audio.deviceId));
+      for (const track of stream.getTracks()) {
+        track.wish = wish.audio.deviceId;
+        // Who stands in for the candidate in a test gives the first device, whatever is wished for.
+        const given = track.getSettings();
+        track.getSettings = () => ({ ...given, deviceId: track.wish ?? given.deviceId });
+      }
       if (this.held) await new Promise((done) => this.held.push(done));
       return stream;
     };
@@ -269,6 +274,8 @@ export class FarEnd {
       track.dispatchEvent(new Event("ended"));
     }
   }
+  // How many were opened so far.
+  microphones() { return this.tracks.length; }
   // The system takes another microphone by itself from here on.
   system_takes(label) {
     const devices = navigator.mediaDevices;
