@@ -308,7 +308,11 @@ async fn calls_on_relay_and_socket_are_counted_together() {
         candidate.say(&json!({ "type": "call", "epoch": epoch })).await;
     }
     assert_eq!(candidate.next("error").await["payload"]["code"], "flood");
-    assert!(house.calls() <= 2, "the one that is heard, and the one that is tried");
+    // The one that is heard, and perhaps the one that is tried. The others end in a moment.
+    while house.calls() > 2 {
+        assert!(start.elapsed() < 60_000 * MS, "{} calls", house.calls());
+        tokio::time::sleep(5 * MS).await;
+    }
 }
 
 /// Once the interview is over no call is made, whichever way it is asked for.
@@ -364,7 +368,8 @@ async fn a_call_is_counted_when_sound_can_flow() {
 
     // On Direct the provider's answer is no sound, either.
     let mut candidate = Candidate::enter(&house, 5).await;
-    candidate.next("provider.ready").await;
+    house.until_calls(2).await;
+    candidate.linger(500 * MS).await;
     assert_eq!(counted("direct"), 0, "the page has not said that it hears anything");
     for _ in 0..2 {
         candidate.say(&json!({ "type": "ready" })).await;

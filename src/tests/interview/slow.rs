@@ -1,6 +1,6 @@
 //! A page that does not read what it is told.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::sleep;
@@ -18,22 +18,22 @@ async fn a_page_that_does_not_read_is_let_go_and_may_come_back() {
     candidate.buffer = Some(32_768);
     candidate.join(&house).await;
     candidate.next("welcome").await;
-    candidate.buffer = Some(4_096);
+    candidate.buffer = Some(8_192);
     let mut signal = Signal::open(&candidate).await;
+    // Long answers to the first, short ones to the rest.
+    let (_peer, offer) = Peer::offer().await;
     for n in 0..90 {
-        signal.say(&json!({ "type": "offer", "id": format!("{n:064}"), "sdp": "hello" })).await;
+        let sdp = if n < 9 { offer.as_str() } else { "hello" };
+        signal.say(&json!({ "type": "offer", "id": format!("{n:064}"), "sdp": sdp })).await;
     }
     candidate.carry(1).await;
     candidate.say(&json!({ "type": "ready" })).await;
     candidate.hear(50).await;
-    // From here on neither is read. The call ends with its page, which is how it shows from outside.
-    let start = Instant::now();
-    while house.calls() != 0 {
-        assert!(start.elapsed() < Duration::from_secs(30), "a page that does not read keeps its call");
-        sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(candidate.close_code().await, Some(1_013));
-    while signal.next().await.is_some() {}
+    // From here on neither is read, for longer than a message may take. Nothing shows from outside when that is over.
+    sleep(Duration::from_secs(12)).await;
+    let drain = async { while signal.next().await.is_some() {} };
+    let (code, ()) = tokio::join!(candidate.close_code(), drain);
+    assert_eq!(code, Some(1_013));
     assert_eq!(signal.said.last(), Some(&json!({ "closed": 1_013 })));
     assert!(signal.said.len() < 90, "it was not told everything");
 
@@ -44,7 +44,7 @@ async fn a_page_that_does_not_read_is_let_go_and_may_come_back() {
     candidate.hear(50).await;
     let (peer, offer) = Peer::offer().await;
     let mut signal = Signal::open(&candidate).await;
-    assert_eq!(signal.offer(&peer, "1", &offer, false).await, 3);
+    assert!(signal.offer(&peer, "1", &offer, false).await > 2);
     (candidate.peer, candidate.relayed) = (peer, true);
     // As a page does it that is on the new call.
     for message in [json!({ "type": "bye", "epoch": 2 }), json!({ "type": "ready" })] {
