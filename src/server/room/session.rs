@@ -2,10 +2,12 @@
 
 mod backlog;
 mod calls;
+mod carried;
 mod figures;
 mod page;
 mod pending;
 mod relayed;
+mod reports;
 #[cfg(test)]
 mod tests;
 
