@@ -6,6 +6,7 @@
 mod acts;
 mod events;
 mod media;
+mod path;
 mod recipes;
 mod recordings;
 mod refresh;
@@ -15,13 +16,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsCast as _;
 use web_sys::MediaStream;
 
 use self::media::Media;
+use self::path::PathNews;
 use super::clock::{now, window};
 use super::peer::{Peer, PeerEvent};
 use super::room_socket::{RoomSocket, SocketEvent};
@@ -106,17 +107,6 @@ struct Inner {
     /// The figures that are on the page.
     shown_figures: Cell<u64>,
     listeners: RefCell<Vec<Listener>>,
-}
-
-/// What the server has to know of the call's path.
-#[derive(Clone, Copy, Default)]
-enum PathNews {
-    #[default]
-    Alive,
-    /// Since when.
-    Dead(Tick),
-    /// For how long it was dead.
-    Back(Duration),
 }
 
 /// A call on the room channel.

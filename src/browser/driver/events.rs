@@ -9,7 +9,7 @@ use super::super::meter::Voice;
 use super::super::peer::PeerEvent;
 use super::super::room_socket::{RoomSocket, SocketEvent};
 use super::super::{stats, storage};
-use super::{Event, Inner, PathNews, recipes};
+use super::{Event, Inner, recipes};
 use crate::engine::link::channel::{self, close};
 use crate::engine::link::choice::Fallback;
 use crate::engine::link::machine::{Ask, Command, Ice, Input, Refusal};
@@ -141,33 +141,6 @@ impl Inner {
             }
         }
         self.phase.replace(phase);
-    }
-
-    /// Notes that the path is dead, or is back, for the server to know: on a direct call nobody else can, and the clock has to
-    /// stand still.
-    fn path_is(&self, now: Tick, dead: bool, alive: bool) {
-        match self.path.get() {
-            PathNews::Alive if dead => self.path.set(PathNews::Dead(now)),
-            PathNews::Dead(since) if alive => self.path.set(PathNews::Back(now.since(since))),
-            PathNews::Back(lost) if dead => self.path.set(PathNews::Dead(now.before(lost))),
-            _ => return,
-        }
-        self.tell_path();
-    }
-
-    /// Tells how the path is, if that is news.
-    pub(super) fn tell_path(&self) {
-        let (dead, lost) = match self.path.get() {
-            PathNews::Alive => return,
-            PathNews::Dead(since) => (true, now().since(since)),
-            PathNews::Back(lost) => (false, lost),
-        };
-        if self.channel.borrow().is_open() {
-            self.say(&PageMessage::Path { dead, lost_ms: Tick(lost).as_ms() });
-            if !dead {
-                self.path.set(PathNews::Alive);
-            }
-        }
     }
 
     /// Asks for the greeting once the interviewer can be heard.
