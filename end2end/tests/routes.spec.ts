@@ -298,6 +298,8 @@ test("a tab that was closed by mistake is not the end of the interview", async (
   const before = await room.session();
   await page.close();
   const [other, second] = await another(context);
+  await expect(other.getByTestId("continue")).toBeVisible();
+  await expect(second.captions, "nothing is known before it is joined").toHaveCount(0);
   await other.getByRole("button", { name: /continue/i }).click();
   await other.locator("[data-testid=room][data-phase=live]").waitFor({ state: "attached", timeout: 30_000 });
   expect(await second.session(), "the same session").toBe(before);

@@ -21,15 +21,15 @@ pub fn Comeback(room: Room, choices: Choices, application_id: Watch<Option<Strin
 
 #[component]
 fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>) -> impl IntoView {
-    let here = move || room.snapshot.with(Option::is_some);
+    let here = Derived::new(move || room.snapshot.with(Option::is_some));
     let waits = move || {
-        if here() {
+        if here.get() {
             "What was said is kept, and the clock stands still. Below you can start a new one instead."
         } else {
             "What was said is kept. If another tab is in it still, it moves here. Below you can start a new one instead."
         }
     };
-    let number = move || here().then(|| room.question.with(|it| wording::question_number(it.as_ref())));
+    let number = move || here.get().then(|| room.question.with(|it| wording::question_number(it.as_ref())));
     let text = move || room.question.get().map(|it| it.text);
     view! {
         <section class="check" aria-labelledby="continue" data-testid="continue">
@@ -51,7 +51,8 @@ fn Continue(room: Room, choices: Choices, application_id: Watch<Option<String>>)
                     <p class="reason">{move || number()}</p>
                 </div>
                 <p class="waits" data-testid="question">{move || text()}</p>
-                <Captions room persona=Derived::new(move || persona(room)) />
+                // Of an interview that another tab has, nothing is known yet.
+                {move || here.get().then(|| view! { <Captions room persona=Derived::new(move || persona(room)) /> }.into_any())}
             </div>
         </section>
     }
