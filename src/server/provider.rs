@@ -59,6 +59,21 @@ pub struct Settings {
     pub transcription: Option<String>,
 }
 
+#[cfg(test)]
+impl Settings {
+    /// A provider that nobody can reach.
+    pub(in crate::server) fn nowhere() -> Self {
+        Self {
+            preset: None,
+            base_url: "http://127.0.0.1:1/v1".to_owned(),
+            key: None,
+            model: "m".to_owned(),
+            voice: "v".to_owned(),
+            transcription: None,
+        }
+    }
+}
+
 /// A provider of the Realtime protocol. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Provider {

@@ -316,15 +316,7 @@ mod tests {
     /// A page whose session is gone for good is told so.
     #[tokio::test]
     async fn a_negotiation_is_closed_with_its_session() {
-        let nowhere = Settings {
-            preset: None,
-            base_url: "http://127.0.0.1:1/v1".to_owned(),
-            key: None,
-            model: "m".to_owned(),
-            voice: "v".to_owned(),
-            transcription: None,
-        };
-        let app = App::new(Config::with_environment(&[]).unwrap(), Provider::new(nowhere).unwrap());
+        let app = App::new(Config::with_environment(&[]).unwrap(), Provider::new(Settings::nowhere()).unwrap());
         let (lane, session) = RelayLane::to_nobody();
         let negotiate = any(move |upgrade: WebSocketUpgrade| async move {
             upgrade.on_upgrade(move |socket| async move { Line::new(socket, lane).run(&app).await })

@@ -24,15 +24,7 @@ fn call(port: &Port) -> (Call, Ends) {
     let offer = change.apply().unwrap().0.to_sdp_string();
     let (registration, _) = port.demux().register();
     let (peer, _) = Peer::answer(port, registration, &offer, Instant::now()).unwrap();
-    let nowhere = Settings {
-        preset: None,
-        base_url: "http://127.0.0.1:1/v1".to_owned(),
-        key: None,
-        model: "m".to_owned(),
-        voice: "v".to_owned(),
-        transcription: None,
-    };
-    let upstream = Provider::new(nowhere).unwrap().converse("Mariam", "s", |_| Box::pin(async {}));
+    let upstream = Provider::new(Settings::nowhere()).unwrap().converse("Mariam", "s", |_| Box::pin(async {}));
     let ((datagrams, mail), (commands, inbox), (provider, reports)) =
         (mpsc::channel(64), mpsc::channel(8), mpsc::channel(8));
     (Call::new(peer, upstream, mail, inbox, reports), Ends { datagrams, commands, provider })
