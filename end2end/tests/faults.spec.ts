@@ -40,20 +40,32 @@ async function goesOn(room: RoomPage) {
   expect(await room.soundWhileSpeaking(from), "the next question is heard").toBeGreaterThan(1_000);
 }
 
-// S003-14..17, S003-28: session, question and sound survive.
+/** How long the interview has taken by its own clock, in seconds. */
+async function elapsed(room: RoomPage): Promise<number> {
+  const [, minutes, seconds] = /(\d+):(\d\d)/.exec(await room.page.getByTestId("timer").innerText())!;
+  return Number(minutes) * 60 + Number(seconds);
+}
+
+// S003-14..17, S003-28: session, question and sound survive, and the cut costs the candidate no time.
 for (const seconds of [3, 15]) {
   test(`the path is cut for ${seconds} s in mid-answer`, async ({ page }) => {
     test.setTimeout(120_000);
     const room = await asked(page);
     const before = await room.session();
+    const [from, clock] = [await room.now(), await elapsed(room)];
     const answering = room.answer(4);
     await server.order({ fault: "udp", seconds });
     await phase(page, "recovering", 10_000);
+    const gone = await room.now();
+    const away = phase(page, "live").then(async () => (await room.now() - gone) / 1_000);
     await answering;
-    await phase(page, "live");
+    const repair = await away;
     expect(await room.session()).toBe(before);
     await expect(room.room).toHaveAttribute("data-question", "1");
     await goesOn(room);
+    // It shows whole seconds.
+    const stood = (await room.now() - from) / 1_000 - (await elapsed(room) - clock);
+    expect(stood, `the clock stood still for ${repair} s`).toBeGreaterThan(repair - 1.2);
   });
 }
 

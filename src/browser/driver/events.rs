@@ -76,7 +76,6 @@ impl Inner {
             Command::Fallback(why) => {
                 leptos::logging::warn!("INT_V2_WEBRTC_FALLBACK {}", why.name());
                 self.fallbacks.borrow_mut().push(why);
-                self.tell_path();
                 self.tell_fallback();
             }
             Command::Show(phase) => self.enter(phase),

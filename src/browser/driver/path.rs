@@ -38,11 +38,10 @@ impl Inner {
             PathNews::Dead(since) => (true, now().since(since)),
             PathNews::Back(lost) => (false, lost),
         };
-        if self.channel.borrow().is_open() {
-            self.say(&PageMessage::Path { dead, lost_ms: Tick(lost).as_ms() });
-            if !dead {
-                self.path.set(PathNews::Alive);
-            }
+        let news = PageMessage::Path { dead, lost_ms: Tick(lost).as_ms() };
+        let told = self.socket.borrow().as_ref().is_some_and(|socket| socket.say(&news));
+        if told && !dead {
+            self.path.set(PathNews::Alive);
         }
     }
 }

@@ -29,13 +29,14 @@ impl Clock {
         }
     }
 
-    /// Takes back what ran from `from` on, in the run that goes on or that was the last one: whoever knows that we were at
+    /// Takes back what ran from `from` on, in the run that goes on and in the one before it: whoever knows that we were at
     /// fault may know it late.
     pub(super) fn take_back(&mut self, now: Tick, from: Tick) {
-        if let Some(since) = self.since.as_mut().filter(|since| **since < now) {
+        if let Some(since) = &mut self.since {
             self.counted += from.max(*since).min(now).since(*since);
             *since = now;
-        } else if let Some((since, until)) = self.ran.take() {
+        }
+        if let Some((since, until)) = self.ran.take() {
             self.counted = self.counted.saturating_sub(until.since(from.max(since)));
         }
     }

@@ -94,11 +94,12 @@ impl Director {
     fn path(&mut self, now: Tick, dead: bool, lost_ms: u64) {
         let from = now.before(Duration::from_millis(lost_ms)).max(self.last_heard);
         self.clock.take_back(now, from);
-        self.dead = dead && self.stage != Stage::Away;
-        self.hearing(now, !self.dead);
-        if matches!(self.stage, Stage::Away | Stage::Entering { .. }) {
-            self.tell_clock(now);
+        // What a page never said of this call it cannot take back: of one that we carry we know better.
+        let dead = dead && self.stage != Stage::Away;
+        if std::mem::replace(&mut self.dead, dead) != dead {
+            self.hearing(now, !dead);
         }
+        self.tell_clock(now);
     }
 
     pub(super) fn page(&mut self, now: Tick, message: &PageMessage) {

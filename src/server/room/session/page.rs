@@ -126,8 +126,8 @@ impl Session {
                     carry.mute(*muted);
                 }
             }
-            // How the path of a call that we carry is we see for ourselves.
-            PageMessage::Path { .. } if self.is_carried() => return,
+            // How the path of a call that we carry is we see for ourselves; how long the one before was dead we do not.
+            PageMessage::Path { dead: true, .. } if self.is_carried() => return,
             PageMessage::Fallback { reason } => self.fell_back(*reason),
             PageMessage::Stats(stats) => self.measured(stats),
             // The first figure is told at once, and each later one with the next ping.

@@ -345,6 +345,23 @@ fn a_path_that_was_dead_costs_the_candidate_no_time() {
     assert_eq!(elapsed(&sim), before + 2_000);
 }
 
+/// A new call that its page never came to runs for a while; the one after it, which we carry, is told of all of it.
+#[test]
+fn a_call_that_nobody_came_to_costs_no_time_either() {
+    let mut sim = Sim::asked(5);
+    sim.wait(2_000);
+    let before = sim.director.snapshot(sim.now).elapsed_ms;
+    sim.send(Input::Page(&PageMessage::Path { dead: true, lost_ms: 0 }));
+    sim.send(Input::CallLost);
+    sim.send(Input::CallOpen);
+    sim.wait(9_000);
+    assert!(sim.director.snapshot(sim.now).elapsed_ms > before, "nobody can tell yet");
+    sim.send(Input::CallLost);
+    sim.send(Input::CarriedOpen);
+    sim.send(Input::Page(&PageMessage::Path { dead: false, lost_ms: 9_000 }));
+    assert_eq!(sim.director.snapshot(sim.now).elapsed_ms, before);
+}
+
 /// A page cannot stop the clock of a candidate who is heard.
 #[test]
 fn what_is_heard_shows_that_the_path_is_alive() {
