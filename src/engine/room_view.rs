@@ -132,6 +132,8 @@ impl RoomView {
         match (self.sounding, self.state) {
             (true, _) if self.ear.is_audible(now) => AiState::Speaking,
             (true, _) | (false, AiState::Thinking) => AiState::Thinking,
+            // The sound is over before our server says so. After the greeting it is nobody's turn: the first question follows.
+            (false, AiState::Speaking) if self.question.is_none() => AiState::Thinking,
             (false, AiState::Listening | AiState::Speaking) => AiState::Listening,
         }
     }

@@ -106,6 +106,22 @@ fn speaking_needs_the_marker_and_the_sound() {
     assert_eq!(sim.ai(), AiState::Listening);
 }
 
+/// The data channel is quicker than the room channel: on a bad line by so much that a candidate would take the floor.
+#[test]
+fn between_the_greeting_and_the_first_question_it_is_nobodys_turn() {
+    let mut sim = Sim::default();
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
+    sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Speaking });
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, false));
+    assert_eq!(sim.ai(), AiState::Thinking, "the greeting is over, and nothing was asked");
+    sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Thinking });
+    sim.tell(Source::Room, question(0));
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
+    sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Speaking });
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, false));
+    assert_eq!(sim.ai(), AiState::Listening, "after the question it is the candidate's, before our server says so");
+}
+
 #[test]
 fn where_no_level_can_be_measured_the_marker_is_believed() {
     let mut sim = Sim::default();

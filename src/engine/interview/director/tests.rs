@@ -14,6 +14,7 @@ use self::sim::{RULES, Sim};
 use super::*;
 use crate::engine::interview::Speaker;
 use crate::engine::interview::plan::Plan;
+use crate::engine::protocol::room::AiState;
 use crate::engine::protocol::server::{ErrorBody, Response};
 
 fn question(idx: usize) -> String {
@@ -49,6 +50,20 @@ fn each_question_is_announced_when_it_is_asked() {
     for field in ["idx", "domain", "difficultyTier", "text", "total"] {
         assert!(!json["payload"][field].is_null(), "{field} in {json}");
     }
+}
+
+/// A page that has the question and still listens would offer the floor for the moment between two packets.
+#[test]
+fn nobody_is_listening_when_a_question_arrives() {
+    let mut sim = Sim::asked(5);
+    sim.answer(8_000);
+    let states = sim.told.iter().scan(None, |state, it| {
+        if let RoomEvent::AiState { state: said } = it {
+            *state = Some(*said);
+        }
+        Some(matches!(it, RoomEvent::QuestionReady(_)).then_some(*state))
+    });
+    assert_eq!(states.flatten().collect::<Vec<_>>(), [Some(AiState::Thinking); 2]);
 }
 
 #[test]

@@ -98,15 +98,17 @@ impl Director {
             self.interruptible = true;
             self.send(interruptible());
         }
-        if let Some((idx, follow_up)) = purpose.question()
-            && let Some(question) = self.state.plan.question(idx, follow_up)
-        {
+        let question = purpose.question().and_then(|(idx, follow_up)| {
             if self.state.asked != Some((idx, follow_up)) {
                 self.append(Record::Asked { idx, follow_up, at_ms: self.clock.elapsed_ms(now) });
             }
+            self.state.plan.question(idx, follow_up)
+        });
+        // Before the question: a page that has it and still listens would offer the floor.
+        self.request(now, purpose, 1);
+        if let Some(question) = question {
             self.tell(RoomEvent::QuestionReady(question));
         }
-        self.request(now, purpose, 1);
     }
 
     pub(super) fn request(&mut self, now: Tick, purpose: Purpose, attempt: u32) {
