@@ -18,6 +18,8 @@ pub struct Quality {
     pub jitter_ms: Option<f64>,
     /// Percent of the inbound packets in the last seconds.
     pub loss_pct: Option<f64>,
+    /// How long sound is held back before it is heard, so that jitter is not, in milliseconds.
+    pub held_ms: Option<f64>,
     /// Whether the media is relayed by a TURN server.
     pub relayed: bool,
 }

@@ -158,7 +158,8 @@ impl Inner {
         let (received, lost, gaps) = (self.carried.frames.get(), played.gaps.into(), played.gaps.into());
         // What goes over the Socket takes as long as its heartbeat.
         let rtt_ms = self.view.borrow().rtt_ms().map(f64::from);
-        let stats = LineStats { received, lost, gaps, rtt_ms, ..LineStats::default() };
+        let held_ms = Some(played.delay_ms.into());
+        let stats = LineStats { received, lost, gaps, rtt_ms, held_ms, ..LineStats::default() };
         self.figure(polls, &stats);
         let stuck = self.carried.backlog.borrow().is_stuck();
         if stuck {

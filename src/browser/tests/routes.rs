@@ -67,6 +67,14 @@ async fn the_round_trip_of_the_socket_is_that_of_its_heartbeat() -> Result<(), B
     Ok(())
 }
 
+/// S000-32: what our own jitter buffer holds back is a figure of the line like any other.
+#[wasm_bindgen_test]
+async fn the_socket_says_how_much_sound_it_holds_back() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    until("the figure", || page.screen.quality.get_untracked().held_ms.is_some_and(|it| it > 0.0)).await;
+    Ok(())
+}
+
 /// A browser that suspends the sound of a visible tab is asked to go on: both voices are back by themselves.
 #[wasm_bindgen_test]
 async fn a_suspended_sound_is_woken_in_a_call_on_the_room_channel() -> Result<(), BrowserError> {

@@ -26,6 +26,8 @@ pub struct LineStats {
     /// Samples that left the jitter buffer, and the seconds that they were in it, added up.
     pub emitted: u64,
     pub buffered_s: f64,
+    /// How long our own jitter buffer holds sound back, where that is the one in use.
+    pub held_ms: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +182,8 @@ impl Figures {
         let (emitted, seconds) = std::mem::replace(&mut self.buffered, (stats.emitted, stats.buffered_s));
         #[expect(clippy::cast_precision_loss, reason = "samples of a few seconds")]
         let mean = stats.emitted.checked_sub(emitted).map(|it| 1_000.0 * (stats.buffered_s - seconds) / it as f64);
-        self.page.buffered_ms = mean.filter(|it| it.is_finite());
+        self.page.buffered_ms = stats.held_ms.or(mean.filter(|it| it.is_finite()));
+        self.quality.held_ms = self.page.buffered_ms.or(self.quality.held_ms);
         let gaps = self.gaps.more(stats.gaps);
         self.page.gaps = self.page.gaps.saturating_add(u32::try_from(gaps).unwrap_or(u32::MAX));
         let bytes = self.bytes.more(stats.bytes);
@@ -270,6 +273,9 @@ mod tests {
         let another = LineStats { emitted: 3_000, buffered_s: 90.0, ..LineStats::default() };
         figures.line(Tick::ZERO, &another);
         assert_eq!(figures.page().buffered_ms, Some(30.0), "another call counts from zero");
+        assert_eq!(figures.quality().held_ms, Some(30.0), "and that is shown");
+        figures.line(Tick::ZERO, &LineStats { held_ms: Some(60.0), ..LineStats::default() });
+        assert_eq!(figures.page().buffered_ms, Some(60.0), "on the Socket the buffer is ours");
     }
 
     #[test]

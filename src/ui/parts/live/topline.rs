@@ -88,9 +88,14 @@ fn LinkBadge(room: Room, fallback: bool) -> impl IntoView {
                         <dt>"Round trip"</dt>
                         <dd>{move || figure(room.quality.get().rtt_ms, "ms", 0)}</dd>
                     </div>
-                    <div>
+                    // Frames on a WebSocket come in order: they wait instead, and that is below.
+                    <div hidden=move || room.route.get() == Route::Socket>
                         <dt>"Jitter"</dt>
                         <dd>{move || figure(room.quality.get().jitter_ms, "ms", 1)}</dd>
+                    </div>
+                    <div>
+                        <dt>"Held back"</dt>
+                        <dd>{move || figure(room.quality.get().held_ms, "ms", 0)}</dd>
                     </div>
                     <div>
                         <dt>"Loss"</dt>
