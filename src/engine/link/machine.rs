@@ -150,7 +150,8 @@ impl Link {
             State::Ended => self.kept,
             State::Opening { connect_by } => {
                 let step = self.progress.step().map(|(step, since)| since.after(self.policy.limit(step)));
-                let negotiation = self.progress.negotiating().map(|since| since.after(self.policy.negotiation));
+                let patience = self.patience(connect_by.is_none());
+                let negotiation = self.progress.negotiating().map(|since| since.after(patience));
                 connect_by.into_iter().chain(step).chain(negotiation).min()
             }
             State::Wobbling { until, .. }

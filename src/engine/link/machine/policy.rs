@@ -18,6 +18,9 @@ pub struct Policy {
     pub connect: Duration,
     /// From the offer, or the word `call`, to a call that is live (S003-20).
     pub negotiation: Duration,
+    /// The same for a call that is made anew in mid-interview, where the Socket stands ready: somebody is waiting to be
+    /// heard.
+    pub renegotiation: Duration,
     /// Another route, tried while the call goes on over the one there is.
     pub trial: Duration,
     /// How often WebRTC is tried again from the Socket.
@@ -55,6 +58,7 @@ impl Default for Policy {
         Self {
             connect: ms(30_000),
             negotiation: ms(8_000),
+            renegotiation: ms(4_000),
             trial: ms(6_000),
             returns: 3,
             grace: ms(2_000),

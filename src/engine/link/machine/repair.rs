@@ -59,6 +59,15 @@ impl Link {
         self.out.push_back(Command::RestartIce(self.epoch));
     }
 
+    /// How long a negotiation may take, the first one or one in mid-interview.
+    pub(super) const fn patience(&self, again: bool) -> std::time::Duration {
+        if again && self.room && self.routes.can_fall_back() {
+            self.policy.renegotiation
+        } else {
+            self.policy.negotiation
+        }
+    }
+
     pub(super) fn overdue(&mut self, now: Tick, connect_by: Option<Tick>) {
         if connect_by.is_some_and(|by| by <= now) {
             return self.fail(Fault::TimedOut);

@@ -171,6 +171,23 @@ fn the_ladder_is_restart_then_new_peer_then_socket() {
     assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
 }
 
+/// S003-16, S003-20: in mid-interview somebody waits to be heard, and the Socket stands ready.
+#[test]
+fn a_new_peer_in_mid_interview_is_not_waited_for_as_long_as_the_first() {
+    for (room, waits_ms) in [(true, 4_000), (false, 8_000)] {
+        let mut sim = Sim::live_by(Choice::Automatic);
+        sim.starve();
+        sim.skip();
+        sim.send(Input::Room(room));
+        let from = sim.now;
+        sim.reach(&GOOD[..3]);
+        sim.pass(500);
+        sim.reach(&GOOD[3..6]);
+        sim.skip();
+        assert_eq!(sim.now.since(from), Duration::from_millis(waits_ms), "room channel open: {room}");
+    }
+}
+
 /// A path that comes and goes is left after the second time.
 #[test]
 fn a_flapping_path_ends_on_the_socket() {
