@@ -17,7 +17,10 @@ export default defineConfig({
   forbidOnly: !!process.env.CI,
   timeout: 60_000,
   expect: { timeout: 10_000 },
-  reporter: [["list"]],
+  // Sound in real time, on a machine that may stand still for a moment: what fails twice is a fault, and what failed once
+  // is named at the end.
+  retries: 1,
+  reporter: [["list"], ["./verdict.ts"]],
   use: {
     baseURL: `http://127.0.0.1:${port}`,
     permissions: ["microphone"],

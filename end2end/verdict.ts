@@ -1,0 +1,28 @@
+// What failed and why, once more in the last lines: of a long log often those alone are kept.
+import { stripVTControlCharacters } from "node:util";
+import type { Reporter, TestCase, TestResult } from "@playwright/test/reporter";
+
+const LINES = 8;
+
+export default class Verdict implements Reporter {
+  private readonly failures = new Map<TestCase, string[]>();
+
+  printsToStdio() {
+    return false;
+  }
+
+  onTestEnd(test: TestCase, result: TestResult) {
+    if (result.status === "skipped" || result.status === test.expectedStatus) return;
+    const where = result.error?.location;
+    const why = stripVTControlCharacters(result.error?.message ?? result.status).split("\n").slice(0, LINES);
+    const line = where ? [`at ${where.file.split("/").at(-1)}:${where.line}`] : [];
+    this.failures.set(test, [...(this.failures.get(test) ?? []), ...why, ...line]);
+  }
+
+  async onEnd() {
+    for (const [test, why] of this.failures) {
+      const outcome = test.outcome() === "flaky" ? "failed once" : "failed";
+      console.log([`\n${outcome}: ${test.title}`, ...why.filter((it) => it.trim())].join("\n    "));
+    }
+  }
+}
