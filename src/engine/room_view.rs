@@ -36,6 +36,8 @@ pub struct RoomView {
     /// What the director says; the sound has a say too.
     state: AiState,
     sounding: bool,
+    /// The sound of what the director still says is over.
+    sounded: bool,
     /// The data channel tells turns and speech in this call.
     fast: bool,
     seen: Seen,
@@ -129,12 +131,15 @@ impl RoomView {
     /// Who has the floor: `Speaking` only while the markers and the sound agree (S003-08).
     #[must_use]
     pub fn ai(&self, now: Tick) -> AiState {
+        // Either teller may be the later one, by a second where packets are lost: the sound is over before the director says
+        // so, or the director says that it has begun before the sound's own marker is here.
         match (self.sounding, self.state) {
-            (true, _) if self.ear.is_audible(now) => AiState::Speaking,
-            (true, _) | (false, AiState::Thinking) => AiState::Thinking,
-            // The sound is over before our server says so. After the greeting it is nobody's turn: the first question follows.
-            (false, AiState::Speaking) if self.question.is_none() => AiState::Thinking,
-            (false, AiState::Listening | AiState::Speaking) => AiState::Listening,
+            (false, AiState::Speaking) if self.sounded && self.question.is_some() => AiState::Listening,
+            // After the greeting it is nobody's turn: the first question follows.
+            (false, AiState::Speaking) if self.sounded => AiState::Thinking,
+            (false, AiState::Listening | AiState::Thinking) => self.state,
+            (true, _) | (false, AiState::Speaking) if self.ear.is_audible(now) => AiState::Speaking,
+            (true, _) | (false, AiState::Speaking) => AiState::Thinking,
         }
     }
 
@@ -160,6 +165,7 @@ impl RoomView {
     pub fn call_lost(&mut self, now: Tick) {
         self.fast = false;
         self.sounding = false;
+        self.sounded = true;
         self.quiet(now);
     }
 
@@ -292,6 +298,7 @@ impl RoomView {
             return Told::STALE;
         }
         self.sounding = sounding;
+        self.sounded = !sounding;
         Told::then(Effect::Sounding(sounding))
     }
 
@@ -299,6 +306,7 @@ impl RoomView {
         let fresh = self.state != state;
         self.state = state;
         let sounding = state == AiState::Speaking;
+        self.sounded &= sounding;
         if !self.fast && self.sounding != sounding {
             self.sounding = sounding;
             return Told { fresh, effect: Some(Effect::Sounding(sounding)) };
