@@ -25,7 +25,8 @@ export default defineConfig({
     baseURL: `http://127.0.0.1:${port}`,
     permissions: ["microphone"],
     screenshot: "only-on-failure",
-    trace: "retain-on-failure",
+    // Without pictures: taking them all the time costs a machine of two cores the evenness of its sound.
+    trace: { mode: "retain-on-failure", screenshots: false },
     launchOptions: {
       executablePath: process.env.CHROMIUM || undefined,
       args: [

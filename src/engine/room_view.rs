@@ -36,7 +36,9 @@ pub struct RoomView {
     /// What the director says; the sound has a say too.
     state: AiState,
     sounding: bool,
-    /// The sound of what the director still says is over.
+    /// What the director says, or is about to, has begun to sound.
+    begun: bool,
+    /// And it is over.
     sounded: bool,
     /// The data channel tells turns and speech in this call.
     fast: bool,
@@ -298,7 +300,9 @@ impl RoomView {
             return Told::STALE;
         }
         self.sounding = sounding;
-        self.sounded = !sounding;
+        self.begun |= sounding;
+        // The end of what was said before it may come late.
+        self.sounded = !sounding && self.begun;
         Told::then(Effect::Sounding(sounding))
     }
 
@@ -306,9 +310,12 @@ impl RoomView {
         let fresh = self.state != state;
         self.state = state;
         let sounding = state == AiState::Speaking;
-        self.sounded &= sounding;
+        if !sounding {
+            (self.begun, self.sounded) = (false, false);
+        }
         if !self.fast && self.sounding != sounding {
             self.sounding = sounding;
+            self.begun |= sounding;
             return Told { fresh, effect: Some(Effect::Sounding(sounding)) };
         }
         Told { fresh, effect: None }

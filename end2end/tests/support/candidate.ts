@@ -14,8 +14,8 @@ export interface Sample {
 
 declare global {
   interface Window {
-    /** Speaks the fixture into the microphone that the page opened; resolves after the last word. */
-    speak(seconds?: number): Promise<void>;
+    /** Speaks the fixture into the microphone that the page opened, from this second on; resolves after the last word. */
+    speak(from: number, seconds?: number): Promise<void>;
     heard: Sample[];
     /** Every audio context that the page has made. */
     contexts: AudioContext[];
@@ -55,15 +55,14 @@ export async function seat(page: Page) {
       return stream;
     };
     if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () => microphone();
-    window.speak = async (seconds?: number) => {
+    window.speak = async (from: number, seconds?: number) => {
       if (!context || !out) throw new Error("the page has no microphone yet");
       const bytes = await (await fetch("/voice-of-the-candidate.wav")).arrayBuffer();
       const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(bytes) });
       source.connect(out);
       const over = new Promise((done) => source.addEventListener("ended", done, { once: true }));
-      // The speech begins 0.37 s into the file.
-      if (seconds) source.start(0, 0.3, seconds);
-      else source.start();
+      if (seconds) source.start(0, from, seconds);
+      else source.start(0, from);
       await over;
     };
 
@@ -145,11 +144,14 @@ export class RoomPage {
     return this.page.locator(`[data-testid=room][data-ai=${ai}]`).waitFor({ state: "attached", timeout });
   }
 
-  /** Waits until the question with this number (from 0) is up and it is the candidate's turn. */
+  /** Waits until the question with this number (from 0) was asked and it is the candidate's turn, by the director's word too. */
   async asked(idx: number) {
-    await this.page
-      .locator(`[data-testid=room][data-question="${idx + 1}"][data-ai=listening]`)
-      .waitFor({ state: "attached", timeout: 30_000 });
+    const asked = (selector: string) => {
+      const last = window.roomEvents.findLast((it) => it.type === "ai.state");
+      return !!document.querySelector(selector) && last?.detail.payload.state === "listening";
+    };
+    const selector = `[data-testid=room][data-phase=live][data-question="${idx + 1}"][data-ai=listening]`;
+    await this.page.waitForFunction(asked, selector, { timeout: 30_000, polling: 100 });
   }
 
   /** The session that this tab is in. */
@@ -164,9 +166,17 @@ export class RoomPage {
     return this.page.locator(`[data-testid=caption][data-speaker=${speaker}]`).filter({ hasText: words });
   }
 
-  /** Answers with the fixture, or with its first seconds. */
+  /**
+   * Answers for 5.7 s or less, with one breath of 0.6 s. A machine that stands still for a moment does not make a turn's end
+   * of that.
+   */
   answer(seconds?: number) {
-    return this.page.evaluate((it) => window.speak(it), seconds);
+    return this.page.evaluate((it) => window.speak(5.3, it), seconds);
+  }
+
+  /** Answers with the whole fixture: 11 s with two pauses of more than a second, which belong to the candidate. */
+  recite() {
+    return this.page.evaluate(() => window.speak(0));
   }
 
   now() {

@@ -127,11 +127,11 @@ fn between_the_greeting_and_the_first_question_it_is_nobodys_turn() {
 fn a_question_whose_marker_is_late_is_not_the_candidates_turn() {
     let mut sim = Sim::default();
     sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
-    sim.tell(Source::Channel, turn(Speaker::Interviewer, false));
     sim.tell(Source::Room, RoomEvent::AiState { state: AiState::Thinking });
     sim.tell(Source::Room, question(0));
     sim.at(1_000).tell(Source::Room, RoomEvent::AiState { state: AiState::Speaking });
-    assert_eq!(sim.ai(), AiState::Thinking, "not heard yet");
+    sim.tell(Source::Channel, turn(Speaker::Interviewer, false));
+    assert_eq!(sim.ai(), AiState::Thinking, "the end of the greeting, late, and the question is not heard yet");
     sim.view.listen(Tick::from_ms(1_000), Some(0.2));
     assert_eq!(sim.ai(), AiState::Speaking, "the director's marker and the sound agree");
     sim.tell(Source::Channel, turn(Speaker::Interviewer, true));
