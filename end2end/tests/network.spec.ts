@@ -75,8 +75,9 @@ for (const route of ["direct", "relay"]) {
     const there = await asked(page, `?route=${route}`);
     await network.line("delay 25 jitter 5");
     await midAnswer(there.room);
+    const from = await there.room.now();
     await network.line("cut for 3000");
-    await page.locator("[data-testid=room][data-phase=recovering]").waitFor({ state: "attached", timeout: 10_000 });
+    await there.room.phase("recovering", from, 10_000);
     await on(page, route);
     await expect(there.room.room).toHaveAttribute("data-question", "1");
     await there.room.asked(0);
@@ -126,8 +127,9 @@ test("a candidate whose address changes stays in the interview", async ({ page, 
   const server = await house();
   const there = await asked(page);
   await midAnswer(there.room);
+  const from = await there.room.now();
   network.move("10.77.0.3");
-  await page.locator("[data-testid=room][data-phase=recovering]").waitFor({ state: "attached", timeout: 10_000 });
+  await there.room.phase("recovering", from, 10_000);
   await on(page, "direct");
   // The sockets of the old address are silent, not closed.
   await expect.poll(() => server.metric("vivavoce_room_resumes_total"), "the room channel comes along").toBe(1);

@@ -17,6 +17,8 @@ declare global {
     /** Speaks the fixture into the microphone that the page opened, from this second on; resolves after the last word. */
     speak(from: number, seconds?: number): Promise<void>;
     heard: Sample[];
+    /** Each phase of the room, as it came. */
+    phases: { at: number; phase: string | null }[];
     /** Every audio context that the page has made. */
     contexts: AudioContext[];
     peers: RTCPeerConnection[];
@@ -31,6 +33,7 @@ export async function seat(page: Page) {
   await page.route("**/voice-of-the-candidate.wav", (route) => route.fulfill({ body: VOICE, contentType: "audio/wav" }));
   await page.addInitScript(() => {
     window.heard = [];
+    window.phases = [];
     window.contexts = [];
     window.peers = [];
     window.tracks = [];
@@ -98,6 +101,11 @@ export async function seat(page: Page) {
       if (window.contexts.includes(this)) listen(node.stream.getAudioTracks()[0]!);
       return node;
     };
+    new MutationObserver(() => {
+      const phase = room()?.getAttribute("data-phase") ?? null;
+      if (phase !== window.phases.at(-1)?.phase) window.phases.push({ at: performance.now(), phase });
+    }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-phase"] });
+
     const kinds = ["turn.start", "turn.end", "question.ready", "latency.ping", "error", "ai.state"];
     for (const type of kinds) {
       document.addEventListener(type, (event) => window.roomEvents.push({ type, detail: (event as CustomEvent).detail }), true);
@@ -177,6 +185,13 @@ export class RoomPage {
   /** Answers with the whole fixture: 11 s with two pauses of more than a second, which belong to the candidate. */
   recite() {
     return this.page.evaluate(() => window.speak(0));
+  }
+
+  /** Waits until the room has been in this phase since `from`, and answers when that began. */
+  async phase(name: "live" | "recovering", from: number, timeout = 30_000): Promise<number> {
+    const been = ([name, from]: [string, number]) => window.phases.find((it) => it.phase === name && it.at >= from)?.at;
+    const at = await this.page.waitForFunction(been, [name, from] as [string, number], { timeout, polling: 100 });
+    return (await at.jsonValue())!;
   }
 
   now() {
