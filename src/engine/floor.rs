@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use super::time::Tick;
 
+/// Whoever looks at a deadline so late stood still, and what was said meanwhile may still be on its way.
+const LATE: Duration = Duration::from_millis(200);
+/// For it to arrive.
+const CATCH_UP: Duration = Duration::from_millis(500);
+
 /// How long we wait for more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -45,6 +50,8 @@ pub struct Floor {
     /// Audio position and time at which the running speech began.
     speaking: Option<(u64, Tick)>,
     deadline: Option<Tick>,
+    /// It was missed once, and moved.
+    moved: bool,
     /// From here on the candidate's sound does not arrive.
     deaf_since: Option<Tick>,
 }
@@ -85,7 +92,9 @@ impl Floor {
 
     /// The turn that ended by `now`, once.
     pub fn take_ended(&mut self, now: Tick) -> Option<Turn> {
-        if self.poll_timeout().is_none_or(|at| now < at) {
+        let deadline = self.poll_timeout().filter(|at| *at <= now)?;
+        if now.since(deadline) > LATE && !std::mem::replace(&mut self.moved, true) {
+            self.deadline = Some(now.after(CATCH_UP));
             return None;
         }
         self.take()
@@ -159,6 +168,7 @@ impl Floor {
 
     fn be_patient(&mut self, now: Tick, wait: Duration) {
         self.deadline = Some(now.after(wait));
+        self.moved = false;
         if let Some(since) = &mut self.deaf_since {
             *since = now;
         }
@@ -183,6 +193,26 @@ mod tests {
         let turn = floor.take_ended(at(4_600)).unwrap();
         assert_eq!((turn.spoken_ms, turn.items), (2_000, vec!["a".to_owned()]));
         assert_eq!(floor.take_ended(at(9_000)), None, "once");
+    }
+
+    /// A server that stood still for a moment hears first what it has missed.
+    #[test]
+    fn a_deadline_that_was_slept_through_is_given_a_moment_once() {
+        let stopped = || {
+            let mut floor = Floor::default();
+            floor.speech_started(at(0), "a", 0);
+            floor.speech_stopped(at(2_000), 2_000);
+            assert_eq!(floor.poll_timeout(), Some(at(3_200)));
+            assert_eq!(floor.take_ended(at(4_000)), None, "800 ms late");
+            floor
+        };
+        let mut floor = stopped();
+        floor.speech_started(at(4_010), "b", 2_900);
+        floor.speech_stopped(at(5_000), 3_900);
+        assert_eq!(floor.take_ended(at(6_200)).map(|it| it.items.len()), Some(2), "the turn went on");
+        let mut floor = stopped();
+        assert_eq!(floor.poll_timeout(), Some(at(4_500)));
+        assert!(floor.take_ended(at(9_000)).is_some(), "nothing came, and it is not waited for again");
     }
 
     #[test]
