@@ -115,6 +115,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn comes_by(this: &FarEnd, kind: &str);
     #[wasm_bindgen(method)]
+    pub(super) fn host(this: &FarEnd);
+    #[wasm_bindgen(method)]
     pub(super) fn without_webrtc(this: &FarEnd);
     #[wasm_bindgen(method)]
     pub(super) fn free(this: &FarEnd);

@@ -106,7 +106,7 @@ export class FarEnd {
     switch (what) {
       case "ready":
         return Response.json({
-          embedded: true, connect_timeout_ms: 30000, idle_ms: 600000,
+          embedded: !this.hosted, connect_timeout_ms: 30000, idle_ms: 600000,
         });
       case "ephemeral-token":
         this.session = body.session_id;
@@ -134,11 +134,14 @@ export class FarEnd {
 
   async answer(offer) {
     await this.pc.setRemoteDescription({ type: "offer", sdp: offer });
-    await this.sender.replaceTrack(this.out.stream.getAudioTracks()[0]);
+    await this.sender.replaceTrack(this.hosted ? null : this.out.stream.getAudioTracks()[0]);
     await this.pc.setLocalDescription();
     while (this.pc.iceGatheringState !== "complete") await new Promise((done) => setTimeout(done, 5));
     return this.pc.localDescription.sdp;
   }
+
+  // From here on the provider is one of those that send no packet while they say nothing.
+  host() { this.hosted = true; }
 
   // A word of the page on the room channel.
   hear(text) {
@@ -254,6 +257,7 @@ export class FarEnd {
 
   speak(on) {
     this.gain.gain.value = on ? 0.3 : 0;
+    if (this.hosted) this.sender.replaceTrack(on ? this.out.stream.getAudioTracks()[0] : null);
     this.event({ type: `output_audio_buffer.${on ? "started" : "stopped"}`, response_id: "r" });
   }
   // No packet comes any more, as on a path that was cut.

@@ -58,6 +58,19 @@ async fn s003_21_a_call_on_the_room_channel_carries_both_voices() -> Result<(), 
     Ok(())
 }
 
+/// A provider that sends no packet before it speaks is asked to speak all the same, and heard.
+#[wasm_bindgen_test]
+async fn a_hosted_provider_is_asked_to_speak_before_its_first_packet() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.host();
+    page.driver()?.start(options(Choice::Automatic));
+    until("ready", || page.far.has_said("ready") == 1).await;
+    assert_eq!((page.phase(), page.route(), page.far.called()), (Phase::Live, Route::Direct, 1));
+    page.far.speak(true);
+    until("speaking", || page.screen.ai.get_untracked() == AiState::Speaking).await;
+    Ok(())
+}
+
 /// S003-61: without a peer the round trip of the line is that of the room channel.
 #[wasm_bindgen_test]
 async fn the_round_trip_of_the_socket_is_that_of_its_heartbeat() -> Result<(), BrowserError> {

@@ -80,8 +80,9 @@ impl Progress {
         self.negotiating
     }
 
-    /// Notes what was reached. Returns whether the attempt is complete.
-    pub fn reach(&mut self, now: Tick, reach: Reach) -> bool {
+    /// Notes what was reached. `continuous`: the far end sends packets though it says nothing, so without one there is no sound
+    /// yet. Returns whether the attempt is complete.
+    pub fn reach(&mut self, now: Tick, reach: Reach, continuous: bool) -> bool {
         match reach {
             Reach::MicGranted => self.mic = true,
             Reach::ApiReady { .. } => self.api = true,
@@ -111,7 +112,7 @@ impl Progress {
                 self.mark(now, SubStep::Streaming);
             }
         }
-        while let Some((step, since)) = self.step.filter(|(step, _)| self.is_done(*step)) {
+        while let Some((step, since)) = self.step.filter(|(step, _)| self.is_done(*step, continuous)) {
             self.steps.set(step, StepState::Done { ms: millis(since, now) });
             self.step = None;
             if let Some(next) = Step::ALL.into_iter().find(|next| *next > step) {
@@ -135,13 +136,13 @@ impl Progress {
         Some(f64::from(self.steps.reached_ms(SubStep::Connected)?.saturating_sub(from)))
     }
 
-    fn is_done(&self, step: Step) -> bool {
+    const fn is_done(&self, step: Step, continuous: bool) -> bool {
         match step {
             Step::Microphone => self.mic,
             Step::Api => self.api,
             Step::Session => self.ticket,
             Step::WebRtc => self.answer && self.connected,
-            Step::Audio => self.channel && self.provider && self.packet,
+            Step::Audio => self.channel && self.provider && (self.packet || !continuous),
         }
     }
 
@@ -180,13 +181,13 @@ mod tests {
             (31, Reach::ProviderReady),
             (32, Reach::Connected),
         ] {
-            assert!(!progress.reach(Tick::from_ms(ms), reach), "{reach:?}");
+            assert!(!progress.reach(Tick::from_ms(ms), reach, true), "{reach:?}");
         }
         assert_eq!(progress.step(), Some((Step::WebRtc, Tick::from_ms(20))));
-        assert!(!progress.reach(Tick::from_ms(40), Reach::AnswerSet));
+        assert!(!progress.reach(Tick::from_ms(40), Reach::AnswerSet, true));
         assert_eq!(progress.steps().state(Step::WebRtc), StepState::Done { ms: 20 });
         assert_eq!(progress.steps().state(Step::Audio), StepState::Active);
-        assert!(progress.reach(Tick::from_ms(45), Reach::FirstPacket));
+        assert!(progress.reach(Tick::from_ms(45), Reach::FirstPacket, true));
         assert_eq!(progress.steps().state(Step::Audio), StepState::Done { ms: 5 });
         assert_eq!(progress.negotiation_ms(), Some(11.0));
     }
@@ -197,17 +198,17 @@ mod tests {
         let mut progress = Progress::begin(Tick::ZERO);
         let api = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: true };
         for reach in [Reach::MicGranted, api, Reach::TicketGiven(Route::Direct)] {
-            assert!(!progress.reach(Tick::from_ms(5), reach), "{reach:?}");
+            assert!(!progress.reach(Tick::from_ms(5), reach, true), "{reach:?}");
         }
         assert_eq!(progress.negotiating(), Some(Tick::from_ms(5)));
-        assert!(progress.reach(Tick::from_ms(9), Reach::CallOpen));
+        assert!(progress.reach(Tick::from_ms(9), Reach::CallOpen, true));
         assert_eq!(progress.negotiation_ms(), None, "no peer negotiated");
     }
 
     #[test]
     fn the_step_under_way_is_the_one_that_fails() {
         let mut progress = Progress::begin(Tick::ZERO);
-        progress.reach(Tick::from_ms(5), Reach::MicGranted);
+        progress.reach(Tick::from_ms(5), Reach::MicGranted, true);
         progress.fail();
         let states = Step::ALL.map(|step| progress.steps().state(step).name());
         assert_eq!(states, ["done", "failed", "pending", "pending", "pending"]);

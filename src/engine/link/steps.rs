@@ -13,7 +13,7 @@ pub enum Step {
     Session,
     /// Exchange and connected peer.
     WebRtc,
-    /// `oai-events` open, `session.created`, first inbound packet.
+    /// `oai-events` open, `session.created`, and the first inbound packet where the far end never pauses.
     Audio,
 }
 

@@ -47,9 +47,14 @@ impl Link {
             }
             _ => {}
         }
-        if self.progress.reach(now, reach) {
+        if self.progress.reach(now, reach, self.is_continuous()) {
             self.live(now);
         }
+    }
+
+    /// Whether the far end of this route sends packets even when it says nothing, as our own do, whoever is behind them.
+    const fn is_continuous(&self) -> bool {
+        self.continuous || !matches!(self.route, Route::Direct)
     }
 
     pub(super) fn live(&mut self, now: Tick) {
@@ -62,14 +67,17 @@ impl Link {
         if self.routes.next() == self.route {
             self.routes.settle();
         }
-        // Our own peer never pauses, whoever is behind it.
-        self.watchdog.reset(self.continuous || self.route == Route::Relay);
+        self.watchdog.reset(self.is_continuous());
         self.renewal = false;
         self.state = State::Live { since: now };
         self.out.push_back(Command::Show(Phase::Live));
     }
 
     pub(super) fn watch(&mut self, now: Tick, sample: Sample) {
+        if sample.received > 0 {
+            // Only now, where the far end had nothing to say before.
+            self.progress.reach(now, Reach::FirstPacket, self.is_continuous());
+        }
         match (self.watchdog.judge(sample), self.state) {
             (Flow::Moving, State::Wobbling { since, then: Mend::Restart, .. }) => self.state = State::Live { since },
             (Flow::Moving, State::Restarting { until }) => {

@@ -1,6 +1,7 @@
 //! Tests of the routes: which one is taken, what is fallen back to, and how a route is changed in the middle of a call.
 
 use super::super::choice::Choice;
+use super::super::steps::SubStep;
 use super::super::watchdog::Sample;
 use super::tests::{API, GOOD, Sim};
 use super::*;
@@ -387,6 +388,34 @@ fn a_choice_during_a_repair_is_followed_at_once() {
     assert_eq!(out[0], Command::Close(Epoch(1)));
 }
 
+/// A hosted provider may send nothing before it is asked to speak, and only a live page asks for that.
+#[test]
+fn a_hosted_call_is_live_before_its_first_packet() {
+    let hosted = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: false };
+    let reaches = [&GOOD[..1], &[hosted], &GOOD[2..]].concat();
+    let mut sim = Sim::choosing(Choice::Automatic);
+    sim.send(Input::Start);
+    assert_eq!(sim.reach(&reaches), [Command::Show(Phase::Live)]);
+    let streams = |sim: &Sim| sim.link.steps().reached_ms(SubStep::Streaming);
+    assert_eq!((streams(&sim), sim.link.poll_timeout()), (None, None));
+    sim.poll(6_000, true);
+    assert_eq!(streams(&sim), Some(50), "it is still said when sound came first");
+
+    let mut sim = Sim::fallen();
+    let old = sim.epoch();
+    sim.send(Input::Choose(Choice::WebRtc));
+    assert_eq!(sim.reach(&reaches), [Command::Close(old), Command::Show(Phase::Live)]);
+    // Our own peer is waited for, whoever is behind it.
+    let relayed = reaches.iter().map(|reach| match reach {
+        Reach::TicketGiven(_) => Reach::TicketGiven(Route::Relay),
+        other => *other,
+    });
+    let mut sim = Sim::choosing(Choice::Automatic);
+    sim.send(Input::Start);
+    assert!(sim.reach(&relayed.collect::<Vec<_>>()).is_empty());
+    assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
+}
+
 /// A hosted provider that says nothing is alive as long as its checks are answered: it is never called anew for silence.
 #[test]
 fn a_hosted_provider_may_be_silent() {
@@ -394,8 +423,7 @@ fn a_hosted_provider_may_be_silent() {
     sim.send(Input::Start);
     sim.send(Input::Room(true));
     let hosted = Reach::ApiReady { connect_timeout_ms: 30_000, idle_ms: 600_000, continuous: false };
-    sim.reach(&[&GOOD[..1], &[hosted], &GOOD[2..]].concat());
-    assert_eq!(sim.poll(50, true), [Command::Show(Phase::Live)]);
+    assert_eq!(sim.reach(&[&GOOD[..1], &[hosted], &GOOD[2..]].concat()), [Command::Show(Phase::Live)]);
     for second in 0..120 {
         sim.pass(1_000);
         let sample = Sample { at: sim.now, received: 9, responses: Some(second / 3) };
