@@ -77,6 +77,8 @@ pub struct Playout {
     dropped: Option<String>,
     /// Speech interrupts.
     interruptible: bool,
+    /// Some of what was given out is given out again.
+    repeats: bool,
     pending: Option<Pending>,
     out: VecDeque<Output>,
 }
@@ -128,6 +130,11 @@ impl Playout {
     /// The next output, until there is none.
     pub fn poll(&mut self) -> Option<Output> {
         self.out.pop_front()
+    }
+
+    /// Notes whether some of what was given out is being given out again, to a page that has missed it. That can be cut, too.
+    pub const fn repeats(&mut self, repeats: bool) {
+        self.repeats = repeats;
     }
 
     /// Notes what the director tells the provider. Returns whether the provider is to see it: over a WebSocket it has no
@@ -232,7 +239,13 @@ impl Playout {
 
     /// Stops what is heard and forgets what waits. Nothing happens in silence.
     pub fn cut(&mut self) {
-        let Some(talk) = self.talks.pop_front() else { return };
+        let Some(talk) = self.talks.pop_front() else {
+            // It was told to have stopped, so there is no more to tell.
+            if self.repeats {
+                self.begin();
+            }
+            return;
+        };
         self.talks.clear();
         if let Some(epoch) = self.unsettled() {
             self.played(epoch, u64::MAX); // Nobody will tell of the cut before this one any more.
@@ -242,8 +255,13 @@ impl Playout {
         }
         self.dropped = (!talk.complete).then(|| talk.response_id.clone());
         self.pending = Some(Pending { epoch: self.epoch, talk });
+        self.begin();
+    }
+
+    /// Begins an epoch.
+    fn begin(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
-        self.given = 0;
+        (self.given, self.repeats) = (0, false);
         self.out.push_back(Output::Cut { epoch: self.epoch });
     }
 

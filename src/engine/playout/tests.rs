@@ -169,3 +169,29 @@ fn sound_is_bounded_and_a_cut_nobody_tells_of_counts_as_heard() {
     playout.played(1, 0);
     assert_eq!(outputs(&mut playout), [truncate("j", 0)]);
 }
+
+/// What a page has missed is given out again when the response is over: that is interrupted like any other sound, and
+/// nobody is told twice that it has stopped.
+#[test]
+fn what_is_given_out_again_is_cut_although_nothing_sounds() {
+    let mut playout = Playout::default();
+    playout.sound(&at("r", "i"), &[1; 960]);
+    playout.see(&done("r"));
+    while playout.frame().is_some() {}
+    outputs(&mut playout);
+    playout.repeats(true);
+    playout.see(&speech());
+    assert_eq!(outputs(&mut playout), [], "speech does not interrupt before the session says so");
+    playout.sent(&interruption(true));
+    playout.see(&speech());
+    assert_eq!(outputs(&mut playout), [Output::Cut { epoch: 1 }]);
+    assert_eq!((playout.given(), playout.unsettled()), (0, None));
+    playout.see(&speech());
+    assert_eq!(outputs(&mut playout), [], "it is cut once");
+    playout.repeats(true);
+    playout.sent(&ClientEvent::OutputAudioBufferClear);
+    assert_eq!(outputs(&mut playout), [Output::Cut { epoch: 2 }]);
+    playout.repeats(false);
+    playout.see(&speech());
+    assert_eq!(outputs(&mut playout), [], "the page has it all");
+}

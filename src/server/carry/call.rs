@@ -251,6 +251,7 @@ where
     /// Does what may cut the sound off, and notes how much of it can have been heard then.
     fn may_cut<T>(&mut self, what: impl FnOnce(&mut Playout) -> T) -> T {
         let (now, before, given) = (self.now(), self.playout.unsettled(), self.playout.given());
+        self.playout.repeats(!self.again.is_empty());
         let outcome = what(&mut self.playout);
         let after = self.playout.unsettled();
         if after.is_some() && after != before {

@@ -34,7 +34,7 @@ impl Started {
 
 impl Rooms {
     /// The answer to a request that came before: its ticket, and the secret of the cookie. `session_id`: the session that it
-    /// asks for, if it is not to be a new one.
+    /// asks for and that its cookie owns, if it is not to be a new one.
     pub(super) fn again(
         &self,
         inner: &mut Inner,
@@ -43,8 +43,13 @@ impl Rooms {
         ip: IpAddr,
     ) -> Option<Result<(Ticket, String), ApiError>> {
         let known = inner.started.get_mut(request_id)?;
-        // The id is the page's own secret; a different address guessed or stole it.
-        if known.ip != ip || session_id.is_some_and(|it| it != known.ticket.session_id) {
+        let same = match session_id {
+            // The cookie is proof enough: a network may be left between a request and its repetition.
+            Some(it) => it == known.ticket.session_id,
+            // The id is the page's own secret; a different address guessed or stole it.
+            None => known.ip == ip,
+        };
+        if !same {
             return Some(Err(ApiError::Conflict));
         }
         if known.at.elapsed() >= OLD {
@@ -123,6 +128,19 @@ mod tests {
             pass(&rooms, REPLAY - Duration::from_secs(1));
             assert_eq!(start(&rooms, "r1").is_ok_and(|it| it.0.session_id == first.session_id), late_s >= 30);
         }
+    }
+
+    /// S003-16: the answer to a request was lost with the network, and the next one gives the page another address.
+    #[tokio::test]
+    async fn a_renewal_is_repeated_from_another_address_with_the_cookie() {
+        let rooms = rooms();
+        let (ticket, secret) = start(&rooms, "r1").unwrap();
+        let renew = |cookie: &str, ip| rooms.renew("r2".to_owned(), &ticket.session_id, Some(cookie), ip);
+        let first = renew(&secret, HERE).unwrap();
+        let again = renew(&secret, Ipv4Addr::UNSPECIFIED.into()).unwrap();
+        assert!(again == first, "the same ticket");
+        assert_eq!(renew("stolen", Ipv4Addr::UNSPECIFIED.into()).map(drop), Err(ApiError::Session));
+        assert!(is_good(&rooms, &again));
     }
 
     #[tokio::test]

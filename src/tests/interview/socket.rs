@@ -328,9 +328,16 @@ async fn a_try_that_never_connects_takes_nothing_from_the_call_on_the_socket() {
     assert!(turn["payload"]["spoken_ms"].as_u64().unwrap() > 6_000, "the whole answer: {turn}");
     assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
     candidate.hear(50).await;
+    assert_eq!(house.calls(), 2);
     let told = &candidate.told[from..];
     assert!(told.iter().all(|it| it["type"] != "clock" || it["payload"]["running"] == true), "{told:?}");
     assert!(told.iter().all(|it| it["type"] != "error"), "{told:?}");
+    // Not even where the room channel breaks: the page has its call back, and the try is over.
+    candidate.cut();
+    candidate.resume(&house).await;
+    assert_eq!(candidate.go_on(2, 0).await["call"], 1);
+    house.until_calls(1).await;
+    candidate.hear(50).await;
     let words = candidate.post("report", json!({})).await["transcript"].to_string();
     assert!(!words.contains("again"), "{words}");
     candidate.post("finish", json!({ "request_id": "f1" })).await;
@@ -354,7 +361,6 @@ async fn a_try_that_works_takes_over_from_the_call_on_the_socket() {
             candidate.say(&json!({ "type": "bye", "epoch": 1 })).await;
         } else {
             candidate.hang();
-            house.until_calls(1).await;
             candidate.resume(&house).await;
         }
         candidate.say(&json!({ "type": "ready" })).await;

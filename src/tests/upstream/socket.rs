@@ -199,6 +199,30 @@ async fn s003_14_the_interviewer_goes_on_where_the_page_has_heard_her_last() {
     assert!(heard == greeting, "{} samples of {}", heard.len(), greeting.len());
 }
 
+/// S003-14: what is given out again after a cut is interrupted like anything else the interviewer says, although she has said
+/// it all by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_out_again_after_a_cut_can_be_interrupted() {
+    let mut stage = Stage::set().await;
+    stage.carry(1).await;
+    stage.script.told("response.create", 1).await;
+    stage.respond(1, HELLO, &sound(4 * SECOND, 7), true);
+    stage.candidate.next("question.ready").await;
+    stage.script.told("response.create", 2).await;
+    stage.candidate.until_frames(200).await;
+    stage.candidate.cut();
+    stage.candidate.resume(&stage.house).await;
+    // Of its last three seconds nothing was heard.
+    stage.candidate.go_on(2, 50).await;
+    stage.candidate.until_frames(10).await;
+    stage.script.say(json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u1" }));
+    stage.candidate.next("audio.cut").await;
+    let came = stage.candidate.frames().len();
+    stage.candidate.linger(Duration::from_millis(400)).await;
+    assert_eq!(stage.candidate.frames().len(), came, "and nothing more");
+    assert!(came < 100, "{came} frames of 150");
+}
+
 /// The provider's line breaks in mid-answer: what was said until there is another session is heard by that one, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_session_hears_what_was_said_since_the_one_before_broke() {

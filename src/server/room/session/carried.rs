@@ -22,7 +22,10 @@ impl Session {
             && after == Some(*number)
         {
             (*page, *epoch, *until) = (id, page_epoch, None);
-            return carry.attach(page_epoch, sound, heard);
+            carry.attach(page_epoch, sound, heard);
+            // Who wants this one has given up every other.
+            self.attempt = self.attempt.next();
+            return self.drop_pending();
         }
         if !self.may_call() {
             let message = "Too many calls. Wait a moment, then try again.".to_owned();
@@ -90,25 +93,25 @@ impl Session {
     }
 
     /// A call on the Socket route sounds in one page. Without that page it waits a little and the clock stands still; what is
-    /// not fetched back is over. Where another one was being tried, that goes on: its page may have lost no more than its room
-    /// channel.
+    /// not fetched back is over. Where another one was being tried, the page that comes back says which of the two it has, and
+    /// without a word of it that is the other one: it may have lost no more than its room channel.
     pub(super) fn end_orphan(&mut self) {
         if self.is_over() {
             return;
         }
-        let (here, now, tried) = (self.page.as_ref().map(|page| page.id), Instant::now(), self.pending.is_some());
+        let (here, now) = (self.page.as_ref().map(|page| page.id), Instant::now());
         let Some(Call { way: Way::Socket { page, carry, until, .. }, .. }) = &mut self.call else { return };
         if Some(*page) == here {
             return;
         }
         match *until {
-            None if !tried => {
+            None => {
                 *until = Some(now + GRACE);
                 carry.leave();
                 self.direct(Input::Hearing(false));
             }
             Some(until) if until > now => {}
-            Some(_) | None => self.leave_carried(),
+            Some(_) => self.leave_carried(),
         }
     }
 
@@ -120,10 +123,18 @@ impl Session {
         }
     }
 
-    /// The call of a page that will not come back for it is over.
+    /// The call of a page that will not come back for it is over, and so is what it tried.
     pub(super) fn lose_orphan(&mut self) {
         if self.orphan_until().is_some() {
+            self.drop_pending();
             self.leave_carried();
+        }
+    }
+
+    /// A page hears the interviewer that has not fetched its call back: it is on the other one.
+    pub(super) fn swap_orphan(&mut self) {
+        if self.orphan_until().is_some() {
+            self.swap();
         }
     }
 

@@ -1,5 +1,6 @@
 //! A call that is made while the one on the Socket route goes on. Nobody leads it yet: the page says when it is on it, by
-//! taking leave of the other one. A try that comes to nothing is so not noticed.
+//! taking leave of the other one. A try that comes to nothing is so not noticed, not even by a page whose room channel
+//! breaks.
 
 use std::time::Duration;
 
@@ -87,9 +88,9 @@ impl Session {
         }
     }
 
-    /// When the call that waits is given up.
+    /// When the call that waits is given up. Its page may be on it for as long as that has not come back for the other one.
     pub(super) fn pending_until(&self) -> Option<Instant> {
-        self.pending.as_ref().map(|it| it.until)
+        self.pending.as_ref().filter(|_| self.orphan_until().is_none()).map(|it| it.until)
     }
 
     pub(super) fn drop_overdue(&mut self) {

@@ -42,6 +42,7 @@ impl Session {
 
     /// The page hears the interviewer. On Direct nobody else can tell that the sound flows.
     pub(super) fn page_ready(&mut self) {
+        self.swap_orphan();
         if self.call.as_ref().is_some_and(Call::is_direct) {
             self.count_call();
         }

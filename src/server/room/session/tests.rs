@@ -3,12 +3,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::{PageId, Seen, Sound};
+use super::calls::Way;
 use super::*;
+use crate::api::Exchanged;
 use crate::engine::interview::EndReason;
 use crate::engine::protocol::room::{AiState, PageMessage, PageStats, RoomEvent, RoomMessage};
 use crate::server::config::Config;
@@ -156,4 +158,67 @@ async fn a_page_that_missed_too_much_is_welcomed_anew() {
         let told = first(join(&mut session, Some(seen)));
         assert_eq!(matches!(told, RoomEvent::Welcome(_)), welcomed, "{missed} events: {told:?}");
     }
+}
+
+/// A session whose page has call 1 on the Socket route and tries call 2 with the provider itself, and then loses its room
+/// channel. Answers what it has seen.
+fn torn() -> (Session, Seen) {
+    let mut session = session();
+    let page = join(&mut session, None);
+    session.page_says(&PageMessage::Call { epoch: Epoch(1), after: None, heard: 0 });
+    session.calls += 1;
+    let (reply, _answered) = oneshot::channel();
+    let made = (Exchanged { answer: String::new(), call: session.calls }, "rtc_2".to_owned());
+    session.inside(session.attempt, FromTask::Made { answer: Ok(made), restart: false, reply });
+    assert_eq!((number(&session), session.pending.is_some(), session.orphan_until()), (Some(1), true, None));
+    let seen = Seen { epoch: session.numbering, after: session.events };
+    drop(page);
+    session.page = None;
+    session.end_orphan();
+    assert_eq!((number(&session), session.pending.is_some()), (Some(1), true), "who knows which of them is in use?");
+    assert!(session.orphan_until().is_some() && session.pending_until().is_none(), "both wait");
+    (session, seen)
+}
+
+fn number(session: &Session) -> Option<u32> {
+    session.call.as_ref().map(|it| it.number)
+}
+
+/// S003-20: a try that came to nothing takes no call from a page whose room channel breaks.
+#[tokio::test]
+async fn a_page_that_is_back_for_its_call_has_it_and_nothing_else() {
+    let (mut session, seen) = torn();
+    let _page = join(&mut session, Some(seen));
+    session.page_says(&PageMessage::Call { epoch: Epoch(3), after: Some(1), heard: 0 });
+    session.end_orphan();
+    assert_eq!((number(&session), session.calls), (Some(1), 2), "the same call");
+    assert!(session.pending.is_none() && session.orphan_until().is_none());
+}
+
+/// A page that was on the new call already has lost its leave of the old one with the room channel, and no more.
+#[tokio::test]
+async fn a_page_that_is_back_with_another_call_is_led_on_that() {
+    for word in [PageMessage::Ready, PageMessage::Bye { epoch: Epoch(1) }] {
+        let (mut session, seen) = torn();
+        let _page = join(&mut session, Some(seen));
+        assert_eq!(number(&session), Some(1), "nothing is said yet");
+        session.page_says(&word);
+        assert_eq!(number(&session), Some(2), "{word:?}");
+        assert!(session.call.as_ref().is_some_and(Call::is_direct) && session.pending.is_none(), "{word:?}");
+    }
+    let (mut session, _) = torn();
+    if let Some(Call { way: Way::Socket { until, .. }, .. }) = &mut session.call {
+        *until = Some(Instant::now());
+    }
+    session.drop_overdue();
+    session.end_orphan();
+    assert_eq!(number(&session), Some(2), "nobody came back for the other one");
+}
+
+/// A page that was loaded anew has neither.
+#[tokio::test]
+async fn a_page_that_is_loaded_anew_during_a_try_has_no_call() {
+    let (mut session, _) = torn();
+    let _page = join(&mut session, None);
+    assert_eq!((number(&session), session.pending.is_some()), (None, false));
 }
