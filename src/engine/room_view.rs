@@ -91,7 +91,7 @@ impl RoomView {
         self.hearing
     }
 
-    /// What the provider or the director reported, for the candidate to read.
+    /// Why the call was ended, for the candidate to read until there is another.
     #[must_use]
     pub fn notice(&self) -> Option<&str> {
         self.notice.as_deref()
@@ -263,10 +263,11 @@ impl RoomView {
                 Told::then(Effect::Say(PageMessage::Pong { id: *id }))
             }
             RoomEvent::Error { code, message } => {
-                self.notice = Some(message.clone());
                 // A call that was changed is as good as gone: nothing that is said on it counts.
                 let fault = (code == TAMPERED).then_some(UpstreamFault::Lost).or_else(|| UpstreamFault::of_code(code));
-                Told { fresh: true, effect: fault.map(Effect::CallEnded) }
+                let Some(fault) = fault else { return Told::then(Effect::Remark(message.clone())) };
+                self.notice = Some(message.clone());
+                Told::then(Effect::CallEnded(fault))
             }
             RoomEvent::Ended { reason } => Told::then(Effect::Over(*reason)),
             RoomEvent::Unknown => Told::STALE,

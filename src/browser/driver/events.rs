@@ -114,7 +114,13 @@ impl Inner {
             // Each stage of a repair is shown; it is one break.
             Phase::Recovering if *self.phase.borrow() != Phase::Recovering => {
                 let mut figures = self.figures.borrow_mut();
-                if self.link.borrow().is_renewal() { figures.renewed() } else { figures.interrupted() }
+                if self.link.borrow().is_renewal() {
+                    figures.renewed()
+                } else {
+                    figures.interrupted()
+                }
+                drop(figures);
+                self.drop_remark();
             }
             Phase::Lobby => self.forget_sound(),
             Phase::Connecting | Phase::Recovering => {}
@@ -286,6 +292,9 @@ impl Inner {
                     None => self.drop_recording(),
                 }
             }
+            // While the line is mended there is graver news than this.
+            Some(Effect::Remark(text)) if *self.phase.borrow() == Phase::Live => self.remark(text),
+            Some(Effect::Remark(_)) => {}
             Some(Effect::CallEnded(fault)) => self.step(Input::CallEnded(self.epoch.get(), fault)),
             Some(Effect::CallOpen { epoch, call, from }) => self.call_open(epoch, call, from),
             Some(Effect::Cut(epoch)) => self.cut_sound(epoch),
@@ -341,8 +350,7 @@ impl Inner {
             self.first_sound(now);
         }
         if self.notice_until.get().is_some_and(|until| until <= now) {
-            self.notice_until.take();
-            self.show_notice();
+            self.drop_remark();
         }
         self.poll_stats();
         self.beat_of_the_socket();

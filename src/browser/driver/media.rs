@@ -261,6 +261,13 @@ impl Inner {
         self.notice_until.set(Some(now().after(REMARK)));
     }
 
+    /// A remark's time is over, or there is graver news.
+    pub(super) fn drop_remark(&self) {
+        if self.notice_until.take().is_some() {
+            self.show_notice();
+        }
+    }
+
     /// Shows what the room says. Where that is nothing, a remark is left until its time is over.
     pub(super) fn show_notice(&self) {
         let notice = self.view.borrow().notice().map(str::to_owned);

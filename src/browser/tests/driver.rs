@@ -341,6 +341,28 @@ async fn a_call_that_the_server_ended_is_made_anew_or_given_up() -> Result<(), B
     Ok(())
 }
 
+/// What the voice service reports of a call that goes on is soon of no interest, and never hides that the line is mended.
+#[wasm_bindgen_test]
+async fn a_passing_error_makes_way_for_graver_news() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    let error =
+        |n: u32| format!(r#"{{"n":{n},"type":"error","payload":{{"code":"server_error","message":"A problem."}}}}"#);
+    let notice = || page.screen.notice.get_untracked();
+    page.far.tell(&error(1));
+    assert_eq!(notice().as_deref(), Some("A problem."));
+    let starved = JsFuture::from(page.far.starve()).await;
+    starved.map_err(|error| BrowserError::from_js("starve", &error))?;
+    until("recovering", || page.phase() == Phase::Recovering).await;
+    assert_eq!(notice(), None);
+    page.far.tell(&error(2));
+    assert_eq!(notice(), None);
+    until("live again", || page.phase() == Phase::Live).await;
+    page.far.tell(&error(3));
+    until("a word about it", || notice().is_some()).await;
+    until("nothing more of it", || notice().is_none()).await;
+    Ok(())
+}
+
 /// S003-40: the component goes, and with it the call, the microphone, the element and the channel.
 #[wasm_bindgen_test]
 async fn a_dropped_driver_leaves_nothing_behind() -> Result<(), BrowserError> {

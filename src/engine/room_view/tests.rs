@@ -329,7 +329,7 @@ fn every_event_of_the_schema_is_parsed_and_folded() {
             "question.ready",
         ),
         (r#"{"type":"latency.ping","ts":4,"payload":{"id":7}}"#, "latency.ping"),
-        (r#"{"type":"error","ts":5,"payload":{"code":"provider","message":"A problem."}}"#, "error"),
+        (r#"{"type":"error","ts":5,"payload":{"code":"upstream.lost","message":"A problem."}}"#, "error"),
         (r#"{"type":"ai.state","ts":6,"payload":{"state":"thinking"}}"#, "ai.state"),
     ];
     let mut view = RoomView::default();
@@ -389,8 +389,10 @@ fn the_provider_events_of_the_preview_and_their_successors_do_the_same() {
     let error =
         |code: &str| project_text(&format!(r#"{{"type":"error","error":{{"code":"{code}","message":"secret"}}}}"#));
     let mut sim = Sim::default();
-    assert_eq!(sim.tell(Source::Channel, error("server_error").expect("told")).effect, None, "the call goes on");
-    assert_eq!(sim.view.notice(), Some("The voice service reported a problem."));
+    let told = sim.tell(Source::Channel, error("server_error").expect("told"));
+    let remark = "The voice service reported a problem.".to_owned();
+    assert_eq!(told.effect, Some(Effect::Remark(remark)), "the call goes on");
+    assert_eq!(sim.view.notice(), None, "and nothing is left of it");
     assert_eq!(error("response_cancel_not_active"), None, "a race that nobody needs to know of");
 }
 
@@ -410,7 +412,8 @@ fn the_end_of_a_call_says_why_until_there_is_a_new_one() {
     assert_eq!(told.effect, Some(Effect::CallEnded(UpstreamFault::Lost)), "the page leaves it at once");
     assert_eq!(sim.view.notice(), Some("Changed."));
     let other = RoomEvent::Error { code: "invalid_event".to_owned(), message: "No.".to_owned() };
-    assert_eq!(sim.tell(Source::Room, other).effect, None);
+    assert_eq!(sim.tell(Source::Room, other).effect, Some(Effect::Remark("No.".to_owned())));
+    assert_eq!(sim.view.notice(), Some("Changed."), "why the call is gone is the graver news");
 }
 
 /// S003-14: a call that waited for its page is shown as it is, and a new one as it was told to be.

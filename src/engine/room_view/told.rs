@@ -28,6 +28,8 @@ pub enum Effect {
         question: Option<u32>,
         spoken_ms: u64,
     },
+    /// Something went wrong, and the call goes on: soon of no interest.
+    Remark(String),
     /// The server ended the call for this reason.
     CallEnded(UpstreamFault),
     /// The call on the room channel stands: its number, and the frame from which on it is to hear us.
