@@ -188,6 +188,18 @@ impl Call {
         Some((loud.first()?.0, loud.last()?.0))
     }
 
+    /// How many frames had arrived by then.
+    pub(crate) fn frames_before(&self, at: Instant) -> usize {
+        self.packets.partition_point(|it| it.at < at)
+    }
+
+    /// The numbers of the first and the last frame that held sound.
+    pub(crate) fn loud_span(&self) -> Option<(usize, usize)> {
+        let levels = self.levels();
+        let is_loud = |(_, db): &(Instant, f64)| *db > -45.0;
+        Some((levels.iter().position(is_loud)?, levels.iter().rposition(is_loud)?))
+    }
+
     pub(crate) fn time_of(&self, kind: &str) -> Instant {
         self.events.iter().rfind(|(_, it)| it["type"] == kind).unwrap_or_else(|| panic!("{kind}")).0
     }

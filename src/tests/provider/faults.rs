@@ -76,7 +76,7 @@ async fn an_event_flood_on_the_channel_is_told_and_ends_the_call() {
             break;
         }
     }
-    house.until_calls(0, 1_000 * MS).await;
+    house.until_calls(0, 5_000 * MS).await;
 }
 
 /// Nothing that a client sends is our fault, and nothing of it leaves a call behind.
