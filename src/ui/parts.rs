@@ -5,6 +5,7 @@
 
 pub mod arrival;
 pub mod bootstrap;
+pub mod choice;
 pub mod connecting;
 pub mod figure;
 pub mod icon;

@@ -103,6 +103,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn suspend(this: &FarEnd) -> js_sys::Promise;
     #[wasm_bindgen(method)]
+    pub(super) fn sounds(this: &FarEnd) -> bool;
+    #[wasm_bindgen(method)]
     pub(super) fn network_changes(this: &FarEnd, kind: &str);
     #[wasm_bindgen(method)]
     pub(super) fn close_tab(this: &FarEnd);

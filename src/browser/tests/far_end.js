@@ -13,7 +13,7 @@ export class FarEnd {
     localStorage.removeItem("vivavoce.session");
     this.real = {
       entries: performance.getEntriesByType,
-      AudioContext: window.AudioContext,
+      createMediaStreamSource: AudioContext.prototype.createMediaStreamSource,
       fetch: window.fetch, WebSocket: window.WebSocket, getUserMedia: devices.getUserMedia,
       clone: MediaStream.prototype.clone, cloneTrack: MediaStreamTrack.prototype.clone,
     };
@@ -51,12 +51,11 @@ export class FarEnd {
     this.tone = this.context.createOscillator();
     this.tone.connect(this.gain).connect(this.out);
     this.tone.start();
-    const contexts = this.contexts = [];
-    window.AudioContext = class extends AudioContext {
-      constructor(options) {
-        super(options);
-        contexts.push(this);
-      }
+    // The page has taken hold of the constructor before us. What listens to a stream is its own.
+    const contexts = this.contexts = new Set();
+    AudioContext.prototype.createMediaStreamSource = function (stream) {
+      contexts.add(this);
+      return real.createMediaStreamSource.call(this, stream);
     };
     this.network = new EventTarget();
     this.network.type = "wifi";
@@ -219,7 +218,9 @@ export class FarEnd {
     this.open_socket().dispatchEvent(new MessageEvent("message", { data: frame }));
   }
   // The browser suspends the page's sound, and the tab stays visible.
-  suspend() { return Promise.all(this.contexts.map((context) => context.suspend())); }
+  suspend() { return Promise.all([...this.contexts].map((context) => context.suspend())); }
+  // Whether the page's sound goes on, all of it.
+  sounds() { return this.contexts.size > 0 && [...this.contexts].every((context) => context.state === "running"); }
   // The browser has news of its network, which may be of another kind.
   network_changes(type) {
     this.network.type = type;
@@ -298,7 +299,7 @@ export class FarEnd {
 
   free() {
     if (this.real.RTCPeerConnection) window.RTCPeerConnection = this.real.RTCPeerConnection;
-    window.AudioContext = this.real.AudioContext;
+    AudioContext.prototype.createMediaStreamSource = this.real.createMediaStreamSource;
     delete navigator.connection;
     delete navigator.wakeLock;
     sessionStorage.clear();

@@ -61,3 +61,17 @@ async fn a_sound_that_the_system_has_paused_plays_on() -> Result<(), BrowserErro
     until("the sound once more", || !audio.paused() && !page.screen.sound_blocked.get_untracked()).await;
     Ok(())
 }
+
+/// S003-36: what a hidden tab suspends is woken when it is shown again, also where no sound of the call goes through it.
+#[wasm_bindgen_test]
+async fn s003_36_a_suspended_sound_is_woken_when_the_page_is_shown() -> Result<(), BrowserError> {
+    let page = Page::live().await?;
+    until("the sound", || page.far.sounds()).await;
+    let suspended = wasm_bindgen_futures::JsFuture::from(page.far.suspend()).await;
+    suspended.map_err(|error| BrowserError::from_js("suspend", &error))?;
+    settle().await;
+    assert!(!page.far.sounds(), "nobody else wakes it");
+    show()?;
+    until("the sound again", || page.far.sounds()).await;
+    Ok(())
+}

@@ -7,6 +7,7 @@ use crate::engine::link::choice::Choice;
 use crate::engine::link::{Phase, Route};
 use crate::engine::wording;
 use crate::ui::derived::Derived;
+use crate::ui::parts::choice::option;
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::press::change;
 use crate::ui::use_room::Room;
@@ -54,15 +55,9 @@ fn LinkBadge(room: Room, fallback: bool) -> impl IntoView {
     };
     let choices = move || {
         let chosen = room.choice.get();
-        let option = |it: Choice| {
-            view! {
-                <option value=it.name() selected=it == chosen>
-                    {it.label()}
-                </option>
-            }
-            .into_any()
-        };
-        Choice::offered(fallback).map(option).collect_view()
+        Choice::offered(fallback)
+            .map(|it| option(it.name().to_owned(), it.label().to_owned(), it == chosen))
+            .collect_view()
     };
     view! {
         <details class="badge" data-quality=move || verdict.get()>
@@ -121,4 +116,46 @@ fn LinkBadge(room: Room, fallback: bool) -> impl IntoView {
         </details>
     }
     .into_any()
+}
+
+#[cfg(all(test, feature = "hydrate"))]
+mod tests {
+    use std::time::Duration;
+
+    use gloo_timers::future::sleep;
+    use leptos::mount::mount_to;
+    use leptos::prelude::*;
+    use wasm_bindgen::JsValue;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::TopLine;
+    use crate::engine::link::choice::Choice::{self, Automatic, WebRtc, WebSocket};
+    use crate::ui::use_room::Room;
+
+    /// S000-26: the list shows the choice that is in force, also when that is one which the candidate has picked and left.
+    #[wasm_bindgen_test]
+    async fn s000_26_the_list_of_routes_shows_the_choice_in_force() -> Result<(), JsValue> {
+        let owner = Owner::new();
+        let room = owner.with(Room::idle);
+        let body = document().body().ok_or("no body")?;
+        let page = mount_to(body, move || view! { <TopLine room fallback=true /> });
+        let list = document().query_selector("#route")?.ok_or("no list")?;
+        let value = JsValue::from_str("value");
+        let shown = || js_sys::Reflect::get(&list, &value).map(|it| it.as_string().unwrap_or_default());
+        assert_eq!(shown()?, Automatic.name());
+        let is = async |choice: Choice| {
+            room.choice.show(choice);
+            sleep(Duration::from_millis(20)).await;
+        };
+        for picked in [WebSocket, Automatic, WebRtc] {
+            js_sys::Reflect::set(&list, &value, &picked.name().into())?;
+            is(picked).await;
+            assert_eq!(shown()?, picked.name());
+        }
+        // That did not work out: the one before is in force again.
+        is(Automatic).await;
+        assert_eq!(shown()?, Automatic.name());
+        drop(page);
+        Ok(())
+    }
 }

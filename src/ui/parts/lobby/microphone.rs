@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::{CheckHeading, Choices};
 use crate::engine::device::{Device, Mic, MicFault, MicGiven};
 use crate::ui::derived::{Derived, effect};
+use crate::ui::parts::choice::option;
 use crate::ui::parts::icon::{Icon, Sign};
 use crate::ui::parts::notice;
 use crate::ui::press::{change, press};
@@ -186,16 +187,8 @@ pub fn Picker(
 ) -> impl IntoView {
     let options = move || {
         let chosen = chosen.get();
-        let option = |it: Device| {
-            let selected = chosen.as_deref() == Some(it.id.as_str());
-            view! {
-                <option value=it.id selected=selected>
-                    {it.label}
-                </option>
-            }
-            .into_any()
-        };
-        devices.get().into_iter().map(option).collect_view()
+        let is_chosen = |it: &Device| chosen.as_ref() == Some(&it.id);
+        devices.get().into_iter().map(|it| option(it.id.clone(), it.label.clone(), is_chosen(&it))).collect_view()
     };
     view! {
         <label class="picker" for=id>
