@@ -23,9 +23,8 @@ fn reduce(rows: &[JsValue]) -> LineStats {
     let kind = |row: &&JsValue| text(row, "type").unwrap_or_default();
     let by_id = |id: String| rows.iter().find(|row| text(row, "id").as_ref() == Some(&id));
     let mut stats = LineStats::default();
-    if let Some(inbound) =
-        rows.iter().find(|row| kind(row) == "inbound-rtp" && text(row, "kind").as_deref() == Some("audio"))
-    {
+    let audio = |name: &str| rows.iter().find(|row| kind(row) == name && text(row, "kind").as_deref() == Some("audio"));
+    if let Some(inbound) = audio("inbound-rtp") {
         stats.received = count(inbound, "packetsReceived");
         #[expect(clippy::cast_possible_truncation, reason = "a count of packets")]
         let lost = number(inbound, "packetsLost").unwrap_or(0.0) as i64;
@@ -35,6 +34,9 @@ fn reduce(rows: &[JsValue]) -> LineStats {
         stats.emitted = count(inbound, "jitterBufferEmittedCount");
         stats.buffered_s = number(inbound, "jitterBufferDelay").unwrap_or(0.0);
     }
+    // What the far end says of our sound.
+    stats.far_loss_pct =
+        audio("remote-inbound-rtp").and_then(|row| number(row, "fractionLost")).map(|fraction| fraction * 100.0);
     let transport = rows.iter().find(|row| kind(row) == "transport");
     let selected = transport.and_then(|row| text(row, "selectedCandidatePairId")).and_then(by_id);
     // Firefox has no such row, and says it of the pair itself.

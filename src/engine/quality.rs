@@ -16,7 +16,7 @@ pub struct Quality {
     /// Round trip to the far end, in milliseconds.
     pub rtt_ms: Option<f64>,
     pub jitter_ms: Option<f64>,
-    /// Percent of the inbound packets in the last seconds.
+    /// Percent of the packets that were lost in the last seconds, in the direction that is worse.
     pub loss_pct: Option<f64>,
     /// How long sound is held back before it is heard, so that jitter is not, in milliseconds.
     pub held_ms: Option<f64>,

@@ -159,7 +159,9 @@ impl Inner {
         // What goes over the Socket takes as long as its heartbeat.
         let rtt_ms = self.view.borrow().rtt_ms().map(f64::from);
         let held_ms = Some(played.delay_ms.into());
-        let stats = LineStats { received, lost, gaps, rtt_ms, held_ms, ..LineStats::default() };
+        let (sent, dropped) = self.carried.backlog.borrow().counts();
+        let (sent, dropped) = (sent.into(), dropped.into());
+        let stats = LineStats { received, lost, sent, dropped, gaps, rtt_ms, held_ms, ..LineStats::default() };
         self.figure(polls, &stats);
         let stuck = self.carried.backlog.borrow().is_stuck();
         if stuck {

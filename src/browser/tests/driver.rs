@@ -91,6 +91,8 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn live_wish(this: &FarEnd) -> Option<String>;
     #[wasm_bindgen(method)]
+    pub(super) fn crowd(this: &FarEnd);
+    #[wasm_bindgen(method)]
     pub(super) fn heard_frames(this: &FarEnd) -> u32;
     #[wasm_bindgen(method)]
     pub(super) fn sound(this: &FarEnd, seq: u32, epoch: u32);

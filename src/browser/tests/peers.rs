@@ -122,6 +122,7 @@ async fn statistics_without_a_transport_row_tell_of_the_pair_in_use() -> Result<
         let report = js_sys::Map::new();
         for row in [
             r#"{"id":"r","type":"inbound-rtp","kind":"audio","packetsReceived":7}"#.to_owned(),
+            r#"{"id":"f","type":"remote-inbound-rtp","kind":"audio","fractionLost":0.25}"#.to_owned(),
             r#"{"id":"a","type":"candidate-pair","nominated":false,"state":"succeeded","bytesSent":1}"#.to_owned(),
             format!(r#"{{"id":"b","type":"candidate-pair","localCandidateId":"c","bytesSent":9,{in_use}}}"#),
             r#"{"id":"c","type":"local-candidate","candidateType":"srflx","protocol":"udp"}"#.to_owned(),
@@ -131,7 +132,7 @@ async fn statistics_without_a_transport_row_tell_of_the_pair_in_use() -> Result<
         }
         let stats = stats::read(js_sys::Promise::resolve(&wasm_bindgen::JsValue::from(report))).await?;
         assert_eq!((stats.received, stats.bytes, stats.responses), (7, 9, responses));
-        assert_eq!(stats.candidate_type.as_deref(), Some("srflx"));
+        assert_eq!((stats.candidate_type.as_deref(), stats.far_loss_pct), (Some("srflx"), Some(25.0)));
     }
     Ok(())
 }

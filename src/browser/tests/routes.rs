@@ -12,6 +12,7 @@ use crate::engine::link::steps::{Step, StepState};
 use crate::engine::link::view::StartOptions;
 use crate::engine::link::{Fault, Phase, Route};
 use crate::engine::protocol::room::AiState;
+use crate::engine::quality::Verdict;
 
 const ICE: &str = r#"{"upstream":{"fault":"offer"}}"#;
 const QUESTION: &str = r#"{"n":7,"type":"question.ready","payload":{"idx":1,"total":5,"domain":"Web","difficultyTier":"core","text":"Why?"}}"#;
@@ -85,6 +86,16 @@ async fn the_round_trip_of_the_socket_is_that_of_its_heartbeat() -> Result<(), B
 async fn the_socket_says_how_much_sound_it_holds_back() -> Result<(), BrowserError> {
     let page = Page::live_by(Choice::WebSocket).await?;
     until("the figure", || page.screen.quality.get_untracked().held_ms.is_some_and(|it| it > 0.0)).await;
+    Ok(())
+}
+
+/// S003-21, S003-61: a socket that does not take what the candidate says makes a poor line.
+#[wasm_bindgen_test]
+async fn s003_61_the_socket_says_how_much_of_the_candidate_is_lost() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::WebSocket).await?;
+    page.far.crowd();
+    until("a poor line", || page.screen.quality.get_untracked().verdict() == Verdict::Poor).await;
+    assert_eq!(page.phase(), Phase::Live);
     Ok(())
 }
 

@@ -40,6 +40,7 @@ pub struct Backlog {
     call: Option<Epoch>,
     /// What was missed is sent first.
     behind: bool,
+    sent: u32,
     dropped: u32,
     /// How many came since one was sent.
     in_a_row: u32,
@@ -75,6 +76,7 @@ impl Backlog {
         };
         self.in_a_row = 0;
         self.done += 1;
+        self.sent += 1;
         stamp(frame, call);
         Some(frame)
     }
@@ -111,10 +113,10 @@ impl Backlog {
         self.behind
     }
 
-    /// How many frames were left out.
+    /// How many frames were sent, and how many left out.
     #[must_use]
-    pub const fn dropped(&self) -> u32 {
-        self.dropped
+    pub const fn counts(&self) -> (u32, u32) {
+        (self.sent, self.dropped)
     }
 }
 
@@ -164,7 +166,7 @@ mod tests {
             backlog.add(frame(number));
             assert_eq!(sent(&mut backlog), [(number, 1)]);
         }
-        assert_eq!((backlog.dropped(), backlog.kept.len(), backlog.is_behind()), (0, MOST_KEPT, false));
+        assert_eq!((backlog.counts(), backlog.kept.len(), backlog.is_behind()), ((2_000, 0), MOST_KEPT, false));
     }
 
     /// S003-21: what a slow network costs is the oldest sound, and never more delay than half a second.
@@ -181,7 +183,7 @@ mod tests {
         assert_eq!(given, [0, 1, 2, 3, 4], "the socket holds 100 ms");
         // The network is back.
         assert_eq!(sent(&mut backlog), of(1, 40..60), "the newest 400 ms follow, in order");
-        assert_eq!(backlog.dropped(), 35);
+        assert_eq!(backlog.counts(), (25, 35));
     }
 
     /// S003-14: what was under way at a cut, was left out before it or said during it is sent when there is a call again,

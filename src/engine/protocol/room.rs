@@ -203,7 +203,7 @@ pub struct PageStats {
     /// From the end of a turn of the candidate to the first sound of the answer, the latest one.
     pub turn_delay_ms: Option<f64>,
     pub jitter_ms: Option<f64>,
-    /// Percent of the inbound packets.
+    /// Percent of the packets, in the direction that is worse.
     pub loss_pct: Option<f64>,
     pub rtt_ms: Option<f64>,
     /// Milliseconds since the Unix epoch.

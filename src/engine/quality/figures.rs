@@ -11,6 +11,11 @@ use crate::engine::time::Tick;
 pub struct LineStats {
     pub received: u64,
     pub lost: i64,
+    /// The same of what we send, where we count it ourselves.
+    pub sent: u64,
+    pub dropped: u64,
+    /// Percent of what we send that the far end has lost lately, where it says so.
+    pub far_loss_pct: Option<f64>,
     pub jitter_ms: Option<f64>,
     pub rtt_ms: Option<f64>,
     /// Answers to connectivity checks of the selected pair, where the browser counts them.
@@ -43,7 +48,7 @@ pub struct Figures {
     page: PageStats,
     quality: Quality,
     waiting: Option<(Wait, Tick)>,
-    last: Option<(u64, i64)>,
+    last: Option<[Count; 2]>,
     /// Samples that left the jitter buffer at the last look, and the seconds of all of them.
     buffered: (u64, f64),
     /// When the line was last seen to be relayed, without a break since.
@@ -52,6 +57,21 @@ pub struct Figures {
     bytes: Total,
     gaps: Total,
     revision: u64,
+}
+
+/// What came through in one direction, and what was lost.
+#[derive(Clone, Copy, Debug)]
+struct Count(u64, i64);
+
+impl Count {
+    /// Percent that was lost since `last`. None: nothing was on its way.
+    fn loss_pct(self, last: Self) -> Option<f64> {
+        let through = self.0.saturating_sub(last.0);
+        let lost = u64::try_from(self.1 - last.1).unwrap_or(0);
+        #[expect(clippy::cast_precision_loss, reason = "packets of a few seconds")]
+        let pct = 100.0 * lost as f64 / (through + lost) as f64;
+        (through + lost > 0).then_some(pct)
+    }
 }
 
 /// A count that begins anew with every call, as a sum over all of them.
@@ -159,16 +179,13 @@ impl Figures {
     /// The line over the last seconds.
     pub fn line(&mut self, now: Tick, stats: &LineStats) {
         self.revision += 1;
-        let last = self.last.replace((stats.received, stats.lost));
-        if let Some((received, lost)) = last {
-            let received = stats.received.saturating_sub(received);
-            let lost = u64::try_from(stats.lost - lost).unwrap_or(0);
-            if received + lost > 0 {
-                #[expect(clippy::cast_precision_loss, reason = "packets of a few seconds")]
-                let pct = 100.0 * lost as f64 / (received + lost) as f64;
-                self.quality.loss_pct = Some(pct);
-                self.measured.loss_pct.push(pct);
-            }
+        let counts = [Count(stats.received, stats.lost), Count(stats.sent, stats.dropped.cast_signed())];
+        if let Some(last) = self.last.replace(counts) {
+            let [inbound, outbound] = [0, 1].map(|way| counts[way].loss_pct(last[way]));
+            // Whichever side is not understood: the line is as good as its worse direction.
+            let worst = [inbound, outbound, stats.far_loss_pct].into_iter().flatten().reduce(f64::max);
+            self.quality.loss_pct = worst.or(self.quality.loss_pct);
+            self.measured.loss_pct.extend(worst);
         }
         self.quality.rtt_ms = stats.rtt_ms.or(self.quality.rtt_ms);
         self.quality.jitter_ms = stats.jitter_ms;
@@ -235,6 +252,25 @@ mod tests {
             assert_eq!(figures.quality().loss_pct, expected);
         }
         assert_eq!(figures.measured().jitter_ms, [2.0, 2.0, 2.0]);
+    }
+
+    /// S003-61: a line on which the candidate is not understood is no good line, however well the interviewer is.
+    #[test]
+    fn the_loss_of_a_line_is_that_of_its_worse_direction() {
+        use crate::engine::quality::Verdict;
+        let mut figures = Figures::default();
+        let mut look = |received, lost, sent, dropped, far_loss_pct| {
+            let stats = LineStats { received, lost, sent, dropped, far_loss_pct, ..LineStats::default() };
+            figures.line(Tick::ZERO, &stats);
+            (figures.quality().loss_pct, figures.quality().verdict())
+        };
+        assert_eq!(look(100, 0, 100, 0, None), (None, Verdict::Unknown));
+        assert_eq!(look(200, 0, 190, 10, None), (Some(10.0), Verdict::Poor), "left out before it was sent");
+        assert_eq!(look(290, 10, 290, 10, None), (Some(10.0), Verdict::Poor), "the interviewer's");
+        assert_eq!(look(390, 10, 390, 10, Some(3.0)), (Some(3.0), Verdict::Fair), "the far end misses it");
+        assert_eq!(look(490, 10, 490, 10, Some(0.0)), (Some(0.0), Verdict::Good));
+        assert_eq!(look(490, 10, 0, 0, None), (Some(0.0), Verdict::Good), "another count, from zero");
+        assert_eq!(look(490, 10, 90, 10, None), (Some(10.0), Verdict::Poor), "nobody speaks to the candidate");
     }
 
     /// S003-29: what a TURN server forwarded is a sum over all calls, and over those parts only that it did forward.
