@@ -33,7 +33,7 @@ use super::{BrowserError, Listener, devices, storage};
 use crate::api::Readiness;
 use crate::engine::audio::Backlog;
 use crate::engine::link::channel::{self, Channel};
-use crate::engine::link::choice::Fallback;
+use crate::engine::link::choice::{Fallback, Routes};
 use crate::engine::link::machine::{Command, Input, Link, Policy};
 use crate::engine::link::view::StartOptions;
 use crate::engine::link::{Phase, watchdog};
@@ -144,6 +144,8 @@ struct Beats {
 #[derive(Default)]
 struct Session {
     options: RefCell<StartOptions>,
+    /// How the sound is to travel, as this tab remembers it.
+    routes: Cell<Option<Routes>>,
     id: RefCell<Option<String>>,
     /// That of another tab, which is only joined when the candidate wants it: that takes the room away from there.
     elsewhere: RefCell<Option<String>>,

@@ -10,6 +10,7 @@ use web_sys::{HtmlDialogElement, HtmlElement};
 use super::string::StringCanvas;
 use crate::engine::interview::plan::House;
 use crate::engine::link::Route;
+use crate::engine::link::choice::Choice;
 use crate::engine::string::Scene;
 
 /// The first element of the page that `selector` finds. What parts ask of an element is asked here, so that they hold none.
@@ -79,6 +80,12 @@ pub fn forced_route() -> Option<Route> {
     let search = web_sys::window().and_then(|it| it.location().search().ok())?;
     let asked = web_sys::UrlSearchParams::new_with_str(&search).ok()?.get("route")?;
     [Route::Direct, Route::Relay, Route::Socket].into_iter().find(|it| it.name() == asked)
+}
+
+/// How the sound was to travel in this tab before it was loaded anew.
+#[must_use]
+pub fn kept_choice() -> Option<Choice> {
+    super::storage::choice()
 }
 
 /// Removes what the server has drawn, right before the same is drawn anew.

@@ -1,4 +1,5 @@
-//! What this browser remembers: devices for ever, the session until the tab is closed and for some minutes beyond.
+//! What this browser remembers: devices for ever, the session until the tab is closed and for some minutes beyond, and the
+//! choice of connection until the tab is closed.
 //!
 //! A browser may forbid storage altogether. Then nothing is remembered and everything else works.
 
@@ -6,6 +7,7 @@ use web_sys::Storage;
 
 use super::clock::{unix_ms, window};
 use super::page;
+use crate::engine::link::choice::{Choice, Routes};
 use crate::engine::remembered::Remembered;
 
 /// The keys of `localStorage`.
@@ -15,6 +17,9 @@ pub const OUTPUT: &str = "vivavoce.output";
 const SESSION: &str = "vivavoce.session";
 /// The key of `sessionStorage` that says that the report of this session was shown.
 const ENDED: &str = "vivavoce.ended";
+/// The key of `sessionStorage` that says how the sound is to travel: the name of a choice, or that it has fallen back.
+const ROUTE: &str = "vivavoce.route";
+const FALLEN: &str = "fallen";
 
 /// A device that was chosen before.
 #[must_use]
@@ -86,6 +91,31 @@ fn forget_elsewhere(tab: &Storage) {
     if kept.map(|it| it.session_id) == tab.get_item(SESSION).ok().flatten() {
         _ = storage.remove_item(SESSION);
     }
+}
+
+/// Remembers how the sound is to travel, for when this tab is loaded anew.
+pub fn remember_routes(routes: &Routes) {
+    if let Some(tab) = tab() {
+        _ = tab.set_item(ROUTE, if routes.has_fallen() { FALLEN } else { routes.choice().name() });
+    }
+}
+
+/// What was chosen in this tab before.
+#[must_use]
+pub fn choice() -> Option<Choice> {
+    let kept = route()?;
+    // Only Automatic falls back.
+    if kept == FALLEN { Some(Choice::Automatic) } else { Choice::named(&kept) }
+}
+
+/// Whether WebRTC did not work in this tab before.
+#[must_use]
+pub fn has_fallen() -> bool {
+    route().is_some_and(|it| it == FALLEN)
+}
+
+fn route() -> Option<String> {
+    tab()?.get_item(ROUTE).ok()?
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a date")]

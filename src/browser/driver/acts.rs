@@ -28,7 +28,7 @@ impl Driver {
 
     /// Goes on with the interview that an earlier page of this tab was in, or another tab. To be called while handling a
     /// click.
-    pub fn resume(&self, options: StartOptions) {
+    pub fn resume(&self, mut options: StartOptions) {
         let elsewhere = self.0.session.elsewhere.take().filter(|_| self.0.is_idle());
         if let Some(id) = elsewhere {
             self.0.offer_elsewhere(None);
@@ -36,6 +36,10 @@ impl Driver {
             self.0.session.id.replace(Some(id));
         }
         if self.0.is_back() {
+            // What did not work before the page was loaded anew is not waited for again.
+            if storage::has_fallen() && options.routes.can_fall_back() {
+                options.routes.fall_back();
+            }
             self.0.link.borrow_mut().offer(options.routes);
             self.0.session.options.replace(options);
             self.again();

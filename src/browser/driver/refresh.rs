@@ -1,6 +1,7 @@
 //! Shows what the engine says. Signals change only when what they show does.
 
 use super::super::clock::now;
+use super::super::storage;
 use super::Inner;
 use crate::engine::link::Phase;
 use crate::engine::protocol::room::AiState;
@@ -14,7 +15,12 @@ impl Inner {
             let link = self.link.borrow();
             screen.steps.show(link.steps().clone());
             screen.route.show(link.route());
-            screen.choice.show(link.routes().choice());
+            let routes = *link.routes();
+            screen.choice.show(routes.choice());
+            // In the lobby nothing is chosen yet.
+            if *self.phase.borrow() != Phase::Lobby && self.session.routes.replace(Some(routes)) != Some(routes) {
+                storage::remember_routes(&routes);
+            }
         }
         {
             let view = self.view.borrow();

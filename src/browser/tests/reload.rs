@@ -2,13 +2,13 @@
 
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::super::{BrowserError, Driver};
+use super::super::{BrowserError, Driver, storage};
 use super::driver::Page;
 use super::routes::{WELCOME, options};
-use super::{settle, until};
+use super::{settle, sound, until};
 use crate::engine::interview::EndReason;
-use crate::engine::link::Phase;
 use crate::engine::link::choice::Choice;
+use crate::engine::link::{Phase, Route};
 
 impl Page {
     /// The browser loads the page again.
@@ -88,5 +88,31 @@ async fn an_interview_of_long_ago_is_not_offered() -> Result<(), BrowserError> {
     page.driver()?.start(options(Choice::Automatic));
     until("a live call", || page.phase() == Phase::Live).await;
     assert_eq!((page.far.asked_for(), page.screen.elsewhere.get_untracked()), (None, false));
+    Ok(())
+}
+
+/// S000-26: the candidate's choice of connection is still that when the page was loaded anew, and what did not work is not
+/// waited for again.
+#[wasm_bindgen_test]
+async fn s000_26_a_page_that_is_loaded_anew_knows_how_the_sound_travelled() -> Result<(), BrowserError> {
+    sound::serve();
+    let mut page = Page::open();
+    assert_eq!(storage::choice(), None);
+    page.far.refuse("sdp-exchange", r#"{"upstream":{"fault":"offer"}}"#);
+    page.driver()?.start(options(Choice::Automatic));
+    until("a live call", || page.phase() == Phase::Live).await;
+    page.load();
+    page.driver()?.resume(options(Choice::Automatic));
+    until("a live call again", || page.phase() == Phase::Live).await;
+    assert_eq!(page.screen.route.get_untracked(), Route::Socket);
+    assert_eq!((page.far.has_asked("sdp-exchange"), storage::choice()), (1, Some(Choice::Automatic)));
+    page.driver()?.choose_route(Choice::WebSocket);
+    settle().await;
+    page.load();
+    assert_eq!(storage::choice(), Some(Choice::WebSocket));
+    // Whoever chooses anew is taken at their word.
+    page.far.refuse("sdp-exchange", "");
+    page.driver()?.resume(options(Choice::WebRtc));
+    until("WebRTC", || page.phase() == Phase::Live && page.screen.route.get_untracked() == Route::Direct).await;
     Ok(())
 }

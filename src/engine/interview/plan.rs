@@ -45,14 +45,15 @@ pub struct House {
 }
 
 impl House {
-    /// What is chosen before the candidate chooses.
+    /// What is chosen before the candidate chooses: what was chosen `before` in the same tab, where that is offered.
     #[must_use]
-    pub const fn preselect(&self) -> Choice {
-        match (self.use_webrtc, self.fallback) {
+    pub fn preselect(&self, before: Option<Choice>) -> Choice {
+        let ours = match (self.use_webrtc, self.fallback) {
             (true, true) => Choice::Automatic,
             (true, false) => Choice::WebRtc,
             (false, _) => Choice::WebSocket,
-        }
+        };
+        before.filter(|before| Choice::offered(self.fallback).any(|it| it == *before)).unwrap_or(ours)
     }
 }
 
@@ -158,6 +159,31 @@ mod tests {
         for (minutes, expected) in [(1, 3), (5, 3), (9, 3), (10, 5), (19, 5), (20, 9), (60, 9)] {
             let plan = Plan::practice(minutes);
             assert_eq!((plan.questions.len(), plan.minutes), (expected, minutes), "{minutes} minutes");
+        }
+    }
+
+    /// S000-26, S003-07: the candidate's own choice comes first, and what the server does not offer is not chosen.
+    #[test]
+    fn what_was_chosen_before_is_chosen_again_where_it_is_offered() {
+        use Choice::{Automatic, WebRtc, WebSocket};
+        let mut house = House {
+            longest: 20,
+            transcribes: true,
+            webrtc: Route::Direct,
+            use_webrtc: true,
+            fallback: true,
+            sealed: false,
+        };
+        for (use_webrtc, fallback, before, expected) in [
+            (true, true, None, Automatic),
+            (true, true, Some(WebSocket), WebSocket),
+            (true, false, None, WebRtc),
+            (true, false, Some(Automatic), WebRtc),
+            (false, false, None, WebSocket),
+            (false, true, Some(WebRtc), WebRtc),
+        ] {
+            (house.use_webrtc, house.fallback) = (use_webrtc, fallback);
+            assert_eq!(house.preselect(before), expected, "{use_webrtc} {fallback} {before:?}");
         }
     }
 

@@ -22,7 +22,7 @@ use crate::engine::link::Route;
 use crate::engine::link::choice::{Choice, Routes};
 use crate::engine::link::view::StartOptions;
 use crate::ui::derived::Derived;
-use crate::ui::use_room::page::forced_route;
+use crate::ui::use_room::page::{forced_route, kept_choice};
 use crate::ui::use_room::{Room, Watch};
 
 /// What the candidate chooses here. Outlives the lobby: a second try asks nothing again.
@@ -49,7 +49,7 @@ impl Choices {
         let standard = lengths(house.longest).into_iter().map(|it| it.0).rfind(|minutes| *minutes <= 10);
         let forced = forced_route().filter(|route| !(house.sealed && *route == Route::Direct));
         let choice = match forced {
-            None => house.preselect(),
+            None => house.preselect(kept_choice()),
             Some(Route::Direct | Route::Relay) => Choice::WebRtc,
             Some(Route::Socket) => Choice::WebSocket,
         };

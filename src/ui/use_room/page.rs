@@ -6,11 +6,11 @@ mod inert;
 
 #[cfg(feature = "hydrate")]
 pub use crate::browser::page::{
-    clear, copy, draw_string, every, focus_heading, forced_route, forget_interview, house, hydrated, path,
+    clear, copy, draw_string, every, focus_heading, forced_route, forget_interview, house, hydrated, kept_choice, path,
     reduced_motion, save, scroll_to_start, scrolled_px, set_title, show_dialog,
 };
 #[cfg(not(feature = "hydrate"))]
 pub use inert::{
-    copy, draw_string, every, focus_heading, forced_route, forget_interview, hydrated, reduced_motion, save,
-    scroll_to_start, scrolled_px, set_title, show_dialog,
+    copy, draw_string, every, focus_heading, forced_route, forget_interview, hydrated, kept_choice, reduced_motion,
+    save, scroll_to_start, scrolled_px, set_title, show_dialog,
 };

@@ -12,7 +12,6 @@ impl Link {
     pub(super) fn begin(&mut self, now: Tick) {
         self.failures = 0;
         self.restarts = 0;
-        self.routes.recover();
         self.out.push_back(Command::Show(Phase::Connecting));
         self.open(now, Some(now.after(self.connect)));
     }

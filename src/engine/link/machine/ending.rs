@@ -14,6 +14,8 @@ impl Link {
     pub(super) fn give_up(&mut self, phase: Phase) {
         self.close();
         self.state = State::Idle;
+        // Whoever tries again tries what failed, too.
+        self.routes.recover();
         self.out.push_back(Command::Show(phase));
     }
 

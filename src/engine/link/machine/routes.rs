@@ -145,6 +145,20 @@ fn without_leave_nothing_falls_back() {
     }
 }
 
+/// S000-26: a page that was loaded anew begins where it was; whoever tries again after a fault begins with WebRTC.
+#[test]
+fn what_had_fallen_back_begins_on_the_socket() {
+    let mut sim = Sim::choosing(Choice::Automatic);
+    let mut routes = Routes::new(Choice::Automatic, true);
+    routes.fall_back();
+    sim.link.offer(routes);
+    assert_eq!(sim.send(Input::Start).last(), Some(&Command::Open(Epoch(0), Route::Socket)));
+    assert_eq!(sim.stand(), [Command::Show(Phase::Live)]);
+    assert_eq!((sim.link.routes().choice(), sim.link.routes().has_fallen()), (Choice::Automatic, true));
+    sim.send(Input::RoomClosed(Fault::Refused));
+    assert_eq!(sim.send(Input::Start).last(), Some(&Command::Open(Epoch(1), Route::Direct)));
+}
+
 /// S000-27: the Socket needs no WebRTC at all.
 #[test]
 fn a_call_on_the_socket_stands_with_one_word_from_the_server() {

@@ -1,6 +1,7 @@
 //! The functions of the page, where there is no browser.
 
 use crate::engine::link::Route;
+use crate::engine::link::choice::Choice;
 use crate::engine::string::Scene;
 
 pub fn copy(_text: &str, _done: impl FnOnce(bool) + 'static) {}
@@ -15,6 +16,11 @@ pub fn forget_interview() {}
 
 #[must_use]
 pub const fn forced_route() -> Option<Route> {
+    None
+}
+
+#[must_use]
+pub const fn kept_choice() -> Option<Choice> {
     None
 }
 
