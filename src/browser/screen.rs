@@ -30,6 +30,7 @@ pub struct Screen {
     pub elsewhere: Watch<bool>,
     pub question: Watch<Option<Question>>,
     pub ai: Watch<AiState>,
+    pub can_repeat: Watch<bool>,
     pub hearing: Watch<bool>,
     pub lines: Watch<Vec<Line>>,
     pub clock: Watch<Clock>,

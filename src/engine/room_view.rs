@@ -103,6 +103,12 @@ impl RoomView {
         !self.sounding && !self.hearing && self.answer.is_none() && self.state == AiState::Listening
     }
 
+    /// Whether the question can be asked again: the director does so only while it listens to an answer.
+    #[must_use]
+    pub fn can_repeat(&self) -> bool {
+        self.state == AiState::Listening && self.question.is_some()
+    }
+
     /// What a page that comes back has seen: the name of the numbering and the last number. None before the first welcome.
     #[must_use]
     pub fn seen(&self) -> Option<(Epoch, u64)> {

@@ -46,6 +46,8 @@ pub struct Room {
     pub elsewhere: Watch<bool>,
     pub question: Watch<Option<Question>>,
     pub ai: Watch<AiState>,
+    /// Whoever asks for the question again is heard, and gets it.
+    pub can_repeat: Watch<bool>,
     /// The candidate is heard speaking.
     pub hearing: Watch<bool>,
     pub lines: Watch<Vec<Line>>,
@@ -124,6 +126,7 @@ pub fn use_room() -> Room {
         elsewhere: screen.elsewhere,
         question: screen.question,
         ai: screen.ai,
+        can_repeat: screen.can_repeat,
         hearing: screen.hearing,
         lines: screen.lines,
         clock: screen.clock,
@@ -174,6 +177,7 @@ impl Room {
             elsewhere: Watch::new(false),
             question: Watch::new(None),
             ai: Watch::new(AiState::Listening),
+            can_repeat: Watch::new(false),
             hearing: Watch::new(false),
             lines: Watch::new(Vec::new()),
             clock: Watch::new(Clock::default()),

@@ -25,6 +25,7 @@ impl Inner {
         {
             let view = self.view.borrow();
             screen.ai.show(if live { view.ai(now) } else { AiState::Listening });
+            screen.can_repeat.show(live && self.channel.borrow().is_open() && view.can_repeat());
             screen.hearing.show(live && view.hearing());
             if self.shown_revision.replace(view.revision()) != view.revision() {
                 screen.lines.show(view.lines().to_vec());

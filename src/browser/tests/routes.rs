@@ -139,6 +139,22 @@ async fn a_call_on_the_room_channel_comes_back_with_it() -> Result<(), BrowserEr
     Ok(())
 }
 
+/// The question is asked again by the director, which has to be told and has to listen.
+#[wasm_bindgen_test]
+async fn the_question_can_be_repeated_while_the_director_hears_of_it() -> Result<(), BrowserError> {
+    let page = Page::live_by(Choice::Automatic).await?;
+    let can = || page.screen.can_repeat.get_untracked();
+    assert!(!can(), "nothing is asked yet");
+    page.far.tell(WELCOME);
+    assert!(can());
+    page.far.cut_socket(1_006);
+    assert_eq!((page.phase(), can()), (Phase::Live, false), "nobody would hear of it");
+    until("the room channel", can).await;
+    page.far.tell(r#"{"n":8,"type":"ai.state","payload":{"state":"thinking"}}"#);
+    assert!(!can());
+    Ok(())
+}
+
 /// S003-14: what was said on a line that is cut, and while there is none, is said to the call when there is one again: from
 /// where it was heard, once, with nothing left out. Who was muted meanwhile is told to be so after it.
 #[wasm_bindgen_test]

@@ -347,6 +347,23 @@ fn every_event_of_the_schema_is_parsed_and_folded() {
 }
 
 #[test]
+fn a_question_can_be_asked_again_while_it_is_listened_to() {
+    let mut sim = Sim::default();
+    for (event, expected) in [
+        (RoomEvent::AiState { state: AiState::Listening }, false),
+        (question(0), true),
+        (RoomEvent::AiState { state: AiState::Thinking }, false),
+        (RoomEvent::AiState { state: AiState::Speaking }, false),
+        (turn(Speaker::Interviewer, false), false),
+        (RoomEvent::AiState { state: AiState::Listening }, true),
+        (speech(true, "u1"), true),
+    ] {
+        sim.tell(Source::Room, event.clone());
+        assert_eq!(sim.view.can_repeat(), expected, "{event:?}");
+    }
+}
+
+#[test]
 fn the_page_can_report_what_it_has_seen() {
     let mut sim = Sim::default();
     sim.tell(Source::Room, question(0));
