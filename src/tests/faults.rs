@@ -65,11 +65,12 @@ async fn faults_come_when_they_are_ordered_and_go() {
 
     let mut candidate = Candidate::enter(&house, 5).await;
     let mut last = packet(&mut candidate.peer).await;
-    assert_eq!(order(json!({ "fault": "udp", "seconds": 0.6 })).await, 204);
+    // Longer than a busy machine stands still: it sends nothing then, and so loses nothing.
+    assert_eq!(order(json!({ "fault": "udp", "seconds": 2.5 })).await, 204);
     let gap = async {
         loop {
             let next = packet(&mut candidate.peer).await;
-            if next.at - last.at > Duration::from_millis(400) {
+            if next.seq - last.seq > 20 {
                 break;
             }
             last = next;

@@ -51,11 +51,10 @@ pub(crate) struct Candidate {
     pub(crate) told: Vec<Value>,
     waiting: VecDeque<Value>,
     decoder: Box<Decoder>,
-    loud: usize,
+    /// When each frame that held sound arrived on a call.
+    loud: Vec<Instant>,
     /// Its call is with our own server.
     pub(crate) relayed: bool,
-    /// When sound was last heard on a call.
-    pub(crate) loud_at: Option<Instant>,
     /// What came on the call's data channels: the provider's, and the one that our server opened.
     pub(crate) events: Vec<(Instant, Value)>,
     pub(crate) room: Vec<Value>,
@@ -83,9 +82,8 @@ impl Candidate {
             told: Vec::new(),
             waiting: VecDeque::new(),
             decoder: Box::new(Decoder::new().unwrap()),
-            loud: 0,
+            loud: Vec::new(),
             relayed: false,
-            loud_at: None,
             events: Vec::new(),
             room: Vec::new(),
         };

@@ -14,7 +14,7 @@ impl Candidate {
     pub(crate) async fn until_loud(&mut self, frames: usize) {
         let (start, before) = (Instant::now(), self.loud_frames());
         while self.loud_frames() < before + frames {
-            assert!(start.elapsed() < LIMIT, "{} loud frames", self.loud - before);
+            assert!(start.elapsed() < LIMIT, "{} loud frames", self.loud.len() - before);
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -22,7 +22,13 @@ impl Candidate {
     /// How many received frames of 20 ms held sound so far.
     pub(crate) fn loud_frames(&mut self) -> usize {
         self.look();
-        self.loud
+        self.loud.len()
+    }
+
+    /// How many of them arrived after this. Everything on a call is dated in the order in which it arrived.
+    pub(crate) fn loud_after(&mut self, at: Instant) -> usize {
+        self.look();
+        self.loud.len() - self.loud.partition_point(|it| *it <= at)
     }
 
     /// Takes in what arrived on the call. A strict client could read each event of a provider; a page reads less.
@@ -45,8 +51,7 @@ impl Candidate {
             let pcm = self.decoder.decode(&packet.payload).unwrap();
             let power = pcm.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>() / pcm.len() as f64;
             if power.sqrt() > 300.0 {
-                self.loud += 1;
-                self.loud_at = Some(packet.at);
+                self.loud.push(packet.at);
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::call::jfk;
 use crate::candidate::{Candidate, House};
 use crate::peer::Peer;
 use crate::signal::{Signal, enter};
+use crate::spoken_answer;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -61,11 +62,11 @@ async fn a_relayed_interview_is_held_from_the_first_word_to_the_report() {
     assert!(expected.iter().all(|it| told.contains(it)), "{told:?}");
 
     candidate.state("listening").await;
-    candidate.peer.play(jfk());
+    candidate.peer.play(spoken_answer());
     candidate.turn("turn.start", "candidate").await;
     let turn = candidate.turn("turn.end", "candidate").await;
     let spoken_ms = turn["payload"]["spoken_ms"].as_u64().unwrap();
-    assert!((6_000..11_000).contains(&spoken_ms), "{spoken_ms} ms");
+    assert!((4_000..7_000).contains(&spoken_ms), "{spoken_ms} ms");
     assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
     candidate.state("speaking").await;
     candidate.hear_call(20).await;
@@ -77,9 +78,13 @@ async fn a_relayed_interview_is_held_from_the_first_word_to_the_report() {
     }
     // Our own channel says what the room channel says, with the same numbers, of what may be said aloud.
     let announced = ["turn.start", "turn.end", "question.ready", "latency.ping", "error", "ai.state"];
+    // Either may be ahead of the other.
+    let until = candidate.room.last().unwrap()["n"].as_u64().unwrap();
+    while candidate.last_number() < until {
+        candidate.linger(20 * MS).await;
+    }
     let aloud = |it: &&Value| announced.contains(&it["type"].as_str().unwrap());
     let from = candidate.room[0]["n"].as_u64().unwrap();
-    let until = candidate.room.last().unwrap()["n"].as_u64().unwrap();
     let within = |it: &&Value| (from..=until).contains(&it["n"].as_u64().unwrap());
     let on_channel: Vec<&Value> = candidate.told.iter().filter(aloud).filter(within).collect();
     assert_eq!(candidate.room.iter().collect::<Vec<_>>(), on_channel);
@@ -104,18 +109,15 @@ async fn an_interruption_silences_the_interviewer_at_once() {
     candidate.state("speaking").await;
     candidate.hear_call(10).await;
     let from = candidate.events.len();
-    let (began, before) = (Instant::now(), candidate.loud_frames());
     candidate.peer.play(jfk());
     let (cut, _) = candidate.on_call("output_audio_buffer.cleared", from).await;
     let (_, truncated) = candidate.on_call("conversation.item.truncated", from).await;
     let heard_ms = truncated["audio_end_ms"].as_u64().unwrap();
-    let sounded_ms = (before as u64) * 20 + began.elapsed().as_millis() as u64;
+    candidate.linger(1_400 * MS).await;
+    let sounded_ms = candidate.loud_frames() as u64 * 20;
     assert!(heard_ms > 0 && heard_ms < sounded_ms, "{heard_ms} of at most {sounded_ms} ms");
-    tokio::time::sleep(400 * MS).await;
-    candidate.loud_frames();
-    let last = candidate.loud_at.unwrap();
-    assert!(last < cut + 150 * MS, "sound for {:?} after the cut", last.duration_since(cut));
-    candidate.linger(1_000 * MS).await;
+    let after = candidate.loud_after(cut);
+    assert!(after <= 7, "{after} frames of sound after the cut");
     let cut: Vec<_> = candidate.told.iter().filter(|it| it["type"] == "caption.cut").collect();
     assert_eq!(cut.len(), 1, "{:?}", candidate.told);
     assert_eq!(cut[0]["payload"]["heard_ms"], heard_ms);
@@ -406,7 +408,7 @@ async fn a_sealed_interview_gives_nothing_away() {
     candidate.say(&json!({ "type": "ready" })).await;
     candidate.next("question.ready").await;
     candidate.state("listening").await;
-    candidate.peer.play(jfk());
+    candidate.peer.play(spoken_answer());
     candidate.turn("turn.end", "candidate").await;
     let mut signal = Signal::open(&candidate).await;
     signal.say(&json!({ "type": "offer", "id": "2", "sdp": offer, "restart": true })).await;

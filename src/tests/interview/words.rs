@@ -17,6 +17,7 @@ use crate::call::{jfk, jfk_24k};
 use crate::candidate::{Candidate, House};
 use crate::peer::Peer;
 use crate::signal::{self, Signal};
+use crate::spoken_answer;
 
 const ASKED: &str = "Could you repeat the question, please?";
 const ANSWERED: &str = "I built a scheduler.";
@@ -66,7 +67,7 @@ async fn a_candidate_who_asks_is_answered_and_asked_again() {
     assert_eq!(candidate.last_line("candidate")["text"], ASKED);
 
     answers.store(true, Ordering::SeqCst);
-    candidate.peer.play(jfk());
+    candidate.peer.play(spoken_answer());
     assert_eq!(candidate.next("question.ready").await["payload"]["idx"], 1);
     let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
     let answers = report["questions"][0]["answers"].as_array().unwrap();

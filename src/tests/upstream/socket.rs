@@ -62,6 +62,19 @@ impl Stage {
         frame::samples(&bytes.collect::<Vec<_>>())
     }
 
+    /// Waits until what was under way has come, and answers how much the provider was given to hear in all.
+    async fn until_nothing_comes(&self) -> usize {
+        let (mut heard, mut looks) = (self.heard().len(), 0);
+        // Counted in looks: a machine that stands still has not looked.
+        while looks < 15 {
+            sleep(Duration::from_millis(20)).await;
+            let now = self.heard().len();
+            looks = if now == heard { looks + 1 } else { 0 };
+            heard = now;
+        }
+        heard
+    }
+
     async fn until_heard(&self, pcm: &[i16]) {
         let start = Instant::now();
         while !self.heard().windows(pcm.len()).any(|it| it == pcm) {
@@ -189,11 +202,12 @@ async fn s003_14_the_interviewer_goes_on_where_the_page_has_heard_her_last() {
     stage.candidate.cut();
     sleep(Duration::from_millis(800)).await; // Long enough to lose something.
     stage.candidate.resume(&stage.house).await;
+    let began = Instant::now();
     stage.candidate.go_on(2, 50).await;
     stage.candidate.until_frames(150).await;
     let frames = stage.candidate.frames();
     assert!(frames.iter().zip(50..).all(|(it, seq)| it.header.seq == seq), "one after the other");
-    let took = frames[149].at - frames[0].at;
+    let took = frames[149].at - began;
     assert!(took > Duration::from_millis(2_800), "in real time: {took:?}");
     heard.extend(frames.iter().flat_map(|it| it.pcm.clone()));
     assert!(heard == greeting, "{} samples of {}", heard.len(), greeting.len());
@@ -364,12 +378,11 @@ async fn a_muted_page_is_silent_and_one_that_hangs_is_not() {
     stage.candidate.speak(&sound(SECOND / 2, 9));
     stage.until_heard(&sound(SECOND / 2, 9)).await;
     stage.candidate.stall(true);
-    sleep(Duration::from_millis(200)).await;
-    let hung = stage.heard().len();
+    let hung = stage.until_nothing_comes().await;
     sleep(Duration::from_millis(600)).await;
     assert_eq!(stage.heard().len(), hung);
-    stage.candidate.say(&json!({ "type": "muted", "muted": true })).await;
     let start = Instant::now();
+    stage.candidate.say(&json!({ "type": "muted", "muted": true })).await;
     while stage.heard().len() < hung + SECOND {
         assert!(start.elapsed() < Duration::from_secs(10), "{} samples", stage.heard().len() - hung);
         sleep(Duration::from_millis(20)).await;
