@@ -85,6 +85,8 @@ async fn the_round_trip_of_the_socket_is_that_of_its_heartbeat() -> Result<(), B
 #[wasm_bindgen_test]
 async fn the_socket_says_how_much_sound_it_holds_back() -> Result<(), BrowserError> {
     let page = Page::live_by(Choice::WebSocket).await?;
+    // Nothing is held back before there is anything.
+    page.far.sound(0, 65_536);
     until("the figure", || page.screen.quality.get_untracked().held_ms.is_some_and(|it| it > 0.0)).await;
     Ok(())
 }
