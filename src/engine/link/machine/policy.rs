@@ -29,7 +29,9 @@ pub struct Policy {
     pub grace: Duration,
     /// The same after a change of network, where the far end may pause: it proves itself by connectivity checks alone.
     pub doubt: Duration,
-    /// The same as soon as the browser has a network again.
+    /// How long the browser may be without a network before that is shown.
+    pub blink: Duration,
+    /// How long a path may be doubted as soon as the browser has a network again.
     pub proof: Duration,
     /// How long a call that was lost without a network waits, unless the browser says before that it has one.
     pub outage: Duration,
@@ -63,6 +65,7 @@ impl Default for Policy {
             returns: 3,
             grace: ms(2_000),
             doubt: ms(6_000),
+            blink: ms(1_000),
             proof: ms(3_000),
             outage: ms(5_000),
             hangup: ms(1_000),

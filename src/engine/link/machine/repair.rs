@@ -248,6 +248,8 @@ impl Link {
     /// Socket was asked for.
     fn anew(&mut self, now: Tick, why: Fallback) {
         let State::Trying { back, .. } = self.state else { return };
+        // Nobody looked at the one before meanwhile.
+        self.alive = self.alive.map(|_| now);
         self.close();
         self.stay(back, why);
         self.mend(now, None);
