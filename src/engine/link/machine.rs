@@ -72,8 +72,10 @@ pub struct Link {
     doubted: bool,
     /// It has proved itself since, and nothing was negotiated for it.
     proved: bool,
-    /// The call that ends has reached its time limit.
-    renewal: bool,
+    /// What our server said of the end of the call that ends.
+    ended: Option<UpstreamFault>,
+    /// When a hosted call was lost last for no reason but its path.
+    broke: Option<Tick>,
     /// The provider's own peer sends RTP without pause.
     continuous: bool,
     /// The interview is over, and its call is kept so long for what is said of it late.
@@ -107,7 +109,8 @@ impl Link {
             alive: None,
             doubted: false,
             proved: false,
-            renewal: false,
+            ended: None,
+            broke: None,
             continuous: false,
             kept: None,
             progress: Progress::default(),
@@ -191,7 +194,7 @@ impl Link {
     /// Whether the call that is made anew was over on schedule: nothing has broken.
     #[must_use]
     pub const fn is_renewal(&self) -> bool {
-        self.renewal
+        matches!(self.ended, Some(UpstreamFault::Expired))
     }
 
     /// When the path of the latest call gave its last sign of life. None on the Socket: of that our server knows better.
@@ -219,6 +222,10 @@ impl Link {
         }
         let back_online = input == Input::Online && std::mem::take(&mut self.offline);
         self.offline |= input == Input::Offline;
+        if let Input::Offline | Input::NetworkChanged | Input::Room(false) = input {
+            // The network was to blame, or is another one.
+            self.broke = None;
+        }
         // Who hangs up has nothing more to say.
         let hung_up = matches!(input, Input::ChannelClosed(_));
         if self.kept.take_if(|until| hung_up || input == Input::Timeout && *until <= now).is_some() {
@@ -308,7 +315,7 @@ impl Link {
                 self.restart(now);
             }
             (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_) | Input::CallEnded(..)) => {
-                self.renewal |= matches!(input, Input::CallEnded(_, UpstreamFault::Expired));
+                self.note_end(input);
                 // The end of the interview closes it too, and says so on the room channel in the same moment.
                 let until = now.after(self.policy.hangup);
                 self.state = State::Wobbling { since, until, show: None, then: Mend::Reopen };

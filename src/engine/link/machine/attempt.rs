@@ -52,7 +52,7 @@ impl Link {
     }
 
     /// Whether the far end of this route sends packets even when it says nothing, as our own do, whoever is behind them.
-    const fn is_continuous(&self) -> bool {
+    pub(super) const fn is_continuous(&self) -> bool {
         self.continuous || !matches!(self.route, Route::Direct)
     }
 
@@ -67,7 +67,7 @@ impl Link {
             self.routes.settle();
         }
         self.watchdog.reset(self.is_continuous());
-        self.renewal = false;
+        self.ended = None;
         self.alive = (self.route != Route::Socket).then_some(now);
         (self.doubted, self.proved) = (false, false);
         self.state = State::Live { since: now };

@@ -13,6 +13,11 @@ impl Sim {
         let mut sim = Self::choosing(Choice::Automatic);
         sim.send(Input::Start);
         sim.send(Input::Room(true));
+        sim.connect_hosted();
+        sim
+    }
+
+    fn connect_hosted(&mut self) {
         for reach in GOOD {
             let hosted = match reach {
                 Reach::ApiReady { .. } => {
@@ -20,11 +25,10 @@ impl Sim {
                 }
                 other => other,
             };
-            sim.send(Input::Reached(sim.epoch(), hosted));
+            self.send(Input::Reached(self.epoch(), hosted));
         }
-        assert!(matches!(sim.link.state, State::Live { .. }));
-        sim.poll(50, true);
-        sim
+        assert!(matches!(self.link.state, State::Live { .. }));
+        self.poll(50, true);
     }
 
     /// Answers to connectivity checks, without a packet.
@@ -215,6 +219,43 @@ fn a_live_call_that_cannot_be_led_falls_back() {
     let mut sim = Sim::live_by(Choice::WebRtc);
     let failed = Phase::Failed(UpstreamFault::Uncontrolled.into());
     assert_eq!(sim.send(uncontrolled(&sim)).last(), Some(&Command::Show(failed)), "who chose WebRTC gets nothing else");
+}
+
+/// A hosted path that dies again and again is left, however long it lived between: each death is a new call, and paid.
+#[test]
+fn a_hosted_path_that_dies_twice_is_left() {
+    type Death = fn(&mut Sim) -> Vec<Command>;
+    let die: Death = |sim| {
+        sim.send(Input::ChannelClosed(sim.epoch()));
+        sim.skip()
+    };
+    let lives: [(u64, &[Death], bool); 5] = [
+        (60_000, &[], true),
+        (301_000, &[], false),
+        // A renewal, what is wrong with the provider, and an outage say nothing of the path.
+        (60_000, &[|sim| sim.send(Input::CallEnded(sim.epoch(), UpstreamFault::Expired))], false),
+        (60_000, &[|sim| sim.send(Input::CallEnded(sim.epoch(), UpstreamFault::Broken))], false),
+        (60_000, &[|sim| sim.send(Input::Room(false)), |sim| sim.send(Input::Room(true))], false),
+    ];
+    for (lived_ms, meanwhile, left) in lives {
+        let mut sim = Sim::hosted();
+        sim.pass(60_000);
+        assert_eq!(
+            die(&mut sim),
+            [Command::Close(Epoch(0)), Command::Show(Phase::Recovering)],
+            "the first one is mended"
+        );
+        sim.skip();
+        sim.connect_hosted();
+        sim.pass(lived_ms);
+        for each in meanwhile {
+            each(&mut sim);
+        }
+        let out = die(&mut sim);
+        let fell = out.contains(&Command::Fallback(Fallback::Lost));
+        assert_eq!(fell, left, "{lived_ms} {}: {out:?}", meanwhile.len());
+        assert_eq!(out.last() == Some(&Command::Open(Epoch(2), Route::Socket)), left, "{out:?}");
+    }
 }
 
 /// A call that has reached its time limit is made anew, and nothing has broken.

@@ -43,6 +43,8 @@ pub struct Policy {
     pub restarts: u32,
     /// A call that was live for so long starts the counts anew.
     pub steady: Duration,
+    /// Two hosted calls that break within this time are enough of WebRTC.
+    pub relapse: Duration,
     /// How long our server may be away, until it says after which time it closes an interview in which nobody is.
     pub absent: Duration,
     /// Getting the report.
@@ -72,6 +74,7 @@ impl Default for Policy {
             restart: ms(1_500),
             restarts: 3,
             steady: ms(5_000),
+            relapse: ms(300_000),
             absent: ms(600_000),
             report: ms(6_000),
             late: ms(3_000),

@@ -4,7 +4,7 @@ use super::super::choice::{Choice, Fallback};
 use super::super::steps::Step;
 use super::super::upstream::UpstreamFault;
 use super::super::{Fault, Phase, Route};
-use super::{Command, Link, State};
+use super::{Command, Input, Link, State};
 use crate::engine::time::Tick;
 
 impl Link {
@@ -111,8 +111,12 @@ impl Link {
             self.state = State::Waiting { until: now.after(self.policy.outage), connect_by };
             return self.out.push_back(Command::Show(Phase::Recovering));
         }
+        if fault == Fault::Offline {
+            self.broke = None;
+        }
+        let relapse = !opening && self.breaks_again(now);
         // A call that was lost is made anew once. One that does not come about is not tried the same way again.
-        if fault.is_of_the_route() && (opening || self.failures > 0) && self.routes.can_fall_back() {
+        if fault.is_of_the_route() && (opening || relapse || self.failures > 0) && self.routes.can_fall_back() {
             return self.fall_back(now, connect_by, why);
         }
         let over_the_room = fault == Fault::Offline || self.routes.next() == Route::Socket;
@@ -132,6 +136,23 @@ impl Link {
         if connect_by.is_none() {
             self.out.push_back(Command::Show(Phase::Recovering));
         }
+    }
+
+    /// Notes why our server ended the call, where that is what happened.
+    pub(super) fn note_end(&mut self, input: Input) {
+        if let (None, Input::CallEnded(_, fault)) = (self.ended, input) {
+            self.ended = Some(fault);
+        }
+    }
+
+    /// Notes that a call was lost, however long it was live. Returns whether that is once too often: a path that dies again and
+    /// again, without a restart to mend it, costs a new call each time.
+    fn breaks_again(&mut self, now: Tick) -> bool {
+        let of_the_path = self.room && self.ended.is_none_or(|fault| fault == UpstreamFault::Lost);
+        if self.is_continuous() || !of_the_path {
+            return false;
+        }
+        self.broke.replace(now).is_some_and(|at| now.since(at) < self.policy.relapse)
     }
 
     fn fall_back(&mut self, now: Tick, connect_by: Option<Tick>, why: Fallback) {
