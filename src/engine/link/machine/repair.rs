@@ -182,7 +182,7 @@ impl Link {
 
     /// The room channel opened or broke.
     pub(super) fn room(&mut self, now: Tick, open: bool) {
-        self.room = open;
+        let broke = std::mem::replace(&mut self.room, open) && !open;
         self.offline &= !open;
         match self.state {
             State::Absent { .. } if open => self.open(now, None),
@@ -193,12 +193,12 @@ impl Link {
             State::Opening { connect_by: None } if !open && self.route == Route::Socket => {
                 self.reopen(now, Fault::Offline, Fallback::Lost);
             }
-            State::Trying { .. } if !open => {
-                self.anew(now, Fallback::Lost);
-                // The try was cut short by what it was made for: a change of network.
-                self.return_to_webrtc(now);
-            }
+            State::Trying { .. } if !open => self.anew(now, Fallback::Lost),
             _ => self.change(now),
+        }
+        // Not every browser tells of another network, and a try is cut short by what it was made for.
+        if broke {
+            self.return_to_webrtc(now);
         }
     }
 
