@@ -20,15 +20,19 @@ pub(super) enum PathNews {
 
 impl Inner {
     /// Notes that the path is dead, or is back, for the server to know: on a direct call nobody else can, and the clock has to
-    /// stand still.
+    /// stand still, from the path's last sign of life on.
     pub(super) fn path_is(&self, now: Tick, dead: bool, alive: bool) {
         match self.path.get() {
-            PathNews::Alive if dead => self.path.set(PathNews::Dead(now)),
+            PathNews::Alive if dead => self.path.set(PathNews::Dead(self.dead_since(now))),
             PathNews::Dead(since) if alive => self.path.set(PathNews::Back(now.since(since))),
-            PathNews::Back(lost) if dead => self.path.set(PathNews::Dead(now.before(lost))),
+            PathNews::Back(lost) if dead => self.path.set(PathNews::Dead(self.dead_since(now).before(lost))),
             _ => return,
         }
         self.tell_path();
+    }
+
+    fn dead_since(&self, now: Tick) -> Tick {
+        self.link.borrow().alive().unwrap_or(now)
     }
 
     /// Tells how the path is, if that is news.

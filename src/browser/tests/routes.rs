@@ -3,6 +3,7 @@
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::super::BrowserError;
+use super::super::clock::window;
 use super::driver::Page;
 use super::{settle, sound, until};
 use crate::engine::device::Support;
@@ -69,6 +70,31 @@ async fn a_hosted_provider_is_asked_to_speak_before_its_first_packet() -> Result
     assert_eq!((page.phase(), page.route(), page.far.called()), (Phase::Live, Route::Direct, 1));
     page.far.speak(true);
     until("speaking", || page.screen.ai.get_untracked() == AiState::Speaking).await;
+    Ok(())
+}
+
+/// A browser without a network is believed until the far end proves it wrong, and the server is told of both.
+#[wasm_bindgen_test]
+async fn a_hosted_call_without_a_network_is_not_shown_as_live() -> Result<(), BrowserError> {
+    let page = Page::open();
+    page.far.host();
+    page.driver()?.start(options(Choice::Automatic));
+    until("ready", || page.far.has_said("ready") == 1).await;
+    page.far.speak(true);
+    until("speaking", || page.screen.ai.get_untracked() == AiState::Speaking).await;
+    page.far.speak(false);
+    until("listening", || page.screen.ai.get_untracked() == AiState::Listening).await;
+    let offline = web_sys::Event::new("offline").map_err(|error| BrowserError::from_js("Event", &error))?;
+    let window = window()?;
+    // Told again and again: the far end answers every two or three seconds.
+    let told = || window.dispatch_event(&offline).is_ok() && page.phase() == Phase::Recovering;
+    assert!(!told(), "maybe it only blinks");
+    until("recovering", told).await;
+    let path = page.far.last_said("path");
+    assert!(path.contains("true") && !path.contains(r#""lost_ms":0"#), "since the last sign of life: {path}");
+    until("live again", || page.phase() == Phase::Live).await;
+    assert!(page.far.last_said("path").contains("false"), "{}", page.far.last_said("path"));
+    assert_eq!(page.far.called(), 1, "it is the same call");
     Ok(())
 }
 

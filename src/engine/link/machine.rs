@@ -66,8 +66,16 @@ pub struct Link {
     room: bool,
     /// The browser says that it has no network.
     offline: bool,
-    /// The call that ends has reached its time limit.
-    renewal: bool,
+    /// When the path of the latest call gave its last sign of life. None on the Socket: of that our server knows better.
+    alive: Option<Tick>,
+    /// A path that is still doubted is shown as one that recovers.
+    doubted: bool,
+    /// It has proved itself since, and nothing was negotiated for it.
+    proved: bool,
+    /// What our server said of the end of the call that ends.
+    ended: Option<UpstreamFault>,
+    /// When a hosted call was lost last for no reason but its path.
+    broke: Option<Tick>,
     /// The provider's own peer sends RTP without pause.
     continuous: bool,
     /// The interview is over, and its call is kept so long for what is said of it late.
@@ -98,7 +106,11 @@ impl Link {
             quiet: false,
             room: false,
             offline: false,
-            renewal: false,
+            alive: None,
+            doubted: false,
+            proved: false,
+            ended: None,
+            broke: None,
             continuous: false,
             kept: None,
             progress: Progress::default(),
@@ -154,8 +166,8 @@ impl Link {
                 let negotiation = self.progress.negotiating().map(|since| since.after(patience));
                 connect_by.into_iter().chain(step).chain(negotiation).min()
             }
-            State::Wobbling { until, .. }
-            | State::Restarting { until }
+            State::Wobbling { until, show, .. } => show.into_iter().chain([until]).min(),
+            State::Restarting { until }
             | State::Waiting { until, .. }
             | State::Absent { until }
             | State::Trying { until, .. } => Some(until),
@@ -170,16 +182,25 @@ impl Link {
     }
 
     /// Milliseconds from `createOffer` to a connected peer, of the latest attempt, or of its latest ICE restart: until sound
-    /// arrives again.
+    /// arrives again. None where the path was only doubted.
     #[must_use]
     pub fn negotiation_ms(&self) -> Option<f64> {
+        if self.proved {
+            return None;
+        }
         self.restarted.map(|it| it.as_secs_f64() * 1_000.0).or_else(|| self.progress.negotiation_ms())
     }
 
     /// Whether the call that is made anew was over on schedule: nothing has broken.
     #[must_use]
     pub const fn is_renewal(&self) -> bool {
-        self.renewal
+        matches!(self.ended, Some(UpstreamFault::Expired))
+    }
+
+    /// When the path of the latest call gave its last sign of life. None on the Socket: of that our server knows better.
+    #[must_use]
+    pub const fn alive(&self) -> Option<Tick> {
+        self.alive
     }
 
     /// How often ICE was restarted since the page was opened.
@@ -201,6 +222,10 @@ impl Link {
         }
         let back_online = input == Input::Online && std::mem::take(&mut self.offline);
         self.offline |= input == Input::Offline;
+        if let Input::Offline | Input::NetworkChanged | Input::Room(false) = input {
+            // The network was to blame, or is another one.
+            self.broke = None;
+        }
         // Who hangs up has nothing more to say.
         let hung_up = matches!(input, Input::ChannelClosed(_));
         if self.kept.take_if(|until| hung_up || input == Input::Timeout && *until <= now).is_some() {
@@ -270,35 +295,42 @@ impl Link {
                 State::Live { since } | State::Wobbling { since, then: Mend::Restart, .. },
                 Input::Online | Input::NetworkChanged,
             ) if self.may_move() && (back_online || input == Input::NetworkChanged) => self.move_over(now, since),
-            (State::Live { since }, Input::Offline | Input::NetworkChanged) => {
-                self.state = State::Wobbling { since, until: now.after(self.doubt()), then: Mend::Restart };
+            (State::Live { since }, Input::NetworkChanged) => self.wobble(since, now.after(self.doubt()), None),
+            (State::Live { since }, Input::Offline) => {
+                self.wobble(since, now.after(self.doubt()), Some(now.after(self.policy.blink)));
+            }
+            (State::Wobbling { since, until, show: None, then: Mend::Restart }, Input::Offline) if !self.doubted => {
+                self.wobble(since, until, Some(now.after(self.policy.blink)));
             }
             (State::Live { since }, Input::Ice(_, Ice::Disconnected)) => {
-                self.state = State::Wobbling { since, until: now.after(self.policy.grace), then: Mend::Restart };
+                self.wobble(since, now.after(self.policy.grace), None);
             }
-            (State::Wobbling { since, then: Mend::Restart, .. }, Input::Ice(_, Ice::Connected)) => {
-                self.state = State::Live { since };
-            }
+            (State::Wobbling { since, then: Mend::Restart, .. }, Input::Ice(_, Ice::Connected)) => self.trust(since),
             // There is a network again, perhaps another one: only the far end can tell whether the path is.
-            (State::Wobbling { since, until, then: Mend::Restart }, Input::Online) => {
-                let until = until.min(now.after(self.policy.proof));
-                self.state = State::Wobbling { since, until, then: Mend::Restart };
+            (State::Wobbling { since, until, then: Mend::Restart, .. }, Input::Online) => {
+                self.wobble(since, until.min(now.after(self.policy.proof)), None);
             }
             (State::Live { since } | State::Wobbling { since, .. }, Input::Ice(_, Ice::Failed)) => {
                 self.settle(now, since);
                 self.restart(now);
             }
             (State::Live { since } | State::Wobbling { since, .. }, Input::ChannelClosed(_) | Input::CallEnded(..)) => {
-                self.renewal |= matches!(input, Input::CallEnded(_, UpstreamFault::Expired));
+                self.note_end(input);
                 // The end of the interview closes it too, and says so on the room channel in the same moment.
-                self.state = State::Wobbling { since, until: now.after(self.policy.hangup), then: Mend::Reopen };
+                let until = now.after(self.policy.hangup);
+                self.state = State::Wobbling { since, until, show: None, then: Mend::Reopen };
             }
-            (State::Wobbling { since, until, then }, Input::Timeout) if until <= now => {
+            (State::Wobbling { since, until, then, .. }, Input::Timeout) if until <= now => {
                 self.settle(now, since);
                 match then {
                     Mend::Restart => self.restart(now),
                     Mend::Reopen => self.reopen(now, UpstreamFault::Lost.into(), Fallback::Lost),
                 }
+            }
+            (State::Wobbling { since, until, show: Some(show), .. }, Input::Timeout) if show <= now => {
+                self.doubted = true;
+                self.wobble(since, until, None);
+                self.out.push_back(Command::Show(Phase::Recovering));
             }
             (
                 State::Restarting { .. },

@@ -64,6 +64,12 @@ impl Watchdog {
         self.continuous
     }
 
+    /// Whether silence says nothing of the path: the far end may pause, and nobody counts its answers.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        !self.continuous && self.last.is_some_and(|it| it.responses.is_none())
+    }
+
     /// Judges `sample`. A stall is told once; the count then begins anew.
     pub fn judge(&mut self, sample: Sample) -> Flow {
         let Some(last) = self.last.replace(sample) else { return Flow::Quiet };

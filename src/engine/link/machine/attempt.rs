@@ -52,7 +52,7 @@ impl Link {
     }
 
     /// Whether the far end of this route sends packets even when it says nothing, as our own do, whoever is behind them.
-    const fn is_continuous(&self) -> bool {
+    pub(super) const fn is_continuous(&self) -> bool {
         self.continuous || !matches!(self.route, Route::Direct)
     }
 
@@ -67,7 +67,9 @@ impl Link {
             self.routes.settle();
         }
         self.watchdog.reset(self.is_continuous());
-        self.renewal = false;
+        self.ended = None;
+        self.alive = (self.route != Route::Socket).then_some(now);
+        (self.doubted, self.proved) = (false, false);
         self.state = State::Live { since: now };
         self.out.push_back(Command::Show(Phase::Live));
     }
@@ -77,8 +79,12 @@ impl Link {
             // Only now, where the far end had nothing to say before.
             self.progress.reach(now, Reach::FirstPacket, self.is_continuous());
         }
-        match (self.watchdog.judge(sample), self.state) {
-            (Flow::Moving, State::Wobbling { since, then: Mend::Restart, .. }) => self.state = State::Live { since },
+        let flow = self.watchdog.judge(sample);
+        if self.shows_life(flow) {
+            self.alive = Some(sample.at);
+        }
+        match (flow, self.state) {
+            (Flow::Moving, State::Wobbling { since, then: Mend::Restart, .. }) => self.trust(since),
             (Flow::Moving, State::Restarting { until }) => {
                 self.restarted = Some(self.policy.restart.saturating_sub(until.since(now)));
                 self.live(now);
@@ -90,6 +96,30 @@ impl Link {
                 self.restart(now);
             }
             _ => {}
+        }
+    }
+
+    /// What still comes after the provider has hung up is no sign of life. Where nobody can tell, a path lives until there is a
+    /// reason for doubt.
+    fn shows_life(&self, flow: Flow) -> bool {
+        match self.state {
+            State::Live { .. } => flow == Flow::Moving || self.watchdog.is_blind(),
+            State::Wobbling { then: Mend::Reopen, .. } => false,
+            _ => flow == Flow::Moving,
+        }
+    }
+
+    /// The path may be dead: it has until then to prove itself. It may be shown before.
+    pub(super) fn wobble(&mut self, since: Tick, until: Tick, show: Option<Tick>) {
+        self.state = State::Wobbling { since, until, show, then: Mend::Restart };
+    }
+
+    /// The path has proved itself.
+    pub(super) fn trust(&mut self, since: Tick) {
+        self.state = State::Live { since };
+        if std::mem::take(&mut self.doubted) {
+            self.proved = true;
+            self.out.push_back(Command::Show(Phase::Live));
         }
     }
 }

@@ -13,6 +13,11 @@ impl Sim {
         let mut sim = Self::choosing(Choice::Automatic);
         sim.send(Input::Start);
         sim.send(Input::Room(true));
+        sim.connect_hosted();
+        sim
+    }
+
+    fn connect_hosted(&mut self) {
         for reach in GOOD {
             let hosted = match reach {
                 Reach::ApiReady { .. } => {
@@ -20,11 +25,10 @@ impl Sim {
                 }
                 other => other,
             };
-            sim.send(Input::Reached(sim.epoch(), hosted));
+            self.send(Input::Reached(self.epoch(), hosted));
         }
-        assert!(matches!(sim.link.state, State::Live { .. }));
-        sim.poll(50, true);
-        sim
+        assert!(matches!(self.link.state, State::Live { .. }));
+        self.poll(50, true);
     }
 
     /// Answers to connectivity checks, without a packet.
@@ -82,7 +86,7 @@ fn a_hosted_call_has_to_prove_itself_after_a_change() {
     for input in CHANGED {
         let mut sim = Sim::hosted();
         sim.send(if input == Input::Online { Input::Offline } else { input });
-        sim.pass(1_000);
+        sim.pass(900);
         assert!(sim.send(Input::Online).is_empty(), "{input:?}");
         let until = sim.link.poll_timeout().map(|it| it.since(sim.now));
         assert_eq!(until, Some(Duration::from_secs(3)), "{input:?}");
@@ -99,11 +103,78 @@ fn a_hosted_call_has_to_prove_itself_after_a_change() {
     }
 }
 
+/// What is dead is not shown as live for long, and a blink of the network is not shown at all.
+#[test]
+fn a_browser_without_a_network_is_believed_after_a_moment() {
+    let recovering = [Command::Show(Phase::Recovering)];
+    let mut sim = Sim::hosted();
+    let from = sim.now;
+    sim.send(Input::NetworkChanged);
+    assert!(sim.send(Input::Offline).is_empty());
+    assert_eq!(sim.skip(), recovering);
+    assert_eq!(sim.now.since(from), Duration::from_secs(1));
+    assert!(sim.send(Input::Offline).is_empty(), "once");
+    assert!(sim.send(Input::Online).is_empty(), "only the far end can tell");
+    assert!(sim.answered(0).is_empty());
+    assert_eq!(sim.answered(1), [Command::Show(Phase::Live)]);
+    assert_eq!(sim.link.negotiation_ms(), None, "nothing was negotiated");
+    assert_eq!((sim.epoch(), sim.link.poll_timeout()), (Epoch(0), None), "the same call goes on");
+
+    sim.send(Input::Offline);
+    sim.pass(900);
+    assert!(sim.answered(2).is_empty(), "it was never shown");
+    assert_eq!(sim.link.poll_timeout(), None);
+}
+
+/// Of a path that nobody misses for seconds it is known since when it was dead: that time is not the candidate's.
+#[test]
+fn a_path_is_dead_since_its_last_sign_of_life() {
+    let dead_for = |sim: &Sim| sim.link.alive().map(|at| sim.now.since(at).as_millis());
+    let mut sim = Sim::hosted();
+    sim.answered(1);
+    sim.answered(2);
+    let out: Vec<_> = (0..120).flat_map(|_| sim.answered(2)).collect();
+    assert_eq!(out, [Command::Close(Epoch(0)), Command::Show(Phase::Recovering)], "its checks stay unanswered");
+    assert_eq!(dead_for(&sim), Some(6_000));
+    // Also when it is not mended at once, and over which route it is.
+    sim.skip();
+    assert_eq!(sim.send(Input::Ice(sim.epoch(), Ice::Failed)).last(), Some(&Command::Open(Epoch(2), Route::Socket)));
+    assert_eq!(dead_for(&sim), Some(6_000));
+
+    // Where nobody counts answers it is since there is a reason for doubt.
+    let mut sim = Sim::hosted();
+    let poll = |sim: &mut Sim, ms: u64| {
+        for _ in 0..ms / 50 {
+            sim.pass(50);
+            sim.send(Input::Packets(sim.epoch(), Sample { at: sim.now, received: 2, responses: None }));
+        }
+    };
+    poll(&mut sim, 60_000);
+    assert_eq!(dead_for(&sim), Some(0));
+    sim.send(Input::Ice(Epoch(0), Ice::Disconnected));
+    poll(&mut sim, 1_500);
+    assert_eq!(dead_for(&sim), Some(1_500));
+
+    // What comes after the provider has hung up does not count, and on the Socket our server knows.
+    let mut sim = Sim::live_by(Choice::Automatic);
+    sim.poll(50, true);
+    sim.send(Input::ChannelClosed(Epoch(0)));
+    sim.poll(500, true);
+    assert_eq!(dead_for(&sim), Some(500));
+    let mut sim = Sim::choosing(Choice::WebSocket);
+    sim.send(Input::Start);
+    for reach in [Reach::MicGranted, Reach::TicketGiven(Route::Socket), Reach::CallOpen] {
+        sim.send(Input::Reached(sim.epoch(), reach));
+    }
+    assert_eq!(dead_for(&sim), None);
+}
+
 /// A network that is away uses up no attempt, however long that takes.
 #[test]
 fn an_outage_is_waited_for() {
     let mut sim = Sim::hosted();
     sim.send(Input::Offline);
+    assert_eq!(sim.skip(), [Command::Show(Phase::Recovering)]);
     assert_eq!(sim.skip(), [Command::Close(Epoch(0)), Command::Show(Phase::Recovering)]);
     for n in 1..20 {
         assert_eq!(sim.skip(), [Command::Open(Epoch(n), Route::Direct)]);
@@ -148,6 +219,43 @@ fn a_live_call_that_cannot_be_led_falls_back() {
     let mut sim = Sim::live_by(Choice::WebRtc);
     let failed = Phase::Failed(UpstreamFault::Uncontrolled.into());
     assert_eq!(sim.send(uncontrolled(&sim)).last(), Some(&Command::Show(failed)), "who chose WebRTC gets nothing else");
+}
+
+/// A hosted path that dies again and again is left, however long it lived between: each death is a new call, and paid.
+#[test]
+fn a_hosted_path_that_dies_twice_is_left() {
+    type Death = fn(&mut Sim) -> Vec<Command>;
+    let die: Death = |sim| {
+        sim.send(Input::ChannelClosed(sim.epoch()));
+        sim.skip()
+    };
+    let lives: [(u64, &[Death], bool); 5] = [
+        (60_000, &[], true),
+        (301_000, &[], false),
+        // A renewal, what is wrong with the provider, and an outage say nothing of the path.
+        (60_000, &[|sim| sim.send(Input::CallEnded(sim.epoch(), UpstreamFault::Expired))], false),
+        (60_000, &[|sim| sim.send(Input::CallEnded(sim.epoch(), UpstreamFault::Broken))], false),
+        (60_000, &[|sim| sim.send(Input::Room(false)), |sim| sim.send(Input::Room(true))], false),
+    ];
+    for (lived_ms, meanwhile, left) in lives {
+        let mut sim = Sim::hosted();
+        sim.pass(60_000);
+        assert_eq!(
+            die(&mut sim),
+            [Command::Close(Epoch(0)), Command::Show(Phase::Recovering)],
+            "the first one is mended"
+        );
+        sim.skip();
+        sim.connect_hosted();
+        sim.pass(lived_ms);
+        for each in meanwhile {
+            each(&mut sim);
+        }
+        let out = die(&mut sim);
+        let fell = out.contains(&Command::Fallback(Fallback::Lost));
+        assert_eq!(fell, left, "{lived_ms} {}: {out:?}", meanwhile.len());
+        assert_eq!(out.last() == Some(&Command::Open(Epoch(2), Route::Socket)), left, "{out:?}");
+    }
 }
 
 /// A call that has reached its time limit is made anew, and nothing has broken.

@@ -29,7 +29,9 @@ pub struct Policy {
     pub grace: Duration,
     /// The same after a change of network, where the far end may pause: it proves itself by connectivity checks alone.
     pub doubt: Duration,
-    /// The same as soon as the browser has a network again.
+    /// How long the browser may be without a network before that is shown.
+    pub blink: Duration,
+    /// How long a path may be doubted as soon as the browser has a network again.
     pub proof: Duration,
     /// How long a call that was lost without a network waits, unless the browser says before that it has one.
     pub outage: Duration,
@@ -41,6 +43,8 @@ pub struct Policy {
     pub restarts: u32,
     /// A call that was live for so long starts the counts anew.
     pub steady: Duration,
+    /// Two hosted calls that break within this time are enough of WebRTC.
+    pub relapse: Duration,
     /// How long our server may be away, until it says after which time it closes an interview in which nobody is.
     pub absent: Duration,
     /// Getting the report.
@@ -63,12 +67,14 @@ impl Default for Policy {
             returns: 3,
             grace: ms(2_000),
             doubt: ms(6_000),
+            blink: ms(1_000),
             proof: ms(3_000),
             outage: ms(5_000),
             hangup: ms(1_000),
             restart: ms(1_500),
             restarts: 3,
             steady: ms(5_000),
+            relapse: ms(300_000),
             absent: ms(600_000),
             report: ms(6_000),
             late: ms(3_000),

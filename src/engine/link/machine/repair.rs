@@ -4,7 +4,7 @@ use super::super::choice::{Choice, Fallback};
 use super::super::steps::Step;
 use super::super::upstream::UpstreamFault;
 use super::super::{Fault, Phase, Route};
-use super::{Command, Link, State};
+use super::{Command, Input, Link, State};
 use crate::engine::time::Tick;
 
 impl Link {
@@ -111,8 +111,12 @@ impl Link {
             self.state = State::Waiting { until: now.after(self.policy.outage), connect_by };
             return self.out.push_back(Command::Show(Phase::Recovering));
         }
+        if fault == Fault::Offline {
+            self.broke = None;
+        }
+        let relapse = !opening && self.breaks_again(now);
         // A call that was lost is made anew once. One that does not come about is not tried the same way again.
-        if fault.is_of_the_route() && (opening || self.failures > 0) && self.routes.can_fall_back() {
+        if fault.is_of_the_route() && (opening || relapse || self.failures > 0) && self.routes.can_fall_back() {
             return self.fall_back(now, connect_by, why);
         }
         let over_the_room = fault == Fault::Offline || self.routes.next() == Route::Socket;
@@ -132,6 +136,23 @@ impl Link {
         if connect_by.is_none() {
             self.out.push_back(Command::Show(Phase::Recovering));
         }
+    }
+
+    /// Notes why our server ended the call, where that is what happened.
+    pub(super) fn note_end(&mut self, input: Input) {
+        if let (None, Input::CallEnded(_, fault)) = (self.ended, input) {
+            self.ended = Some(fault);
+        }
+    }
+
+    /// Notes that a call was lost, however long it was live. Returns whether that is once too often: a path that dies again and
+    /// again, without a restart to mend it, costs a new call each time.
+    fn breaks_again(&mut self, now: Tick) -> bool {
+        let of_the_path = self.room && self.ended.is_none_or(|fault| fault == UpstreamFault::Lost);
+        if self.is_continuous() || !of_the_path {
+            return false;
+        }
+        self.broke.replace(now).is_some_and(|at| now.since(at) < self.policy.relapse)
     }
 
     fn fall_back(&mut self, now: Tick, connect_by: Option<Tick>, why: Fallback) {
@@ -161,7 +182,7 @@ impl Link {
 
     /// The room channel opened or broke.
     pub(super) fn room(&mut self, now: Tick, open: bool) {
-        self.room = open;
+        let broke = std::mem::replace(&mut self.room, open) && !open;
         self.offline &= !open;
         match self.state {
             State::Absent { .. } if open => self.open(now, None),
@@ -172,12 +193,12 @@ impl Link {
             State::Opening { connect_by: None } if !open && self.route == Route::Socket => {
                 self.reopen(now, Fault::Offline, Fallback::Lost);
             }
-            State::Trying { .. } if !open => {
-                self.anew(now, Fallback::Lost);
-                // The try was cut short by what it was made for: a change of network.
-                self.return_to_webrtc(now);
-            }
+            State::Trying { .. } if !open => self.anew(now, Fallback::Lost),
             _ => self.change(now),
+        }
+        // Not every browser tells of another network, and a try is cut short by what it was made for.
+        if broke {
+            self.return_to_webrtc(now);
         }
     }
 
@@ -248,6 +269,8 @@ impl Link {
     /// Socket was asked for.
     fn anew(&mut self, now: Tick, why: Fallback) {
         let State::Trying { back, .. } = self.state else { return };
+        // Nobody looked at the one before meanwhile.
+        self.alive = self.alive.map(|_| now);
         self.close();
         self.stay(back, why);
         self.mend(now, None);

@@ -383,6 +383,33 @@ fn a_change_that_cuts_the_room_channel_is_not_forgotten() {
     assert!(matches!(sim.send(Input::Quiet(true))[..], [Command::Open(_, Route::Direct)]));
 }
 
+/// Not every browser tells of a change of network: a room channel that breaks may be one.
+#[test]
+fn a_room_channel_that_broke_is_reason_enough_to_try_webrtc_again() {
+    let mut sim = Sim::fallen();
+    let mut tried = 0;
+    for _ in 0..5 {
+        sim.send(Input::Room(false));
+        sim.send(Input::Quiet(false));
+        assert_eq!(sim.send(Input::Room(true)), [Command::Open(sim.epoch(), Route::Socket)], "the call first");
+        assert_eq!(sim.stand(), [Command::Show(Phase::Live)], "and nobody is interrupted");
+        if !sim.send(Input::Quiet(true)).is_empty() {
+            tried += 1;
+            sim.skip();
+        }
+    }
+    assert_eq!(tried, 3);
+    // Who chose the Socket has it.
+    let mut sim = Sim::choosing(Choice::WebSocket);
+    sim.send(Input::Start);
+    sim.send(Input::Room(true));
+    sim.stand();
+    sim.send(Input::Room(false));
+    sim.send(Input::Room(true));
+    sim.stand();
+    assert!(sim.send(Input::Quiet(true)).is_empty());
+}
+
 /// A page that was loaded anew learns that its interview is over: it reads the report.
 #[test]
 fn an_interview_that_is_over_has_its_report_without_a_call() {

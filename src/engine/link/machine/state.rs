@@ -18,6 +18,8 @@ pub(super) enum State {
     Wobbling {
         since: Tick,
         until: Tick,
+        /// When it is shown, though the path is not mended yet.
+        show: Option<Tick>,
         then: Mend,
     },
     Restarting {
