@@ -158,7 +158,7 @@ impl Inner {
         let (received, lost, gaps) = (self.carried.frames.get(), played.gaps.into(), played.gaps.into());
         // What goes over the Socket takes as long as its heartbeat.
         let rtt_ms = self.view.borrow().rtt_ms().map(f64::from);
-        let held_ms = Some(played.delay_ms.into());
+        let held_ms = (received > 0).then(|| played.delay_ms.into());
         let (sent, dropped) = self.carried.backlog.borrow().counts();
         let (sent, dropped) = (sent.into(), dropped.into());
         let stats = LineStats { received, lost, sent, dropped, gaps, rtt_ms, held_ms, ..LineStats::default() };
