@@ -4,6 +4,8 @@
 //! [`Link::poll_timeout`]. Commands are recipes: the shell performs a whole one and reports how far it came.
 
 mod attempt;
+#[cfg(test)]
+mod changes;
 mod ending;
 mod messages;
 #[cfg(test)]
