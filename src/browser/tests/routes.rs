@@ -349,16 +349,29 @@ async fn a_negotiation_that_is_refused_is_final() -> Result<(), BrowserError> {
     Ok(())
 }
 
+impl Page {
+    /// In a tab that was in an interview before.
+    fn returning() -> Self {
+        let mut page = Self::open();
+        page.driver = None;
+        page.far.remember("s-1");
+        page.driver = Some(super::super::Driver::new(page.screen));
+        page
+    }
+
+    /// Our server says where that interview stands.
+    async fn welcomed(&self) {
+        until("the room channel", || self.far.open_sockets() == 1).await;
+        settle().await;
+        self.far.tell(WELCOME);
+    }
+}
+
 /// A page that was loaded anew shows where its interview stood, and goes on with it.
 #[wasm_bindgen_test]
 async fn a_page_that_was_loaded_anew_goes_on() -> Result<(), BrowserError> {
-    let mut page = Page::open();
-    page.driver = None;
-    page.far.remember("s-1");
-    page.driver = Some(super::super::Driver::new(page.screen));
-    until("the room channel", || page.far.open_sockets() == 1).await;
-    settle().await;
-    page.far.tell(WELCOME);
+    let page = Page::returning();
+    page.welcomed().await;
     assert_eq!(page.phase(), Phase::Lobby);
     assert!(page.screen.question.get_untracked().is_some() && page.screen.lines.get_untracked().len() == 1);
     page.driver()?.resume(options(Choice::Automatic));
@@ -371,10 +384,7 @@ async fn a_page_that_was_loaded_anew_goes_on() -> Result<(), BrowserError> {
 /// Who starts before the server was heard of goes on with the interview of this tab: it is not thrown away unseen.
 #[wasm_bindgen_test]
 async fn a_start_before_the_server_is_heard_goes_on() -> Result<(), BrowserError> {
-    let mut page = Page::open();
-    page.driver = None;
-    page.far.remember("s-1");
-    page.driver = Some(super::super::Driver::new(page.screen));
+    let page = Page::returning();
     page.driver()?.start(options(Choice::Automatic));
     until("a live call", || page.phase() == Phase::Live).await;
     assert_eq!((page.far.asked_for().as_deref(), page.far.has_said("finish")), (Some("s-1"), 0));
@@ -385,13 +395,8 @@ async fn a_start_before_the_server_is_heard_goes_on() -> Result<(), BrowserError
 /// Where the server knows of no such interview, the page is the lobby of a new one.
 #[wasm_bindgen_test]
 async fn a_page_that_is_too_late_starts_anew() -> Result<(), BrowserError> {
-    let mut page = Page::open();
-    page.driver = None;
-    page.far.remember("s-1");
-    page.driver = Some(super::super::Driver::new(page.screen));
-    until("the room channel", || page.far.open_sockets() == 1).await;
-    settle().await;
-    page.far.tell(WELCOME);
+    let page = Page::returning();
+    page.welcomed().await;
     page.far.cut_socket(4_401);
     assert!(page.screen.snapshot.get_untracked().is_none() && !page.far.remembers());
     page.driver()?.start(options(Choice::Automatic));
