@@ -58,12 +58,6 @@ impl Watchdog {
         self.reset(self.continuous);
     }
 
-    /// Whether the far end sends without pause.
-    #[must_use]
-    pub const fn is_continuous(&self) -> bool {
-        self.continuous
-    }
-
     /// Whether silence says nothing of the path: the far end may pause, and nobody counts its answers.
     #[must_use]
     pub fn is_blind(&self) -> bool {

@@ -1,5 +1,7 @@
 //! How a call that does not come about, or is lost, is mended: restart, new call, the Socket, and back to WebRTC.
 
+use std::time::Duration;
+
 use super::super::choice::{Choice, Fallback};
 use super::super::steps::Step;
 use super::super::upstream::UpstreamFault;
@@ -17,21 +19,17 @@ impl Link {
     }
 
     /// How long a path may be doubted before it is mended.
-    pub(super) const fn doubt(&self) -> std::time::Duration {
-        if self.watchdog.is_continuous() { self.policy.grace } else { self.policy.doubt }
+    pub(super) const fn doubt(&self) -> Duration {
+        if self.is_continuous() { self.policy.grace } else { self.policy.doubt }
     }
 
     /// Whether the far end can restart ICE: our own peers can. A hosted provider is not even asked.
-    const fn can_restart(&self) -> bool {
-        match self.route {
-            Route::Direct => self.continuous,
-            Route::Relay => true,
-            Route::Socket => false,
-        }
+    fn can_restart(&self) -> bool {
+        self.is_continuous() && self.route != Route::Socket
     }
 
     /// Whether a call that works may be led over another path: not for each of many changes in a row.
-    pub(super) const fn may_move(&self) -> bool {
+    pub(super) fn may_move(&self) -> bool {
         self.can_restart() && !self.offline && self.restarts < self.policy.restarts
     }
 
@@ -60,7 +58,7 @@ impl Link {
     }
 
     /// How long a negotiation may take, the first one or one in mid-interview.
-    pub(super) const fn patience(&self, again: bool) -> std::time::Duration {
+    pub(super) const fn patience(&self, again: bool) -> Duration {
         if again && self.room && self.routes.can_fall_back() {
             self.policy.renegotiation
         } else {
