@@ -3,6 +3,7 @@
 mod driver;
 mod microphone;
 mod owners;
+mod page;
 mod peers;
 mod reload;
 mod routes;

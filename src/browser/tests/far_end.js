@@ -10,7 +10,7 @@ export class FarEnd {
     const devices = navigator.mediaDevices;
     // What another test has left behind is not what this one comes back to.
     sessionStorage.clear();
-    localStorage.removeItem("vivavoce.session");
+    localStorage.clear();
     this.real = {
       entries: performance.getEntriesByType,
       createMediaStreamSource: AudioContext.prototype.createMediaStreamSource,
@@ -305,7 +305,7 @@ export class FarEnd {
     delete navigator.connection;
     delete navigator.wakeLock;
     sessionStorage.clear();
-    localStorage.removeItem("vivavoce.session");
+    localStorage.clear();
     performance.getEntriesByType = this.real.entries;
     window.fetch = this.real.fetch;
     window.WebSocket = this.real.WebSocket;

@@ -4,7 +4,7 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::super::BrowserError;
-use super::driver::Page;
+use super::page::Page;
 use super::{settle, until};
 use crate::engine::device::Mic;
 use crate::engine::interview::EndReason;

@@ -3,7 +3,7 @@
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::super::{BrowserError, Driver, storage};
-use super::driver::Page;
+use super::page::Page;
 use super::routes::{WELCOME, options};
 use super::{settle, sound, until};
 use crate::engine::interview::EndReason;

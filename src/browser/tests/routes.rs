@@ -4,7 +4,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::super::BrowserError;
 use super::super::clock::window;
-use super::driver::Page;
+use super::page::Page;
 use super::{settle, sound, until};
 use crate::engine::device::Support;
 use crate::engine::interview::EndReason;

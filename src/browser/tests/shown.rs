@@ -4,7 +4,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::HtmlMediaElement;
 
 use super::super::{BrowserError, clock};
-use super::driver::Page;
+use super::page::Page;
 use super::{audio_elements, settle, until};
 use crate::engine::link::{Fault, Phase};
 

@@ -54,11 +54,9 @@ pub fn Dock(room: Room) -> impl IntoView {
 
 #[cfg(all(test, feature = "hydrate"))]
 mod tests {
-    use std::time::Duration;
-
-    use gloo_timers::future::sleep;
     use leptos::mount::mount_to;
     use leptos::prelude::*;
+    use leptos::task::tick;
     use wasm_bindgen::{JsCast as _, JsValue};
     use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -79,7 +77,7 @@ mod tests {
         let reason = document().query_selector("#repeat-reason")?.ok_or("no reason")?;
         for (can, times) in [(false, 0), (true, 1), (false, 1)] {
             room.can_repeat.show(can);
-            sleep(Duration::from_millis(20)).await;
+            tick().await;
             button.click();
             assert_eq!(button.get_attribute("aria-disabled"), Some((!can).to_string()));
             assert_eq!(reason.text_content().is_some_and(|it| it.contains("listens")), !can);

@@ -120,11 +120,9 @@ fn LinkBadge(room: Room, fallback: bool) -> impl IntoView {
 
 #[cfg(all(test, feature = "hydrate"))]
 mod tests {
-    use std::time::Duration;
-
-    use gloo_timers::future::sleep;
     use leptos::mount::mount_to;
     use leptos::prelude::*;
+    use leptos::task::tick;
     use wasm_bindgen::JsValue;
     use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -145,7 +143,7 @@ mod tests {
         assert_eq!(shown()?, Automatic.name());
         let is = async |choice: Choice| {
             room.choice.show(choice);
-            sleep(Duration::from_millis(20)).await;
+            tick().await;
         };
         for picked in [WebSocket, Automatic, WebRtc] {
             js_sys::Reflect::set(&list, &value, &picked.name().into())?;
