@@ -7,10 +7,6 @@ const LINES = 8;
 export default class Verdict implements Reporter {
   private readonly failures = new Map<TestCase, string[]>();
 
-  printsToStdio() {
-    return false;
-  }
-
   onTestEnd(test: TestCase, result: TestResult) {
     if (result.status === "skipped" || result.status === test.expectedStatus) return;
     const where = result.error?.location;

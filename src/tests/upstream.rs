@@ -9,6 +9,8 @@ mod calls;
 #[path = "interview/candidate.rs"]
 #[expect(dead_code, reason = "shared with the tests of the interview")]
 mod candidate;
+#[path = "upstream/cuts.rs"]
+mod cuts;
 #[path = "upstream/house.rs"]
 mod house;
 #[path = "upstream/lines.rs"]
