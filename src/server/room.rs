@@ -192,4 +192,22 @@ impl Rooms {
         let owner = Hash::of(cookie.unwrap_or_default());
         self.entry(session_id).filter(|it| it.owner.is(&owner)).ok_or(ApiError::Session)
     }
+
+    /// The sessions of a cookie, one at least.
+    fn all_owned(&self, cookie: Option<&str>) -> Result<Vec<Entry>, ApiError> {
+        let owner = Hash::of(cookie.unwrap_or_default());
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let owned: Vec<_> = inner.sessions.values().filter(|it| it.owner.is(&owner)).cloned().collect();
+        if owned.is_empty() { Err(ApiError::Session) } else { Ok(owned) }
+    }
+}
+
+#[cfg(test)]
+impl Rooms {
+    /// Rooms as they are without configuration.
+    fn of_a_test() -> Self {
+        let config = Config::with_environment(&[]).unwrap();
+        let provider = Provider::of(&config, config.provider_addr).unwrap();
+        Self::new(Arc::new(config), provider, Metrics::default(), Default::default(), Default::default())
+    }
 }

@@ -41,12 +41,12 @@ impl Answers {
         self.0.push_back((now, answer));
     }
 
-    /// The latest answer of a call. None if there never was such a call.
-    fn find(&self, now: Instant, call: u32) -> Option<Result<Exchanged, ApiError>> {
+    /// The latest answer of a call, with when it was given. None if there never was such a call.
+    fn find(&self, now: Instant, call: u32) -> Option<Result<(Instant, Exchanged), ApiError>> {
         let latest = self.0.iter().map(|(_, it)| it.call).max()?;
         let found = self.0.iter().find(|(at, it)| it.call == call && now < *at + AGAIN);
         match found {
-            Some((_, answer)) => Some(Ok(answer.clone())),
+            Some(given) => Some(Ok(given.clone())),
             None => (1..=latest).contains(&call).then_some(Err(ApiError::Over)),
         }
     }
@@ -142,14 +142,25 @@ impl Rooms {
         Ok(RelayLane { entry, replaced })
     }
 
-    /// The answer of a relayed call once more, for a page that did not get it. None if there never was such a call.
+    /// The answer of a relayed call once more, for a page that did not get it. None if there never was such a call. Calls
+    /// are numbered in their session; of several sessions of one cookie, without `session_id`, the newest answer is meant.
     ///
     /// # Errors
     /// [`ApiError::Session`] if the cookie does not own the session, [`ApiError::Over`] if it is too late.
-    pub fn answer(&self, session_id: &str, cookie: Option<&str>, call: u32) -> Result<Option<Exchanged>, ApiError> {
-        let entry = self.owned(session_id, cookie)?;
-        let answers = entry.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.find(Instant::now(), call).transpose()
+    pub fn answer(
+        &self,
+        session_id: Option<&str>,
+        cookie: Option<&str>,
+        call: u32,
+    ) -> Result<Option<Exchanged>, ApiError> {
+        let entries = match session_id {
+            Some(session_id) => vec![self.owned(session_id, cookie)?],
+            None => self.all_owned(cookie)?,
+        };
+        let now = Instant::now();
+        let find = |it: &Entry| it.answers.lock().unwrap_or_else(PoisonError::into_inner).find(now, call);
+        let newest = entries.iter().filter_map(find).max_by_key(|it| it.as_ref().ok().map(|(at, _)| *at));
+        Ok(newest.transpose()?.map(|(_, answer)| answer))
     }
 }
 
@@ -167,23 +178,55 @@ impl RelayLane {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::server::auth::Hash;
 
     #[test]
     fn an_answer_is_given_again_for_a_minute() {
         let (mut answers, now) = (Answers::default(), Instant::now());
         let answer = |call, text: &str| Exchanged { answer: text.to_owned(), call };
+        let given = |at, call, text: &str| Some(Ok((at, answer(call, text))));
         assert_eq!(answers.find(now, 1), None);
         answers.keep(now, answer(2, "first"));
-        assert_eq!(answers.find(now, 2), Some(Ok(answer(2, "first"))));
+        assert_eq!(answers.find(now, 2), given(now, 2, "first"));
         assert_eq!(answers.find(now, 1), Some(Err(ApiError::Over)), "a call of another route, or forgotten");
         for call in [0, 3] {
             assert_eq!(answers.find(now, call), None, "{call}");
         }
         answers.keep(now + AGAIN, answer(2, "restarted"));
-        assert_eq!(answers.find(now + AGAIN, 2), Some(Ok(answer(2, "restarted"))));
+        assert_eq!(answers.find(now + AGAIN, 2), given(now + AGAIN, 2, "restarted"));
         assert_eq!(answers.find(now + 2 * AGAIN, 2), Some(Err(ApiError::Over)));
         (3..3 + KEPT as u32).for_each(|call| answers.keep(now, answer(call, "")));
         assert_eq!((answers.0.len(), answers.find(now, 2)), (KEPT, Some(Err(ApiError::Over))));
+    }
+
+    /// S004-04: a lost answer is found by the call and the cookie alone.
+    #[tokio::test]
+    async fn of_several_sessions_of_a_cookie_the_newest_answer_is_meant() {
+        let rooms = Rooms::of_a_test();
+        let open = |id: &str, owner: &str| {
+            let entry = rooms.open(id, 5, None, Hash::of(owner), Ipv4Addr::LOCALHOST.into());
+            rooms.inner.lock().unwrap().sessions.insert(id.to_owned(), entry);
+        };
+        let keep = |id: &str, call, text: &str| {
+            let answer = Exchanged { answer: text.to_owned(), call };
+            rooms.entry(id).unwrap().answers.lock().unwrap().keep(Instant::now(), answer);
+        };
+        let find = |id, cookie, call| rooms.answer(id, Some(cookie), call).map(|it| it.map(|it| it.answer));
+        for (id, owner) in [("a", "mine"), ("b", "mine"), ("c", "another's")] {
+            open(id, owner);
+        }
+        keep("b", 1, "b1");
+        keep("a", 1, "a1");
+        keep("a", 2, "a2");
+        keep("c", 1, "c1");
+        assert_eq!(find(None, "mine", 1), Ok(Some("a1".to_owned())));
+        assert_eq!(find(Some("b"), "mine", 1), Ok(Some("b1".to_owned())));
+        assert_eq!(find(None, "mine", 2), Ok(Some("a2".to_owned())), "one session knows no such call");
+        assert_eq!(find(None, "mine", 3), Ok(None));
+        assert_eq!(find(None, "nobody's", 1), Err(ApiError::Session));
+        assert_eq!(find(Some("c"), "mine", 1), Err(ApiError::Session));
     }
 }

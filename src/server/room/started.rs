@@ -65,22 +65,13 @@ impl Rooms {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::sync::{Arc, PoisonError};
+    use std::sync::PoisonError;
 
     use super::super::ticket::Redeemed;
     use super::super::{Rooms, Start};
     use super::*;
-    use crate::server::config::Config;
-    use crate::server::metrics::Metrics;
-    use crate::server::provider::Provider;
 
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-    fn rooms() -> Rooms {
-        let config = Config::with_environment(&[]).unwrap();
-        let provider = Provider::of(&config, config.provider_addr).unwrap();
-        Rooms::new(Arc::new(config), provider, Metrics::default(), Default::default(), Default::default())
-    }
 
     fn start(rooms: &Rooms, request_id: &str) -> Result<(Ticket, String), ApiError> {
         start_from(rooms, request_id, None, HERE)
@@ -115,7 +106,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_is_repeated_late_gets_a_ticket_that_is_good() {
         for late_s in [20, 40, 70, 110] {
-            let rooms = rooms();
+            let rooms = Rooms::of_a_test();
             let (first, secret) = start(&rooms, "r1").unwrap();
             let renew = || rooms.renew("r2".to_owned(), &first.session_id, Some(&secret), HERE);
             let second = renew().unwrap();
@@ -133,7 +124,7 @@ mod tests {
     /// S003-16: the answer to a request was lost with the network, and the next one gives the page another address.
     #[tokio::test]
     async fn a_renewal_is_repeated_from_another_address_with_the_cookie() {
-        let rooms = rooms();
+        let rooms = Rooms::of_a_test();
         let (ticket, secret) = start(&rooms, "r1").unwrap();
         let renew = |cookie: &str, ip| rooms.renew("r2".to_owned(), &ticket.session_id, Some(cookie), ip);
         let first = renew(&secret, HERE).unwrap();
@@ -145,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_late_repetition_is_refused_where_there_is_nothing_to_come_back_to() {
-        let rooms = rooms();
+        let rooms = Rooms::of_a_test();
         let (ticket, secret) = start(&rooms, "r1").unwrap();
         let stolen = start_from(&rooms, "r1", None, Ipv4Addr::UNSPECIFIED.into());
         assert_eq!(stolen.map(drop), Err(ApiError::Conflict), "from elsewhere");

@@ -283,18 +283,19 @@ pub async fn offer(
 #[derive(Debug, Deserialize)]
 pub struct Lost {
     call: u32,
-    session_id: String,
+    /// Told from the cookie if it is not given.
+    session_id: Option<String>,
 }
 
-/// The answer to an offer once more, for 60 s. 404 for a call that never was, 410 when it is too late.
+/// The answer to an offer once more, for 60 s, for whoever has the ticket's cookie. 404 for a call that never was, 410 when it is too late.
 pub async fn answer(
     State(app): State<App>,
     lost: Result<Query<Lost>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let wrong = |_| ApiError::Invalid("call and session_id are needed".to_owned());
+    let wrong = |_| ApiError::Invalid("call is needed".to_owned());
     let Query(Lost { call, session_id }) = lost.map_err(wrong)?;
-    let found = app.rooms.answer(&session_id, auth::cookie(&headers).as_deref(), call)?;
+    let found = app.rooms.answer(session_id.as_deref(), auth::cookie(&headers).as_deref(), call)?;
     Ok(match found {
         Some(exchanged) => Json(Answer::from(exchanged)).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

@@ -269,8 +269,12 @@ impl Candidate {
 
     /// Asks for something of this session. The query ends with its id.
     pub(crate) fn get(&self, path_and_query: &str) -> reqwest::RequestBuilder {
-        let request = self.http.get(format!("{}{path_and_query}session_id={}", self.origin, self.session_id));
-        request.header("cookie", &self.cookie)
+        self.get_bare(&format!("{path_and_query}session_id={}", self.session_id))
+    }
+
+    /// Asks for something that the cookie alone says enough of.
+    pub(crate) fn get_bare(&self, path_and_query: &str) -> reqwest::RequestBuilder {
+        self.http.get(format!("{}{path_and_query}", self.origin)).header("cookie", &self.cookie)
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {

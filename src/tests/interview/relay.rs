@@ -189,8 +189,9 @@ async fn an_offer_is_answered_in_one_shot_and_once_more() {
     let mut other = body.clone();
     other["request_id"] = json!("o2");
     assert_eq!(post(&other).await.unwrap().status(), 409, "the ticket is spent");
-    let once_more = candidate.get("/webrtc/answer?call=1&").send().await.unwrap();
-    assert_eq!(once_more.json::<Value>().await.unwrap(), made);
+    for asked in [candidate.get("/webrtc/answer?call=1&"), candidate.get_bare("/webrtc/answer?call=1")] {
+        assert_eq!(asked.send().await.unwrap().json::<Value>().await.unwrap(), made);
+    }
     for (query, status) in [("call=2&", 404), ("call=0&", 404), ("call=x&", 422), ("", 422)] {
         let asked = candidate.get(&format!("/webrtc/answer?{query}"));
         assert_eq!(asked.send().await.unwrap().status(), status, "{query}");
@@ -201,6 +202,7 @@ async fn an_offer_is_answered_in_one_shot_and_once_more() {
     thief.forget_cookie();
     for (who, status) in [(&stranger, 404), (&thief, 401)] {
         assert_eq!(who.get("/webrtc/answer?call=1&").send().await.unwrap().status(), status);
+        assert_eq!(who.get_bare("/webrtc/answer?call=1").send().await.unwrap().status(), status);
     }
 
     peer.answer(made["sdp"].as_str().unwrap().to_owned());
