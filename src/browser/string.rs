@@ -1,15 +1,26 @@
 //! The canvas on which the string moves: one `requestAnimationFrame`, no layout work.
+//!
+//! A frame costs the main thread far more than what is drawn in it. So the string moves about thirty times a second on
+//! whatever screen, and while it rests there are no frames at all (S003-24).
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use gloo_timers::callback::Timeout;
 use wasm_bindgen::prelude::*;
-use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement};
+use web_sys::{CanvasGradient, CanvasRenderingContext2d, HtmlCanvasElement};
 
+use super::clock;
 use crate::engine::string::{NODES, Scene, Shape, faded};
 
-/// How often colours and size are looked up again, in frames: a theme or a window may have changed.
-const LOOK_UP_FRAMES: u32 = 45;
+/// How long no frame is asked for after one that moved: the second after it, at 60 frames in a second.
+const MOVING_MS: u32 = 20;
+/// How often a string at rest looks whether there is something to show.
+const RESTING_MS: u32 = 100;
+/// How often colours and size are looked up again: a theme or a window may have changed.
+const LOOK_UP_MS: f64 = 750.0;
+/// A voice's colour is exact at every so many nodes, and runs on between them.
+const NODES_PER_STOP: usize = 8;
 /// The share of the height that the widest swing takes.
 const SWING: f64 = 0.46;
 
@@ -25,22 +36,20 @@ struct Inner {
     shape: RefCell<Shape>,
     look: RefCell<Look>,
     frame: Cell<i32>,
-    frames: Cell<u32>,
+    pause: RefCell<Option<Timeout>>,
     last_ms: Cell<f64>,
+    looked_ms: Cell<f64>,
     tick: RefCell<Option<Tick>>,
 }
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("frames", &self.frames).finish_non_exhaustive()
+        f.debug_struct("Inner").field("last_ms", &self.last_ms).finish_non_exhaustive()
     }
 }
 
 /// What the browser calls each frame, with its time in milliseconds.
 type Tick = Closure<dyn FnMut(f64)>;
-/// Picks one voice of the two.
-type Pick = fn((f32, f32)) -> f32;
-
 /// Size in CSS pixels, and colours as the browser computed them.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Look {
@@ -53,7 +62,7 @@ struct Look {
 }
 
 impl StringCanvas {
-    /// Starts to draw on `canvas` what `scene` says, once a frame. None where there is no 2D canvas: the text beside it
+    /// Starts to draw on `canvas` what `scene` says. None where there is no 2D canvas: the text beside it
     /// says the same.
     pub fn start(canvas: HtmlCanvasElement, scene: impl Fn() -> Scene + 'static) -> Option<Self> {
         let context = canvas.get_context("2d").ok()??.dyn_into().ok()?;
@@ -64,16 +73,17 @@ impl StringCanvas {
             shape: RefCell::default(),
             look: RefCell::default(),
             frame: Cell::new(0),
-            frames: Cell::new(0),
+            pause: RefCell::new(None),
             last_ms: Cell::new(0.0),
+            looked_ms: Cell::new(f64::NEG_INFINITY),
             tick: RefCell::new(None),
         });
         // Weak: the closure lives in what it draws.
         let weak: Weak<Inner> = Rc::downgrade(&inner);
         *inner.tick.borrow_mut() = Some(Closure::new(move |now_ms: f64| {
             if let Some(inner) = weak.upgrade() {
-                inner.draw(now_ms);
-                inner.request();
+                let still = inner.draw(now_ms);
+                Inner::pause(&inner, if still { RESTING_MS } else { MOVING_MS });
             }
         }));
         inner.request();
@@ -99,24 +109,48 @@ impl Inner {
         }
     }
 
-    fn draw(&self, now_ms: f64) {
+    /// Asks for the next frame after some time, if there is something to show.
+    fn pause(inner: &Rc<Self>, time_ms: u32) {
+        let weak = Rc::downgrade(inner);
+        let over = move || {
+            let Some(inner) = weak.upgrade() else { return };
+            let still = inner.shape.borrow().at_rest(&(inner.scene)());
+            if still && !inner.is_look_due(clock::now().0.as_secs_f64() * 1_000.0) {
+                Self::pause(&inner, RESTING_MS);
+            } else {
+                inner.request();
+            }
+        };
+        *inner.pause.borrow_mut() = Some(Timeout::new(time_ms, over));
+    }
+
+    fn is_look_due(&self, now_ms: f64) -> bool {
+        now_ms - self.looked_ms.get() >= LOOK_UP_MS
+    }
+
+    /// Says whether nothing moves.
+    fn draw(&self, now_ms: f64) -> bool {
         let dt_s = ((now_ms - self.last_ms.replace(now_ms)) / 1_000.0) as f32;
         let scene = (self.scene)();
-        let looked = self.frames.get().is_multiple_of(LOOK_UP_FRAMES) && self.look_up();
-        self.frames.set(self.frames.get().wrapping_add(1));
+        let looks = self.is_look_due(now_ms);
+        if looks {
+            self.looked_ms.set(now_ms);
+            self.look_up();
+        }
         let mut shape = self.shape.borrow_mut();
         let still = shape.at_rest(&scene);
         shape.advance(&scene, dt_s);
         // A straight line that is drawn already stays as it is; dots may have come or gone once a look-up.
-        if !still || looked || self.frames.get().is_multiple_of(LOOK_UP_FRAMES) {
+        if !still || looks {
             self.paint(&shape, &scene);
         }
+        still
     }
 
-    /// Looks up size and colours. Says whether anything changed; then the canvas is blank.
-    fn look_up(&self) -> bool {
-        let Some(window) = web_sys::window() else { return false };
-        let Ok(Some(style)) = window.get_computed_style(&self.canvas) else { return false };
+    /// Looks up size and colours. The canvas is blank if anything changed.
+    fn look_up(&self) {
+        let Some(window) = web_sys::window() else { return };
+        let Ok(Some(style)) = window.get_computed_style(&self.canvas) else { return };
         let value = |name: &str| style.get_property_value(name).unwrap_or_default();
         let look = Look {
             width: f64::from(self.canvas.client_width()),
@@ -128,13 +162,12 @@ impl Inner {
             candidate: value("border-right-color"),
         };
         if *self.look.borrow() == look {
-            return false;
+            return;
         }
         self.canvas.set_width((look.width * look.ratio) as u32);
         self.canvas.set_height((look.height * look.ratio) as u32);
         _ = self.context.scale(look.ratio, look.ratio);
         *self.look.borrow_mut() = look;
-        true
     }
 
     fn paint(&self, shape: &Shape, scene: &Scene) {
@@ -144,41 +177,48 @@ impl Inner {
         c.set_line_cap("round");
         c.set_line_join("round");
         let last = ((NODES - 1) as f32 * shape.drawn()) as usize;
+        let half = if scene.muted { last.min((NODES - 1) / 2) } else { last };
+        let voices = [
+            self.colours(&look.interviewer, look.width, |node| shape.strengths(node).0),
+            self.colours(&look.candidate, look.width, |node| shape.strengths(node).1),
+        ];
         // A string that swings is seen where it is and, fainter, where it was.
         for (factor, width, alpha) in [(-0.45, 1.25, 0.28), (0.5, 1.25, 0.4), (1.0, 2.25, 1.0)] {
-            let half = if scene.muted { last.min((NODES - 1) / 2) } else { last };
-            self.trace(shape, &look, 0, half, factor);
-            c.set_line_width(width);
-            c.set_stroke_style_str(&faded(&look.line, alpha * 0.75));
-            c.stroke();
-            self.stroke_voices(shape, &look, width + 0.5, alpha);
-            if half < last {
-                self.trace(shape, &look, half, last, factor);
-                self.dots(true);
+            let stroke = |first, last| {
+                self.trace(shape, &look, first, last, factor);
+                c.set_line_width(width);
+                c.set_global_alpha(alpha * 0.75);
+                c.set_stroke_style_str(&look.line);
                 c.stroke();
-                self.stroke_voices(shape, &look, width + 0.5, alpha);
+                // Coloured by who moves it.
+                c.set_line_width(width + 0.5);
+                c.set_global_alpha(alpha);
+                for voice in voices.iter().flatten() {
+                    c.set_stroke_style_canvas_gradient(voice);
+                    c.stroke();
+                }
+            };
+            stroke(0, half);
+            if half < last {
+                self.dots(true);
+                stroke(half, last);
                 self.dots(false);
             }
         }
     }
 
-    /// Colours the path that was just traced by who moves it.
-    fn stroke_voices(&self, shape: &Shape, look: &Look, width: f64, alpha: f32) {
-        let strength = |pick: Pick, node| (pick(shape.strengths(node)) * 2.2).min(1.0);
-        let voices: [(&str, Pick); 2] = [(&look.interviewer, |it| it.0), (&look.candidate, |it| it.1)];
-        self.context.set_line_width(width);
-        for (colour, pick) in voices {
-            if (0..NODES).step_by(4).all(|it| strength(pick, it) < 0.01) {
-                continue;
-            }
-            let gradient = self.context.create_linear_gradient(0.0, 0.0, look.width, 0.0);
-            for node in (0..NODES).step_by(6) {
-                let at = node as f32 / (NODES - 1) as f32;
-                _ = gradient.add_color_stop(at, &faded(colour, strength(pick, node) * alpha));
-            }
-            self.context.set_stroke_style_canvas_gradient(&gradient);
-            self.context.stroke();
+    /// A voice's colour along the string, as strong as the voice moves it. None if it does not.
+    fn colours(&self, colour: &str, width: f64, strength: impl Fn(usize) -> f32) -> Option<CanvasGradient> {
+        let strength = |node| (strength(node) * 2.2).min(1.0);
+        if (0..NODES).step_by(4).all(|it| strength(it) < 0.01) {
+            return None;
         }
+        let gradient = self.context.create_linear_gradient(0.0, 0.0, width, 0.0);
+        for node in (0..NODES).step_by(NODES_PER_STOP) {
+            let at = node as f32 / (NODES - 1) as f32;
+            _ = gradient.add_color_stop(at, &faded(colour, strength(node)));
+        }
+        Some(gradient)
     }
 
     fn trace(&self, shape: &Shape, look: &Look, first: usize, last: usize, factor: f64) {

@@ -27,11 +27,14 @@ declare global {
   }
 }
 
-/** Gives the page a microphone that is silent until told to speak, and listens to what the page receives. */
-export async function seat(page: Page) {
+/**
+ * Gives the page a microphone that is silent until told to speak, and listens to what the page receives. `ears`: whether it
+ * does that, which costs the page some time.
+ */
+export async function seat(page: Page, { ears: hasEars = true } = {}) {
   // A file of the page's own origin, as far as its policy can tell.
   await page.route("**/voice-of-the-candidate.wav", (route) => route.fulfill({ body: VOICE, contentType: "audio/wav" }));
-  await page.addInitScript(() => {
+  await page.addInitScript((hasEars) => {
     window.heard = [];
     window.phases = [];
     window.contexts = [];
@@ -71,6 +74,7 @@ export async function seat(page: Page) {
 
     const room = () => document.querySelector("[data-testid=room]");
     const listen = (track: MediaStreamTrack) => {
+      if (!hasEars) return;
       const ears = new Context();
       const analyser = ears.createAnalyser();
       analyser.fftSize = 2048;
@@ -110,7 +114,7 @@ export async function seat(page: Page) {
     for (const type of kinds) {
       document.addEventListener(type, (event) => window.roomEvents.push({ type, detail: (event as CustomEvent).detail }), true);
     }
-  });
+  }, hasEars);
 }
 
 /** The room as a candidate finds it: by role and name first. */
