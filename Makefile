@@ -107,9 +107,13 @@ faults: site ## Build a server and a line that fail on demand, unoptimised; `mak
 	@echo "$(BREAKABLE)"
 
 .PHONY: bench
-bench: toolchain ## Measure the embedded provider: median, p95, and the ratio to a floor of the same run
-	$(call step,benchmarks)
+bench: build ## Measure provider and page: median, p95, and the ratio to a floor of the same run (RUNS=n for the page)
+	$(call step,the embedded provider)
 	@cargo bench --features ssr --bench provider
+	$(call step,the page in a browser)
+	@.ci/tool playwright >/dev/null
+	@browser="$$(.ci/tool chromium)"; cd end2end; \
+	CHROMIUM="$$browser" VIVAVOCE="$(SERVER)" npx playwright test --config bench.config.ts
 
 .PHONY: toolchain
 toolchain:

@@ -1,4 +1,10 @@
 // The page's benchmarks, with the server and browser of its tests. `make bench` runs them; RUNS says how often.
+import { defineConfig } from "@playwright/test";
 import tests from "./playwright.config.js";
 
-export default { ...tests, testDir: "bench", retries: 0, reporter: "line", use: { ...tests.use, trace: "off" as const, screenshot: "off" as const } };
+export default defineConfig(tests, {
+  testDir: "bench",
+  retries: 0,
+  reporter: [["line"]],
+  use: { trace: "off", screenshot: "off" },
+});

@@ -73,7 +73,14 @@ export function told(page: Page): Record<string, number | null> {
   return stats;
 }
 
-/** Seconds that the page's main thread has worked so far. */
+/** Measures the work of the page's main thread, in time of that thread: the machine may be busy with other things. */
+export async function meter(page: Page): Promise<CDPSession> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  return session;
+}
+
+/** Seconds that the main thread has worked so far. */
 export async function worked(session: CDPSession): Promise<number> {
   const { metrics } = await session.send("Performance.getMetrics");
   return metrics.find((it) => it.name === "TaskDuration")?.value ?? NaN;

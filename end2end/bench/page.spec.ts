@@ -3,7 +3,7 @@
 import { test, type Browser } from "@playwright/test";
 import { RoomPage, seat } from "../tests/support/candidate.js";
 import { HEAD, Runs } from "./figures.js";
-import { held, told, watchReactions, worked } from "./instruments.js";
+import { held, meter, told, watchReactions, worked } from "./instruments.js";
 
 const RUNS = Number(process.env.RUNS ?? 10);
 /** How long two bare peers are watched, in milliseconds. */
@@ -38,8 +38,7 @@ async function bare(browser: Browser, figures: Figures) {
   await page.goto("/healthz");
   // Browsers let a page make sound once it was touched.
   await page.mouse.click(9, 9);
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send("Performance.enable");
+  const cdp = await meter(page);
   const before = await held(browser);
   const [connected, sound] = await page.evaluate(async () => {
     const context = new AudioContext();
@@ -104,8 +103,7 @@ async function interview(browser: Browser, route: string, figures: Figures) {
   // Ears of ours would be work of the page's.
   await seat(page, { ears: false });
   const stats = told(page);
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send("Performance.enable");
+  const cdp = await meter(page);
   const room = new RoomPage(page);
   await room.open(`/interview?route=${route}`);
   const before = await held(browser);

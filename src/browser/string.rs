@@ -19,6 +19,8 @@ const MOVING_MS: u32 = 20;
 const RESTING_MS: u32 = 100;
 /// How often colours and size are looked up again: a theme or a window may have changed.
 const LOOK_UP_MS: f64 = 750.0;
+/// How much of the string is seen where no voice colours it.
+const LINE_ALPHA: f64 = 0.86;
 /// A voice's colour is exact at every so many nodes, and runs on between them.
 const NODES_PER_STOP: usize = 8;
 /// The share of the height that the widest swing takes.
@@ -182,29 +184,35 @@ impl Inner {
             self.colours(&look.interviewer, look.width, |node| shape.strengths(node).0),
             self.colours(&look.candidate, look.width, |node| shape.strengths(node).1),
         ];
-        // A string that swings is seen where it is and, fainter, where it was.
-        for (factor, width, alpha) in [(-0.45, 1.25, 0.28), (0.5, 1.25, 0.4), (1.0, 2.25, 1.0)] {
-            let stroke = |first, last| {
-                self.trace(shape, &look, first, last, factor);
-                c.set_line_width(width);
-                c.set_global_alpha(alpha * 0.75);
+        let stroke = |first, last, factor, line, width, alpha| {
+            self.trace(shape, &look, first, last, factor);
+            if line {
+                c.set_line_width(width - 0.5);
+                c.set_global_alpha(LINE_ALPHA);
                 c.set_stroke_style_str(&look.line);
                 c.stroke();
-                // Coloured by who moves it.
-                c.set_line_width(width + 0.5);
-                c.set_global_alpha(alpha);
-                for voice in voices.iter().flatten() {
-                    c.set_stroke_style_canvas_gradient(voice);
-                    c.stroke();
-                }
-            };
-            stroke(0, half);
+            }
+            c.set_line_width(width);
+            c.set_global_alpha(alpha);
+            for voice in voices.iter().flatten() {
+                c.set_stroke_style_canvas_gradient(voice);
+                c.stroke();
+            }
+        };
+        let string = |factor, line, width, alpha| {
+            stroke(0, half, factor, line, width, alpha);
             if half < last {
                 self.dots(true);
-                stroke(half, last);
+                stroke(half, last, factor, line, width, alpha);
                 self.dots(false);
             }
+        };
+        // A string that swings is seen where it is and, fainter, where it was.
+        if voices.iter().any(Option::is_some) {
+            string(-0.45, false, 1.75, 0.28);
+            string(0.5, false, 1.75, 0.4);
         }
+        string(1.0, true, 2.75, 1.0);
     }
 
     /// A voice's colour along the string, as strong as the voice moves it. None if it does not.
