@@ -15,8 +15,9 @@ export default defineConfig({
   // Audio in real time: browsers side by side would steal each other's frames.
   workers: 1,
   forbidOnly: !!process.env.CI,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  // More than its steps may take together: each of them has a limit of its own, and says what it waited for.
+  timeout: 150_000,
+  expect: { timeout: 20_000 },
   // Sound in real time, on a machine that may stand still for a moment: what fails twice is a fault, and what failed once
   // is named at the end.
   retries: 1,
@@ -24,6 +25,8 @@ export default defineConfig({
   use: {
     baseURL: `http://127.0.0.1:${port}`,
     permissions: ["microphone"],
+    actionTimeout: 30_000,
+    navigationTimeout: 30_000,
     screenshot: "only-on-failure",
     // Without pictures: taking them all the time costs a machine of two cores the evenness of its sound.
     trace: { mode: "retain-on-failure", screenshots: false },

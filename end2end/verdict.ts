@@ -9,10 +9,13 @@ export default class Verdict implements Reporter {
 
   onTestEnd(test: TestCase, result: TestResult) {
     if (result.status === "skipped" || result.status === test.expectedStatus) return;
-    const where = result.error?.location;
-    const why = stripVTControlCharacters(result.error?.message ?? result.status).split("\n").slice(0, LINES);
-    const line = where ? [`at ${where.file.split("/").at(-1)}:${where.line}`] : [];
-    this.failures.set(test, [...(this.failures.get(test) ?? []), ...why, ...line]);
+    // Where a test ran out of time is said by the error after that.
+    const errors = result.errors.length ? result.errors : [{ message: result.status, location: undefined }];
+    const lines = errors.flatMap(({ message, location }) => [
+      ...stripVTControlCharacters(message ?? result.status).split("\n").slice(0, LINES),
+      ...(location ? [`at ${location.file.split("/").at(-1)}:${location.line}`] : []),
+    ]);
+    this.failures.set(test, [...(this.failures.get(test) ?? []), ...lines]);
   }
 
   async onEnd() {

@@ -13,7 +13,6 @@ test.use({
 
 // S002-11, S002-29: a real microphone track, heard by the interviewer.
 test("a real device is heard from the lobby to the report", async ({ page }) => {
-  test.setTimeout(120_000);
   const room = new RoomPage(page);
   await room.open();
   await room.consent.check();
@@ -26,6 +25,7 @@ test("a real device is heard from the lobby to the report", async ({ page }) => 
   // The file loops, so somebody speaks all the time: over the question, and on.
   await expect(page.locator('[data-testid=caption][data-speaker=candidate]').first()).toBeVisible({ timeout: 60_000 });
   await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog").getByRole("button", { name: "End interview" })).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(room.report).toContainText("You ended the interview");
 });

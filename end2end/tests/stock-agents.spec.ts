@@ -127,7 +127,9 @@ test("browser, WebRTC: connect with an ephemeral key, hear a turn, call a tool, 
         }
       };
       const count = (type: string) => events.filter((it) => it.type === type).length;
-      await session.connect({ apiKey: key });
+      let connected = false;
+      const connecting = session.connect({ apiKey: key }).then(() => (connected = true));
+      await Promise.race([connecting, until("the connection", () => connected)]);
       const callId = transport.callId;
 
       session.sendMessage("Count, please.");

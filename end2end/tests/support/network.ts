@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { test as base, chromium } from "@playwright/test";
-import { program, serve, type Server } from "./server.js";
+import { program, serve, soon, type Server } from "./server.js";
 
 const CANDIDATE = "10.77.0.1";
 const HOUSE = "10.77.0.2";
@@ -50,14 +50,14 @@ async function network(name: string): Promise<{ network: Network; space: string;
   const over = once(wire, "exit");
   const lines = createInterface(wire.stdout)[Symbol.asyncIterator]();
   const said = async () => {
-    const line = await lines.next();
+    const line = await soon("the line's answer", lines.next());
     if (line.done) throw new Error("the line ended");
     return line.value;
   };
   if ((await said()) !== "ready") throw new Error("the line is not ready");
 
   const within = (space: string, ...command: string[]) =>
-    execFileSync("ip", ["netns", "exec", space, ...command], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+    execFileSync("ip", ["netns", "exec", space, ...command], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8", timeout: 20_000 });
   const nft = (space: string, rules: string) => within(space, process.env.NFT!, rules);
   let address = CANDIDATE;
 
@@ -97,7 +97,7 @@ async function network(name: string): Promise<{ network: Network; space: string;
     space: near,
     async remove() {
       wire.stdin.end();
-      await over;
+      await soon("the end of the line", over);
     },
   };
 }
@@ -141,7 +141,10 @@ export const test = base.extend<Each, { made: { network: Network; space: string 
       servers.push(await network.serve(program("VIVAVOCE"), settings));
       return servers.at(-1)!;
     });
-    await network.mend();
-    for (const server of servers) await server.stop();
+    try {
+      await network.mend();
+    } finally {
+      await Promise.all(servers.map((it) => it.stop()));
+    }
   },
 });

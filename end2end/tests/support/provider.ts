@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import path from "node:path";
 import { createServer } from "node:tls";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import selfsigned from "selfsigned";
 import { PROVIDER_KEY, PROVIDER_PORT } from "../../playwright.config.js";
 
@@ -70,7 +70,9 @@ export function rms(pcm: Buffer): number {
 /** The provider behind TLS with a certificate that nobody has to trust: one client insists on `wss:`. */
 export async function overTls(): Promise<{ base: string; close: () => Promise<void> }> {
   const { private: key, cert } = selfsigned.generate([{ name: "commonName", value: "localhost" }], { days: 1, keySize: 2048 });
+  const open = new Set<Socket>();
   const server = createServer({ key, cert }, (client) => {
+    open.add(client.on("close", () => open.delete(client)));
     const provider = connect(PROVIDER_PORT, "127.0.0.1");
     client.pipe(provider).pipe(client);
     client.on("error", () => provider.destroy());
@@ -78,5 +80,11 @@ export async function overTls(): Promise<{ base: string; close: () => Promise<vo
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const { port } = server.address() as AddressInfo;
-  return { base: `https://127.0.0.1:${port}/v1`, close: () => new Promise((done) => server.close(() => done())) };
+  // A test that failed has left its socket open.
+  const close = () =>
+    new Promise<void>((done) => {
+      server.close(() => done());
+      for (const client of open) client.destroy();
+    });
+  return { base: `https://127.0.0.1:${port}/v1`, close };
 }

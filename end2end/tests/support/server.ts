@@ -1,5 +1,5 @@
 // A server of a test's own: with other settings than the rest have, or one that can be told to fail.
-import { execFile, spawn } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
@@ -29,10 +29,32 @@ export function program(variable: "VIVAVOCE" | "FAULTS" | "TURNSERVER" | "WIRE")
   return path;
 }
 
+/** What this comes to, if it does so in time: else the error says what was waited for. */
+export async function soon<T>(what: string, promise: Promise<T>, limit = 20_000): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, fail) => (timer = setTimeout(() => fail(new Error(`${what}: not within ${limit} ms`)), limit)));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asks a process to end, and ends it if it does not. `over` resolves when it is gone. */
+export async function end(process_: ChildProcess, over: Promise<unknown>) {
+  process_.kill("SIGTERM");
+  try {
+    await soon("the end of a process", over);
+  } catch (error) {
+    process_.kill("SIGKILL");
+    throw error;
+  }
+}
+
 /** One request, made by a process of its own where our own network does not lead to the server. */
 async function ask(url: string, init: RequestInit, space?: string): Promise<{ status: number; text: string }> {
   const fetched = async (url: string, init: RequestInit) => {
-    const answer = await fetch(url, init);
+    const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(20_000) });
     return { status: answer.status, text: await answer.text() };
   };
   if (!space) return fetched(url, init);
@@ -64,10 +86,11 @@ export async function serve(binary: string, environment: Record<string, string> 
       if (url) found(url);
     });
   });
-  const url = await Promise.race([
-    ready,
-    over.then(([code]) => Promise.reject(new Error(`${binary} ended with ${code} before it was ready`))),
-  ]);
+  const early = over.then(([code]) => Promise.reject(new Error(`${binary} ended with ${code} before it was ready`)));
+  const url = await soon(`${binary} is ready`, Promise.race([ready, early])).catch((error: unknown) => {
+    process_.kill("SIGKILL");
+    throw error;
+  });
   return {
     url,
     async metric(line) {
@@ -80,9 +103,6 @@ export async function serve(binary: string, environment: Record<string, string> 
       const { status } = await ask(`${url}/faults`, { method: "POST", headers, body: JSON.stringify(fault) }, space);
       if (status !== 204) throw new Error(`the fault was not taken: ${status}`);
     },
-    async stop() {
-      process_.kill("SIGTERM");
-      await over;
-    },
+    stop: () => end(process_, over),
   };
 }

@@ -6,7 +6,7 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
-import { program } from "./server.js";
+import { end, program } from "./server.js";
 
 export interface Turn {
   url: string;
@@ -60,15 +60,17 @@ export async function turn(): Promise<Turn> {
   const over = once(server, "exit");
   const until = Date.now() + 10_000;
   while (!(await answers(ip, port))) {
-    if (server.exitCode !== null || Date.now() > until) throw new Error("the TURN server does not start");
+    if (server.exitCode !== null || Date.now() > until) {
+      server.kill("SIGKILL");
+      throw new Error("the TURN server does not start");
+    }
     await new Promise((done) => setTimeout(done, 50));
   }
   return {
     url: `turn:${ip}:${port}?transport=udp`,
     secret,
     async stop() {
-      server.kill("SIGTERM");
-      await over;
+      await end(server, over);
       await rm(folder, { recursive: true });
     },
   };
