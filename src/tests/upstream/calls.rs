@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Notify;
 
 use crate::house::{KEY, Stage};
@@ -108,11 +108,15 @@ async fn a_provider_that_is_down_is_found_again_when_it_is_up() {
     let (address, script) = (listener.local_addr().unwrap(), Script::play_on(listener));
     let mut stage = Stage::with(script, "/v1", &[]).await;
     stage.script.stop().await;
+    // Nobody else shall take its port meanwhile.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
     let refused = stage.exchange().await;
     assert_eq!((refused.status.as_u16(), refused.body), (502, upstream("unreachable", 0)));
     let ready = stage.candidate.post("ready", json!({})).await;
     assert_eq!(ready, upstream("unreachable", 0), "the step before it says so, too");
-    stage.script = Script::play_on(TcpListener::bind(address).await.unwrap());
+    stage.script = Script::play_on(socket.listen(64).unwrap());
     stage.resume(1).await;
 }
 
