@@ -111,8 +111,7 @@ mod tests {
 
     use super::*;
 
-    const BRISK: Limits =
-        Limits { connections: 2, head: Duration::from_millis(200), drain: Duration::from_millis(500) };
+    const BRISK: Limits = Limits { connections: 2, head: Duration::from_millis(200), drain: Duration::from_secs(2) };
 
     async fn start(router: Router) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

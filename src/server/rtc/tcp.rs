@@ -222,7 +222,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (demux, lines, closed) = (Demux::default(), Lines::default(), CancellationToken::new());
-            let patience = Duration::from_millis(500);
+            let patience = Duration::from_secs(3);
             tokio::spawn(serve(listener, demux.clone(), lines.clone(), closed.clone(), patience));
             Self { address, demux, lines, closed }
         }

@@ -136,9 +136,9 @@ mod tests {
     use super::*;
 
     const BRISK: Patience = Patience {
-        send: Duration::from_millis(100),
-        ping: Duration::from_millis(40),
-        silence: Duration::from_millis(400),
+        send: Duration::from_millis(500),
+        ping: Duration::from_millis(150),
+        silence: Duration::from_millis(2_500),
     };
 
     type Told = Arc<Mutex<Vec<String>>>;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber, set_default};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::super::{PageId, Seen, Sound};
@@ -57,10 +59,11 @@ impl io::Write for Log {
 }
 
 impl Log {
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    /// Listens on this thread, which is the only one that runs the tasks of a test. Were there but one subscriber, a line that
+    /// another test comes to first would be off for good.
+    fn listen(&self) -> (DefaultGuard, Dispatch) {
         let subscriber = tracing_subscriber::fmt().json().with_writer(self.clone()).finish();
-        // Of this thread, which is the only one that runs the tasks of a test.
-        tracing::subscriber::set_default(subscriber)
+        (set_default(subscriber), Dispatch::new(NoSubscriber::default()))
     }
 
     /// The lines of sessions.
