@@ -134,7 +134,7 @@ impl Call {
 
     /// The next event of this type. Events before it are passed over.
     pub(crate) async fn next(&mut self, kind: &str) -> Value {
-        let limit = tokio::time::Instant::now() + Duration::from_secs(20);
+        let limit = tokio::time::Instant::now() + Duration::from_secs(40);
         loop {
             while let Some((_, event)) = self.events.get(self.read) {
                 self.read += 1;

@@ -14,7 +14,7 @@ use crate::call::{House, KEY, Socket};
 use crate::strict::decoded;
 
 /// Patience for anything that should happen.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(40);
 
 pub(crate) struct Line {
     pub(crate) socket: Socket,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -66,12 +66,13 @@ async fn each_turn_gets_its_words_when_they_come() {
         let ends = |it: &&str| it.ends_with("transcription.completed") || it.ends_with("transcription.failed");
         call.types().iter().filter(|it| ends(it)).count() >= count
     };
-    while !come(&call, 2) {
-        call.listen(Duration::from_millis(20)).await;
-    }
-    release.send_replace(true);
-    while !come(&call, 3) {
-        call.listen(Duration::from_millis(20)).await;
+    let start = Instant::now();
+    for count in [2, 3] {
+        while !come(&call, count) {
+            assert!(start.elapsed() < Duration::from_secs(20), "not {count} of {:?}", call.types());
+            call.listen(Duration::from_millis(20)).await;
+        }
+        release.send_replace(true);
     }
     let told = |kind: &str| -> Vec<Value> {
         let kind = format!("conversation.item.input_audio_transcription.{kind}");
