@@ -118,17 +118,19 @@ async fn a_new_session_hears_what_was_said_since_the_one_before_broke() {
     stage.until_words(SECOND).await;
     stage.script.act(Do::Drop);
     assert_eq!(stage.candidate.next("error").await["payload"]["code"], "upstream.lost");
-    sleep(Duration::from_millis(500)).await; // As a page waits.
+    sleep(Duration::from_millis(1_500)).await; // As a page waits. Somebody who is not heard meanwhile loses all of it.
     let open = stage.candidate.go_on(2, 0).await;
     assert_eq!((&open["call"], open["from"].is_u64()), (&json!(2), true), "{open}");
-    stage.candidate.until_said().await;
-    stage.until_words(answer.len() - SECOND / 2).await;
-    let (words, tail) = (stage.words(), SECOND / 2);
-    assert!(words.ends_with(&answer[answer.len() - tail..]), "to its end");
+    let (tail, start) = (&answer[answer.len() - SECOND / 2..], Instant::now());
+    while !stage.words().ends_with(tail) {
+        assert!(start.elapsed() < Duration::from_secs(20), "{} samples, and not the end", stage.words().len());
+        sleep(Duration::from_millis(20)).await;
+    }
+    let words = stage.words();
     let lost = answer.len() - words.len();
     let (before, after): (Vec<_>, Vec<_>) = (0..words.len()).partition(|n| words[*n] == answer[*n]);
     assert!(after.iter().all(|n| words[*n] == answer[*n + lost]), "{lost} samples were under way to the provider");
-    assert!(before.len() >= SECOND && lost < SECOND / 4, "{lost} samples are lost");
+    assert!(before.len() >= SECOND && lost < SECOND, "{lost} samples are lost");
 }
 
 /// A candidate who mutes while the line is cut is heard up to there and no further, and a muted one is not heard at all.

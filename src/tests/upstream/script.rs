@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, frame::Frame};
 
 /// Longer than anything here may take on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
 /// In every refusal, as text that must not reach the page.
 pub(crate) const HUSH: &str = "the-provider-quotes-the-prompt";
 

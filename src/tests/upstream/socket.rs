@@ -64,13 +64,14 @@ impl Stage {
 
     /// Waits until what was under way has come, and answers how much the provider was given to hear in all.
     pub(crate) async fn until_nothing_comes(&self) -> usize {
-        let (mut heard, mut looks) = (self.heard().len(), 0);
+        let (mut heard, mut looks, start) = (self.heard().len(), 0, Instant::now());
         // Counted in looks: a machine that stands still has not looked.
         while looks < 15 {
             sleep(Duration::from_millis(20)).await;
             let now = self.heard().len();
             looks = if now == heard { looks + 1 } else { 0 };
             heard = now;
+            assert!(start.elapsed() < Duration::from_secs(20), "{heard} samples, and more");
         }
         heard
     }
@@ -131,7 +132,9 @@ async fn what_is_said_before_the_provider_listens_is_heard() {
     let mic = Mic::open(stage.candidate.mouth(), 1);
     let answer = sound(SECOND, 1_234);
     mic.play(&answer);
+    let start = Instant::now();
     while mic.waiting() > 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "{} samples are not said", mic.waiting());
         sleep(Duration::from_millis(20)).await;
     }
     release.notify_one();
@@ -146,12 +149,14 @@ async fn an_interruption_is_told_by_what_was_heard() {
     stage.script.told("response.create", 1).await;
     stage.respond(1, HELLO, &sound(SECOND, 7), true);
     stage.candidate.next("question.ready").await;
-    for (n, tells) in [(2, true), (3, false)] {
+    let (mut n, mut tells) = (1, true);
+    loop {
+        n += 1;
         stage.candidate.tells = tells;
         stage.script.told("response.create", n).await;
         let before = stage.candidate.frames().len();
-        // Of the second one a part is still on its way.
-        stage.respond(n, "What are you proud of?", &sound(5 * SECOND, 3), n == 2);
+        // Of the last one a part is still on its way.
+        stage.respond(n, "What are you proud of?", &sound(5 * SECOND, 3), tells);
         stage.candidate.until_frames(before + 50).await;
         let cut = Instant::now();
         let began =
@@ -160,25 +165,29 @@ async fn an_interruption_is_told_by_what_was_heard() {
         stage.candidate.next("audio.cut").await;
         let truncate = stage.script.told("conversation.item.truncate", n - 1).await;
         assert_eq!(truncate["item_id"], format!("item_a{n}"));
-        let end_ms = truncate["audio_end_ms"].as_u64().unwrap();
-        if tells {
+        let (waited, end_ms) = (cut.elapsed(), truncate["audio_end_ms"].as_u64().unwrap());
+        // A page has 300 ms to tell, and a busy machine may take that long.
+        let in_time = waited < Duration::from_millis(290);
+        if tells && in_time {
             // To the sample: the greeting was a second long.
-            assert_eq!(end_ms, (stage.candidate.played.unwrap() - SECOND as u64) / 24);
+            let greeting = if n == 2 { SECOND as u64 } else { 0 };
+            assert_eq!(end_ms, (stage.candidate.played.unwrap() - greeting) / 24);
+        } else if tells {
+            assert!(n < 6, "the page's word is not heard: {waited:?}");
         } else {
-            let waited = cut.elapsed();
-            assert!(waited > Duration::from_millis(290), "the page had its time: {waited:?}");
+            assert!(!in_time, "the page had its time: {waited:?}");
             let came = stage.candidate.frames().iter().skip(before).count() as u64 * 20;
             assert!(end_ms <= came && end_ms + 200 > came, "{end_ms} of {came} ms");
         }
         let count = stage.candidate.frames().len();
-        if n == 3 {
+        if !tells {
             // What still comes of it is not heard.
-            let mut more =
-                json!({ "type": "response.output_audio.delta", "response_id": "resp_3", "item_id": "item_a3" });
+            let (id, item) = (format!("resp_{n}"), format!("item_a{n}"));
+            let mut more = json!({ "type": "response.output_audio.delta", "response_id": id, "item_id": item });
             more["delta"] = json!(base64(&sound(SECOND, 5)));
             stage.script.say(more);
             let details = json!({ "type": "cancelled", "reason": "turn_detected" });
-            let done = json!({ "id": "resp_3", "status": "cancelled", "status_details": details, "output": [] });
+            let done = json!({ "id": id, "status": "cancelled", "status_details": details, "output": [] });
             stage.script.say(json!({ "type": "response.done", "response": done }));
         }
         stage.candidate.linger(Duration::from_millis(300)).await;
@@ -186,6 +195,10 @@ async fn an_interruption_is_told_by_what_was_heard() {
         let ended =
             json!({ "type": "input_audio_buffer.speech_stopped", "audio_end_ms": 4_600, "item_id": format!("u{n}") });
         stage.script.say(ended);
+        if !tells {
+            return;
+        }
+        tells = !in_time;
     }
 }
 
@@ -298,9 +311,7 @@ async fn what_a_page_had_played_before_a_cut_is_not_taken_for_what_it_played_unt
     stage.script.told("response.create", 2).await;
     let before = stage.candidate.frames().len();
     stage.respond(2, "What are you proud of?", &sound(5 * SECOND, 3), true);
-    while stage.candidate.frames().len() < before + 75 {
-        stage.candidate.linger(Duration::from_millis(20)).await;
-    }
+    stage.candidate.until_frames(before + 75).await;
     stage.script.say(json!({ "type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u2" }));
     let epoch = stage.candidate.next("audio.cut").await["payload"]["epoch"].as_u64().unwrap() - 1;
     // Of the greeting and half a second.
