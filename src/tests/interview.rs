@@ -32,6 +32,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
+use tracing::subscriber::{DefaultGuard, NoSubscriber, set_default};
+use tracing::{Dispatch, Level};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::call::jfk;
@@ -211,9 +213,7 @@ async fn the_room_channel_is_for_the_owner_of_the_session() {
 #[tokio::test]
 async fn a_server_that_stops_in_mid_call_has_nothing_to_complain_about() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(log.clone()).finish();
-    // Of this thread, which is the only one that runs the tasks of this test.
-    let listening = tracing::subscriber::set_default(subscriber);
+    let listening = log.listen(Level::WARN);
     let house = House::open(&[]).await;
     let mut candidate = Candidate::enter(&house, 5).await;
     candidate.say(&json!({ "type": "ready" })).await;
@@ -228,6 +228,13 @@ async fn a_server_that_stops_in_mid_call_has_nothing_to_complain_about() {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// Listens on this thread, which is the only one that runs the tasks of the test. Were there but one subscriber, a line
+    /// that another test comes to first would be off for good.
+    fn listen(&self, level: Level) -> (DefaultGuard, Dispatch) {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(level).with_writer(self.clone());
+        (set_default(subscriber.finish()), Dispatch::new(NoSubscriber::default()))
+    }
+
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }

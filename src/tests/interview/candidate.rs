@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -190,7 +190,9 @@ impl Candidate {
 
     /// Waits until everything is said.
     pub(crate) async fn until_said(&self) {
-        while self.mic.as_ref().unwrap().waiting() > 0 {
+        let (mic, start) = (self.mic.as_ref().unwrap(), Instant::now());
+        while mic.waiting() > 0 {
+            assert!(start.elapsed() < LIMIT, "{} samples are not said", mic.waiting());
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -232,8 +234,13 @@ impl Candidate {
 
     /// Listens until so many more loud frames are there.
     pub(crate) async fn hear(&mut self, frames: usize) {
-        let from = self.frames().len();
-        while self.frames()[from..].iter().filter(|it| it.is_loud()).count() < frames {
+        let (from, start) = (self.frames().len(), Instant::now());
+        loop {
+            let loud = self.frames()[from..].iter().filter(|it| it.is_loud()).count();
+            if loud >= frames {
+                return;
+            }
+            assert!(start.elapsed() < LIMIT, "{loud} loud frames of {frames}");
             self.read("sound").await;
         }
     }
@@ -250,7 +257,7 @@ impl Candidate {
     /// Reads on for a while.
     pub(crate) async fn linger(&mut self, time: Duration) {
         let until = tokio::time::Instant::now() + time;
-        while tokio::time::timeout_at(until, self.read("time")).await.is_ok() {}
+        while timeout_at(until, self.read("time")).await.is_ok() {}
     }
 
     /// A request of the API, with what every request of this session carries.
@@ -333,8 +340,10 @@ impl Candidate {
 
     /// The code with which the server closes the room channel; None where it breaks off.
     pub(crate) async fn close_code(&mut self) -> Option<u16> {
+        let limit = tokio::time::Instant::now() + LIMIT;
         loop {
-            match timeout(LIMIT, self.channel.as_mut().unwrap().ears.next()).await.unwrap() {
+            let next = timeout_at(limit, self.channel.as_mut().unwrap().ears.next()).await;
+            match next.unwrap_or_else(|_| panic!("the room channel stays open")) {
                 Some(Ok(Message::Close(frame))) => return frame.map(|it| it.code.into()),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,

@@ -27,7 +27,8 @@ impl Channel {
 
     pub(super) async fn next(&mut self) -> Option<Value> {
         loop {
-            match timeout(LIMIT, self.ears.next()).await.unwrap() {
+            let next = timeout(LIMIT, self.ears.next()).await;
+            match next.unwrap_or_else(|_| panic!("the room channel is silent")) {
                 Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
                 Some(Ok(Message::Binary(bytes))) => self.frames.push(Frame::read(&bytes)),
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}

@@ -82,7 +82,9 @@ async fn a_relayed_interview_is_held_from_the_first_word_to_the_report() {
     let announced = ["turn.start", "turn.end", "question.ready", "latency.ping", "error", "ai.state"];
     // Either may be ahead of the other.
     let until = candidate.room.last().unwrap()["n"].as_u64().unwrap();
+    let start = Instant::now();
     while candidate.last_number() < until {
+        assert!(start.elapsed() < 20_000 * MS, "event {} of {until}", candidate.last_number());
         candidate.linger(20 * MS).await;
     }
     let aloud = |it: &&Value| announced.contains(&it["type"].as_str().unwrap());

@@ -5,14 +5,15 @@ use std::time::Duration;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::candidate::{Candidate, House};
 use crate::peer::Peer;
 
-const LIMIT: Duration = Duration::from_secs(20);
+/// Longer than anything here may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// The page's end of `/ws/webrtc`.
 pub(crate) struct Signal {
@@ -33,8 +34,11 @@ impl Signal {
 
     /// What our server says next. None: it closed, with the code that is kept as the last thing said.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        let limit = Instant::now() + LIMIT;
         loop {
-            match timeout(LIMIT, self.socket.next()).await.unwrap() {
+            // Pings go on coming.
+            let next = timeout_at(limit, self.socket.next()).await;
+            match next.unwrap_or_else(|_| panic!("nothing more is said: {:?}", self.said)) {
                 Some(Ok(Message::Text(text))) => {
                     let said: Value = serde_json::from_str(&text).unwrap();
                     self.said.push(said.clone());

