@@ -7,7 +7,6 @@ import type { Server } from "./support/server.js";
 
 const reason = hindrance();
 test.skip(!!reason, `no network of its own: ${reason}`);
-test.describe.configure({ timeout: 90_000 });
 
 const on = (page: Page, route: string, timeout = 30_000) =>
   page.locator(`[data-testid=room][data-route=${route}][data-phase=live]`).waitFor({ state: "attached", timeout });
@@ -30,30 +29,25 @@ async function asked(page: Page, query = "") {
   await room.open(`/interview${query}`);
   await room.enter();
   await room.asked(0);
-  expect(await room.soundWhileSpeaking(0), "the first question is heard").toBeGreaterThan(1_000);
+  expect(await room.sound(0), "the first question is heard").toBeGreaterThan(1_000);
   return { room, before: await session(page), first: await words(room) };
 }
 
 /** The candidate answers, the next question is heard, and nothing that was there is lost. */
 async function goesOn({ room, before, first }: Awaited<ReturnType<typeof asked>>) {
-  const from = await room.now();
   await room.answer(4);
+  const from = await room.now();
   await room.asked(1);
-  expect(await room.soundWhileSpeaking(from), "the next question is heard").toBeGreaterThan(1_000);
+  expect(await room.sound(from), "the next question is heard").toBeGreaterThan(1_000);
   expect(await session(room.page), "the same session").toBe(before);
   for (const line of [first, "Spoken answer", await words(room)]) await expect(room.captions).toContainText(line);
-}
-
-/** The candidate speaks and is heard: the moment at which a line breaks. */
-async function midAnswer(room: RoomPage) {
-  void room.answer(4);
-  await expect(room.room).toContainText("You are speaking");
 }
 
 // S000-01, S003-26, S003-32, S003-38
 for (const route of ["direct", "relay", "socket"]) {
   test(`25±5 ms and 2 % of loss each way are borne on the route ${route}`, async ({ page, network, house }) => {
     const server = await house();
+    const earlier = await network.line("count");
     await network.line("delay 25 jitter 5 loss 0.02");
     const there = await asked(page, `?route=${route}`);
     await on(page, route);
@@ -61,7 +55,8 @@ for (const route of ["direct", "relay", "socket"]) {
     const delay = there.room.status.locator(".delay");
     await expect.poll(async () => parseInt((await delay.textContent()) ?? ""), "the round trip that the page shows").toBeGreaterThanOrEqual(40);
     await expect.poll(() => server.metric("vivavoce_round_trip_seconds_count")).toBeGreaterThan(0);
-    const { carried, lost } = await network.line("count");
+    const now = await network.line("count");
+    const [carried, lost] = [now.carried - earlier.carried, now.lost - earlier.lost];
     expect(lost / (carried + lost), "what the line really lost").toBeGreaterThan(0.01);
     expect(await server.metric(`vivavoce_calls_total{route="${route}"}`), "no call but the first").toBe(1);
     expect(await page.evaluate(() => window.peers.length), "and no try of another").toBe(route === "socket" ? 0 : 1);
@@ -74,7 +69,7 @@ for (const route of ["direct", "relay"]) {
     await house();
     const there = await asked(page, `?route=${route}`);
     await network.line("delay 25 jitter 5");
-    await midAnswer(there.room);
+    await there.room.midAnswer(4);
     const from = await there.room.now();
     await network.line("cut for 3000");
     await there.room.phase("recovering", from, 10_000);
@@ -113,7 +108,7 @@ test("UDP that is refused in mid-answer moves the interview to the WebSocket", a
   const server = await house();
   const there = await asked(page);
   await on(page, "direct");
-  await midAnswer(there.room);
+  await there.room.midAnswer(4);
   network.refuseUdp("reject");
   await on(page, "socket");
   await expect(there.room.room).toHaveAttribute("data-question", "1");
@@ -126,13 +121,13 @@ test("UDP that is refused in mid-answer moves the interview to the WebSocket", a
 test("a candidate whose address changes stays in the interview", async ({ page, network, house }) => {
   const server = await house();
   const there = await asked(page);
-  await midAnswer(there.room);
+  await there.room.midAnswer(4);
   const from = await there.room.now();
   network.move("10.77.0.3");
   await there.room.phase("recovering", from, 10_000);
   await on(page, "direct");
   // The sockets of the old address are silent, not closed.
-  await expect.poll(() => server.metric("vivavoce_room_resumes_total"), "the room channel comes along").toBe(1);
+  await expect.poll(() => server.metric("vivavoce_room_resumes_total"), "the room channel comes along").toBeGreaterThan(0);
   await there.room.asked(0);
   await goesOn(there);
 });

@@ -66,7 +66,10 @@ export async function seat(page: Page, { ears: hasEars = true } = {}) {
       const bytes = await (await fetch("/voice-of-the-candidate.wav")).arrayBuffer();
       const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(bytes) });
       source.connect(out);
-      const over = new Promise((done) => source.addEventListener("ended", done, { once: true }));
+      const over = new Promise<void>((done, fail) => {
+        source.addEventListener("ended", () => done(), { once: true });
+        setTimeout(() => fail(new Error(`the voice has not come to its end: the context is ${context?.state}`)), 40_000);
+      });
       if (seconds) source.start(0, from, seconds);
       else source.start(0, from);
       await over;
@@ -163,7 +166,19 @@ export class RoomPage {
       return !!document.querySelector(selector) && last?.detail.payload.state === "listening";
     };
     const selector = `[data-testid=room][data-phase=live][data-question="${idx + 1}"][data-ai=listening]`;
-    await this.page.waitForFunction(asked, selector, { timeout: 30_000, polling: 100 });
+    await this.page.waitForFunction(asked, selector, { timeout: 45_000, polling: 100 }).catch(async (error: Error) => {
+      throw new Error(`question ${idx + 1} was not asked: ${await this.standing()}`, { cause: error });
+    });
+  }
+
+  /** Where the room is, for the one who looks for what went wrong. */
+  private standing() {
+    const look = () => {
+      const told = window.roomEvents.slice(-6).map((it) => it.type + (it.detail.payload.state ? ` ${it.detail.payload.state}` : ""));
+      const phases = window.phases.slice(-6).map((it) => it.phase);
+      return JSON.stringify({ ...document.querySelector<HTMLElement>("[data-testid=room]")?.dataset, phases, told });
+    };
+    return this.page.evaluate(look).catch((error: Error) => error.message);
   }
 
   /** The session that this tab is in. */
@@ -186,6 +201,16 @@ export class RoomPage {
     return this.page.evaluate((it) => window.speak(5.3, it), seconds);
   }
 
+  /** Begins to answer, and comes back while the candidate speaks and is heard: the moment at which something breaks. */
+  async midAnswer(seconds?: number) {
+    // The page may be gone before the voice comes to its end.
+    this.answer(seconds).catch(() => {});
+    const heard = () => document.querySelector("[data-testid=room]")?.textContent?.includes("You are speaking");
+    await this.page.waitForFunction(heard, undefined, { timeout: 10_000, polling: 50 }).catch(async (error: Error) => {
+      throw new Error(`the candidate is not heard: ${await this.standing()}`, { cause: error });
+    });
+  }
+
   /** Answers with the whole fixture: 11 s with two pauses of more than a second, which belong to the candidate. */
   recite() {
     return this.page.evaluate(() => window.speak(0));
@@ -205,6 +230,11 @@ export class RoomPage {
   /** What was received since `from`. */
   heard(from = 0) {
     return this.page.evaluate((it) => window.heard.filter((sample) => sample.at >= it), from);
+  }
+
+  /** How long the received track really held sound since `from`, in milliseconds. */
+  async sound(from: number) {
+    return (await this.heard(from)).filter((sample) => sample.rms > 0.01).length * 50;
   }
 
   /** How long the received track really held sound while the page said "speaking", in milliseconds. */
