@@ -337,7 +337,7 @@ async fn a_peer_that_vanished_is_freed_and_its_control_socket_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_closes_is_freed_at_once_and_one_that_never_comes_soon() {
-    let house = House::with(|settings| settings.connect_within = 4_000 * MS).await;
+    let house = House::with(|settings| settings.connect_within = 6_000 * MS).await;
     let call = house.call(patient()).await;
     call.peer.close();
     let freed = house.until_calls(0, 4_000 * MS).await;
@@ -345,7 +345,7 @@ async fn a_peer_that_closes_is_freed_at_once_and_one_that_never_comes_soon() {
     let (_peer, offer) = Peer::offer().await;
     assert_eq!(house.post_offer(offer, &json!({ "type": "realtime" })).await.status(), 201);
     assert_eq!(house.provider.sessions(), 1);
-    house.until_calls(0, 10_000 * MS).await;
+    house.until_calls(0, 20_000 * MS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,7 +366,7 @@ async fn hanging_up_ends_the_call_for_both_sides() {
     assert_eq!(response.text().await.unwrap(), "");
     house.until_calls(0, 5_000 * MS).await;
     // The peer's own connection ends too, and with it its events.
-    call.listen(2_000 * MS).await;
+    call.listen(10_000 * MS).await;
     assert!(call.peer.seen.is_closed());
     assert_eq!(house.http.post(&url).bearer_auth(KEY).send().await.unwrap().status(), 404);
 }

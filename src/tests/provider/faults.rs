@@ -54,7 +54,7 @@ async fn closed(socket: &mut Socket) -> bool {
             && !message.is_close()
         {}
     };
-    tokio::time::timeout(5_000 * MS, end).await.is_ok()
+    tokio::time::timeout(20_000 * MS, end).await.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,7 +161,7 @@ async fn a_bad_wish_for_a_key_is_refused_and_the_defaults_are_the_protocols() {
     let bare = post().send().await.unwrap();
     let date = vivavoce::server::clock::unix_s();
     let minted: Value = bare.json().await.unwrap();
-    assert!(minted["expires_at"].as_u64().unwrap().abs_diff(date + 600) <= 2, "{minted}");
+    assert!(minted["expires_at"].as_u64().unwrap().abs_diff(date + 600) <= 30, "{minted}");
 }
 
 /// S001-04, S001-08: the preview's address and a browser's preflight.

@@ -348,6 +348,7 @@ async fn a_page_with_a_call_is_not_told_how_the_one_before_ended() {
     stage.resume(2).await;
     stage.candidate.told.truncate(seen);
     stage.candidate.resume(&stage.house).await;
+    stage.candidate.next("provider.ready").await;
     stage.candidate.linger(Duration::from_millis(500)).await;
     let missed: Vec<_> = stage.candidate.told[seen..].iter().map(|it| it["type"].as_str().unwrap()).collect();
     assert!(missed.contains(&"clock") && !missed.contains(&"welcome"), "{missed:?}");
