@@ -178,11 +178,11 @@ async fn a_recorded_voice_is_heard_to_start_and_to_stop() {
         // Speech begins at 0.37 s; the reorder window and three hops of attack come on top. A busy machine makes it
         // longer, never shorter.
         let heard = call.time_of("input_audio_buffer.speech_started").duration_since(began);
-        if heard < 700 * MS {
+        if heard < 1_200 * MS {
             break (call, started);
         }
         late.push(heard);
-        assert!(late.len() < 3, "heard after {late:?}");
+        assert!(late.len() < 5, "heard after {late:?}");
     };
     let stopped = call.next("input_audio_buffer.speech_stopped").await;
     let committed = call.next("input_audio_buffer.committed").await;
