@@ -86,6 +86,12 @@ const MOST_ANSWERS: u32 = 20;
 pub struct Tally(PageStats);
 
 impl Tally {
+    /// The candidate type and the transport of the pair that is in use.
+    #[must_use]
+    pub fn pair(&self) -> Option<(&'static str, &'static str)> {
+        pair(&self.0)
+    }
+
     /// What `stats` adds.
     pub fn add(&mut self, stats: &PageStats) -> Gain {
         let mut last = std::mem::replace(&mut self.0, stats.clone());
@@ -95,8 +101,6 @@ impl Tally {
         }
         let answers = more(stats.response_count, last.response_count);
         let sum_ms = stats.latency_sum_ms - last.latency_sum_ms;
-        let pair =
-            |it: &PageStats| Some((candidate(it.candidate_type.as_deref()?), transport(it.transport.as_deref())));
         Gain {
             negotiation_ms: stats.negotiation_ms.filter(|_| stats.negotiations > last.negotiations).and_then(sane),
             first_audio_ms: changed(stats.first_audio_ms, last.first_audio_ms),
@@ -125,6 +129,10 @@ fn changed(now: Option<f64>, last: Option<f64>) -> Option<f64> {
 
 fn sane(ms: f64) -> Option<f64> {
     (0.0..=LONGEST_MS).contains(&ms).then_some(ms)
+}
+
+fn pair(told: &PageStats) -> Option<(&'static str, &'static str)> {
+    Some((candidate(told.candidate_type.as_deref()?), transport(told.transport.as_deref())))
 }
 
 /// One of few words, whatever a page says.

@@ -48,7 +48,7 @@ impl Session {
 
     /// What the pages measured, as one structured line (S003-11, S003-29, S004-14..17). No word of what was said.
     pub(super) fn log_session(&self, ended: &str) {
-        let Figures { stats, sums, .. } = &self.figures;
+        let Figures { stats, sums, tally, .. } = &self.figures;
         let (state, usage) = (self.director.state(), self.director.usage());
         tracing::info!(
             session = self.id,
@@ -72,8 +72,8 @@ impl Session {
             mic_rate_hz = stats.mic_rate_hz,
             mic_channels = stats.mic_channels,
             ice_restarts = sums.ice_restarts,
-            candidate_type = stats.candidate_type,
-            transport = stats.transport,
+            candidate_type = tally.pair().map(|(candidate, _)| candidate),
+            transport = tally.pair().map(|(_, transport)| transport),
             relay_seconds = sums.relay_seconds,
             relay_bytes = sums.relay_bytes,
             gaps = sums.gaps,

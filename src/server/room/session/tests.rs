@@ -123,6 +123,19 @@ async fn the_line_of_a_session_sums_up_all_its_pages() {
     }
 }
 
+/// What a page says in words of its own is none of ours: the log has one of few.
+#[tokio::test]
+async fn the_line_of_a_session_has_no_words_of_a_page() {
+    let (mut session, log) = (session(), Log::default());
+    let _listening = log.listen();
+    let said = |it: &str| Some(it.repeat(9_000));
+    let stats = PageStats { candidate_type: said("you"), transport: said("and me"), ..PageStats::default() };
+    session.page_says(&PageMessage::Stats(Box::new(stats)));
+    session.direct(Input::End(EndReason::Finished));
+    let lines = log.sessions();
+    assert_eq!((&lines[0]["candidate_type"], &lines[0]["transport"]), (&"other".into(), &"other".into()));
+}
+
 /// A server that is replaced in the middle of an interview still says what was measured in it; and nothing twice.
 #[tokio::test]
 async fn a_server_that_stops_logs_the_session_that_runs() {
