@@ -121,12 +121,13 @@ pub async fn exchange() -> Result<(), ApiError> {
     refuse.map_or(Ok(()), |fault| Err(ApiError::Upstream { fault, retry_after_s: 0 }))
 }
 
-/// Resolves when room channels are to break off.
+/// Resolves when room channels are to break off. It counts from this call on: whoever asks anew in each round of a loop
+/// misses what is ordered in between.
 pub fn room() -> impl Future<Output = ()> {
     ORDERED.room.notified()
 }
 
-/// Resolves when connections to the provider are to break off.
+/// The same for connections to the provider.
 pub fn upstream() -> impl Future<Output = ()> {
     ORDERED.upstream.notified()
 }

@@ -21,6 +21,7 @@ pub(super) use self::end::Refused;
 use super::Provider;
 use crate::engine::protocol::client::ClientEvent;
 use crate::engine::protocol::server::ServerMessage;
+use crate::server::faults;
 
 /// A call and its registration are not made at once: for so long an unknown call may still become known.
 const ATTACH: Duration = Duration::from_secs(6);
@@ -79,8 +80,9 @@ impl Provider {
         let task = tokio::spawn(async move {
             let end = match provider.attach(&call_id).await {
                 Ok(socket) => {
+                    let fault = faults::upstream();
                     report(FromSideband::Opened).await;
-                    feed::run(socket, events, &report, feed::PATIENCE).await
+                    feed::run(socket, events, &report, feed::PATIENCE, fault).await
                 }
                 Err(refused) => {
                     tracing::error!(why = refused.why, "no sideband");

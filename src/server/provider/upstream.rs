@@ -14,6 +14,7 @@ use super::sideband::{Refused, feed};
 use super::{End, FromSideband, Provider};
 use crate::engine::audio::FRAME_RATE_HZ;
 use crate::engine::protocol::client::{ClientEvent, ClientMessage};
+use crate::server::faults;
 
 /// Events that wait to be sent. Sound comes fifty times a second.
 const QUEUE: usize = 512;
@@ -63,8 +64,9 @@ impl Provider {
             let end = match provider.connect(&path, Some(&whose)).await {
                 Ok(mut socket) => match timeout(feed::PATIENCE.send, socket.send(setup)).await {
                     Ok(Ok(())) => {
+                        let fault = faults::upstream();
                         report(FromSideband::Opened).await;
-                        feed::run(socket, events, &report, feed::PATIENCE).await
+                        feed::run(socket, events, &report, feed::PATIENCE, fault).await
                     }
                     Ok(Err(error)) => End::of_error(&error),
                     Err(_) => End::SLOW,

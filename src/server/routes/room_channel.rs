@@ -1,6 +1,7 @@
 //! The room channel, `WS /ws/interview`: numbered room events out, words of the page in, and sound both ways where the call
 //! is on the Socket route.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -68,6 +69,7 @@ pub async fn join(
 async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
     let mut floods = (Flood::new(Instant::now(), MESSAGES_PER_SECOND), Flood::new(Instant::now(), FRAMES_PER_SECOND));
     let mut heard = Instant::now();
+    let mut fault = pin!(faults::room());
     let end = loop {
         let done = tokio::select! {
             event = lane.events.recv() => match event {
@@ -86,7 +88,7 @@ async fn run(mut socket: WebSocket, mut lane: PageLane, app: App) {
                 }
             }
             () = tokio::time::sleep_until(heard + SILENCE) => Err(Some((code::POLICY, "no sign of life"))),
-            () = faults::room() => Err(None),
+            () = fault.as_mut() => Err(None),
             () = app.shutdown.cancelled() => Err(over(&app)),
         };
         if let Err(end) = done {

@@ -1,5 +1,6 @@
 //! An attached sideband: events both ways, until one side ends it or goes too far.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -14,7 +15,6 @@ use super::{End, FromSideband};
 use crate::engine::link::upstream::UpstreamFault;
 use crate::engine::protocol::client::{ClientEvent, ClientMessage};
 use crate::engine::protocol::server::ServerMessage;
-use crate::server::faults;
 
 /// How patient we are.
 #[derive(Clone, Copy, Debug)]
@@ -36,12 +36,13 @@ const WINDOW: Duration = Duration::from_secs(10);
 const MAX_EVENTS: usize = 5_000;
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Carries events until the end, and says which one it was.
+/// Carries events until the end, and says which one it was. `fault`: the way is lost as soon as it resolves.
 pub(in crate::server::provider) async fn run<S>(
     mut socket: WebSocketStream<S>,
     mut events: mpsc::Receiver<ClientEvent>,
     report: &(impl Fn(FromSideband) -> BoxFuture<'static, ()> + Send + Sync),
     patience: Patience,
+    fault: impl Future<Output = ()>,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -50,6 +51,7 @@ where
     let mut heard = Instant::now();
     let mut pinged = heard;
     let mut budget = Budget::new(heard);
+    let mut fault = pin!(fault);
     loop {
         tokio::select! {
             event = events.recv() => {
@@ -85,7 +87,7 @@ where
                 }
             }
             () = sleep_until(heard + patience.silence) => return LOST,
-            () = faults::upstream() => return LOST,
+            () = fault.as_mut() => return LOST,
             () = sleep_until(heard.max(pinged) + patience.ping) => {
                 pinged = Instant::now();
                 if !send(&mut socket, Message::Ping(Vec::new().into()), patience).await {
@@ -155,7 +157,7 @@ mod tests {
                 keep.lock().unwrap().push(format!("{it:?}"));
                 Box::pin(std::future::ready(()))
             };
-            run(socket, events, &report, BRISK).await
+            run(socket, events, &report, BRISK, std::future::pending()).await
         });
         (theirs, out, told, task)
     }
