@@ -263,6 +263,27 @@ async fn secrets_that_are_unknown_reused_or_another_sessions_are_refused() {
     assert_eq!(other.status, StatusCode::CONFLICT);
 }
 
+/// Each call opens a session at the provider, which may be billed: tickets alone are no bound.
+#[tokio::test]
+async fn one_session_makes_so_many_calls_with_the_provider_and_waits_then() {
+    let server = Server::new(&[]);
+    let mut ticket = server.post(TOKEN, start("r1")).await;
+    let (owner, mut calls) = (cookie(&ticket), 0);
+    let refused = loop {
+        let made = server.post(EXCHANGE, exchange(&ticket, &format!("e{calls}"), &offer())).await;
+        if made.status != StatusCode::BAD_GATEWAY {
+            break made;
+        }
+        calls += 1;
+        assert!(calls < 40, "there is a bound");
+        let mut again = start(&format!("again{calls}"));
+        again["session_id"] = ticket.body["session_id"].clone();
+        ticket = server.post_as(&owner, TOKEN, again).await;
+    };
+    assert!(calls >= 20, "more than a page needs that mends its call: {calls}");
+    assert_eq!((refused.status, &refused.body["busy"]["retry_after_s"]), (StatusCode::TOO_MANY_REQUESTS, &json!(6)));
+}
+
 /// With a session id the cookie gives a fresh ticket; somebody else's cookie, or none, does not.
 #[tokio::test]
 async fn a_fresh_ticket_needs_the_sessions_own_cookie() {

@@ -81,7 +81,7 @@ pub(super) struct Session {
     /// How far the latest call on the Socket route has heard its page, and since which call that is counted. A page that was not
     /// told of a new call goes on from an older one.
     ear: Option<(RangeInclusive<u32>, Ear)>,
-    /// When this session may begin as many calls on the Socket route as any.
+    /// When this session may begin as many calls as any.
     calls_earned_at: Instant,
     page: Option<Page>,
     /// Room channels so far.

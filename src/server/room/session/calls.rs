@@ -16,8 +16,8 @@ use crate::engine::time::Epoch;
 use crate::server::carry::Carry;
 use crate::server::provider::{FromSideband, ProviderError, Sideband};
 
-/// How many calls on the Socket route a page may begin at once, and how long it takes to earn another. Each is a session at
-/// the provider, and takes no ticket.
+/// How many calls a page may begin at once, and how long it takes to earn another. Each is a session at the provider. A page
+/// that mends its call again and again begins eight, at growing distances, before it gives up.
 const CALLS: u32 = 20;
 const CALL_AGAIN: Duration = Duration::from_secs(CALL_AGAIN_S as u64);
 pub(super) const CALL_AGAIN_S: u32 = 6;
@@ -99,6 +99,10 @@ impl Call {
 impl Session {
     /// Begins an exchange in a task of its own: it must not be orphaned when the page's request goes away.
     pub(super) fn exchange(&mut self, offer: Offer, restart: bool, reply: Reply) {
+        if !restart && !self.may_call() {
+            _ = reply.send(Err(ApiError::Busy { retry_after_s: CALL_AGAIN_S }));
+            return;
+        }
         // A call on the Socket route goes on until the new one stands: the page is as well heard as before, and keeps it if
         // there is no other in the end.
         if !restart {
@@ -177,7 +181,7 @@ impl Session {
         self.place(epoch, number, Way::Direct { id, sideband });
     }
 
-    /// Whether the page may have another call that our server holds: each opens a session at the provider.
+    /// Whether the page may have another call, on whatever route: each opens a session at the provider.
     pub(super) fn may_call(&mut self) -> bool {
         let now = Instant::now();
         let earned_at = self.calls_earned_at.max(now) + CALL_AGAIN;
