@@ -16,6 +16,7 @@ pub mod limit;
 pub mod listen;
 pub mod media;
 pub mod metrics;
+pub mod network;
 pub mod provider;
 pub mod relay;
 pub mod room;

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::config::{Config, Origin};
+use super::network::network;
 
 /// Its value is 256 random bits; the server keeps the hash.
 pub const COOKIE: &str = "vivavoce";
@@ -102,13 +103,13 @@ fn own_origin(headers: &HeaderMap) -> Option<Origin> {
     format!("{scheme}://{host}").parse().ok()
 }
 
-/// The address that a limit counts for. Behind a proxy of this machine (`PUBLIC_URL` is set) it is the last one that the
-/// proxy wrote down; earlier ones are the client's own words.
+/// What a limit counts for: the client's address, of IPv6 its network. Behind a proxy of this machine (`PUBLIC_URL` is set) it
+/// is the last one that the proxy wrote down; earlier ones are the client's own words.
 #[must_use]
 pub fn client_ip(headers: &HeaderMap, peer: SocketAddr, config: &Config) -> IpAddr {
     let forwarded = || headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
     let proxied = config.public_url.is_some() && peer.ip().is_loopback();
-    proxied.then(forwarded).flatten().unwrap_or(peer.ip())
+    network(proxied.then(forwarded).flatten().unwrap_or(peer.ip()))
 }
 
 #[cfg(test)]
@@ -169,5 +170,20 @@ mod tests {
         ] {
             assert_eq!(client_ip(&forwarded, peer.parse().unwrap(), config).to_string(), expected, "{peer}");
         }
+    }
+
+    /// Whoever has an IPv6 network has more addresses in it than there are limits.
+    #[test]
+    fn all_addresses_of_an_ipv6_network_count_as_one() {
+        let public = Config::with_environment(&[("PUBLIC_URL", "https://a.example")]).unwrap();
+        let of = |peer: &str, pairs: &[(&'static str, &str)]| {
+            client_ip(&headers(pairs), SocketAddr::new(peer.parse().unwrap(), 9), &public)
+        };
+        assert_eq!(of("2001:db8::1", &[]), of("2001:db8::9:8:7:6", &[]));
+        assert_ne!(of("2001:db8::1", &[]), of("2001:db8:0:1::1", &[]));
+        assert_ne!(of("10.0.0.1", &[]), of("10.0.0.2", &[]));
+        assert_eq!(of("10.0.0.1", &[]), of("::ffff:10.0.0.1", &[]));
+        let forwarded = ("x-forwarded-for", "2001:db8::5");
+        assert_eq!(of("127.0.0.1", &[forwarded]), of("2001:db8::1", &[]), "behind a proxy, too");
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::demux::{Demux, Mailbox};
 use super::port::{Datagram, MAX_DATAGRAM_BYTES};
+use crate::server::network::network;
 
 /// Connections at a time, and of one network. An office behind one NAT makes some for each of its calls.
 const MAX_LINES: usize = 1_000;
@@ -60,8 +61,8 @@ impl Lines {
     fn open(&self, ends: Ends) -> Option<(Line, mpsc::Receiver<Bytes>)> {
         let (sender, outbox) = mpsc::channel(OUTBOX);
         let mut lines = self.lock();
-        let network = network(ends.source.ip());
-        let of_network = lines.keys().filter(|it| self::network(it.source.ip()) == network).count();
+        let ours = network(ends.source.ip());
+        let of_network = lines.keys().filter(|it| network(it.source.ip()) == ours).count();
         // One that is not quite gone yet keeps its place.
         if lines.len() >= MAX_LINES || of_network >= MAX_LINES_PER_NETWORK || lines.contains_key(&ends) {
             return None;
@@ -74,14 +75,6 @@ impl Lines {
     // Every change is one call on a map, which a panic elsewhere cannot leave half done.
     fn lock(&self) -> MutexGuard<'_, HashMap<Ends, mpsc::Sender<Bytes>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What one household or machine has: an address of IPv4, or a /64 of IPv6.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),
-        IpAddr::V4(ip) => ip.into(),
     }
 }
 
@@ -206,6 +199,8 @@ async fn write(
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::super::stun::tests::binding_request;
     use super::*;
 
