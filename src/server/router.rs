@@ -22,8 +22,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests that change something: so many at once from one address, and one more every so often.
 const BURST: u32 = 120;
 const REFILL: Duration = Duration::from_millis(50);
+/// How often addresses that may send as many as any are forgotten.
+const FORGET: Duration = Duration::from_secs(60);
 
-/// Everything that the server answers.
+/// Everything that the server answers. A task of its own goes with it, until the server stops.
 pub fn router(app: App) -> Router {
     let pace = GovernorConfigBuilder::default()
         .key_extractor(limit::ByClient(Arc::clone(&app.config)))
@@ -36,7 +38,17 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), limit::guard));
     // None only for a period or a burst of zero.
     let router = match pace {
-        Some(pace) => router.layer(GovernorLayer::new(pace).error_handler(|error| limit::too_quick(&error))),
+        Some(pace) => {
+            // The layer keeps every address that it has ever met.
+            let (limiter, shutdown) = (Arc::clone(pace.limiter()), app.shutdown.clone());
+            app.tasks.spawn(async move {
+                let mut again = tokio::time::interval(FORGET);
+                while shutdown.run_until_cancelled(again.tick()).await.is_some() {
+                    limiter.retain_recent();
+                }
+            });
+            router.layer(GovernorLayer::new(pace).error_handler(|error| limit::too_quick(&error)))
+        }
         None => router,
     };
     router
