@@ -45,7 +45,7 @@ use crate::engine::interview::report::Report;
 
 /// Messages that wait for one session.
 const MAILBOX: usize = 512;
-/// How long a session that is over can still be read.
+/// How long a session that is over can still be read, unless there are too many.
 const AFTERLIFE: Duration = Duration::from_secs(30 * 60);
 
 /// One session as the API sees it.
@@ -195,7 +195,7 @@ impl Rooms {
 
     /// The sessions of a cookie, one at least.
     fn all_owned(&self, cookie: Option<&str>) -> Result<Vec<Entry>, ApiError> {
-        let owner = Hash::of(cookie.unwrap_or_default());
+        let owner = Hash::of(cookie.ok_or(ApiError::Session)?);
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let owned: Vec<_> = inner.sessions.values().filter(|it| it.owner.is(&owner)).cloned().collect();
         if owned.is_empty() { Err(ApiError::Session) } else { Ok(owned) }

@@ -17,6 +17,9 @@ use crate::server::auth::{self, Hash};
 use crate::server::clock::{unix_ms, unix_s};
 use crate::server::{faults, ice};
 
+/// Sessions that are over can be read for a while: so many times as many as may be open.
+const OVER: usize = 10;
+
 /// A request for a session or for a fresh ticket.
 #[derive(Debug)]
 pub struct Start {
@@ -36,7 +39,7 @@ impl Rooms {
     /// left today.
     pub fn start(&self, start: Start) -> Result<(Ticket, String), ApiError> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.forget_old();
+        inner.forget_old(OVER * self.config.max_sessions as usize);
         if let Some(answer) = self.again(&mut inner, &start.request_id, None, start.ip) {
             return answer;
         }
@@ -76,7 +79,7 @@ impl Rooms {
     ) -> Result<Ticket, ApiError> {
         let entry = self.owned(session_id, cookie)?;
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.forget_old();
+        inner.forget_old(OVER * self.config.max_sessions as usize);
         if let Some(answer) = self.again(&mut inner, &request_id, Some(session_id), ip) {
             return answer.map(|(ticket, _)| ticket);
         }
@@ -150,8 +153,48 @@ impl Rooms {
 }
 
 impl Inner {
-    fn forget_old(&mut self) {
+    /// Keeps no more than `most` sessions that are over.
+    fn forget_old(&mut self, most: usize) {
         self.started.retain(|_, it| it.is_known());
         self.sessions.retain(|_, it| !it.mailbox.is_closed());
+        while let Some(id) = self.surplus(most) {
+            self.sessions.remove(&id);
+        }
+    }
+
+    /// The session that was over first, if there are more of them than `most`.
+    fn surplus(&self, most: usize) -> Option<String> {
+        let over = || self.sessions.iter().filter_map(|(id, it)| Some((it.over?, id)));
+        if over().count() > most { over().min().map(|(_, id)| id.clone()) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    /// Whoever starts and ends interviews without pause does not fill the memory.
+    #[tokio::test]
+    async fn of_many_sessions_that_are_over_the_oldest_is_forgotten() {
+        let rooms = Rooms::of_a_test();
+        for id in ["open", "a", "b", "c"] {
+            let entry = rooms.open(id, 5, None, Hash::of("owner"), Ipv4Addr::LOCALHOST.into());
+            rooms.inner.lock().unwrap().sessions.insert(id.to_owned(), entry);
+        }
+        for id in ["b", "a", "c"] {
+            rooms.set_over(id);
+        }
+        let kept = |most| {
+            let mut inner = rooms.inner.lock().unwrap();
+            inner.forget_old(most);
+            let mut ids: Vec<_> = inner.sessions.keys().cloned().collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(kept(3), ["a", "b", "c", "open"]);
+        assert_eq!(kept(2), ["a", "c", "open"]);
+        assert_eq!(kept(0), ["open"], "which has its place");
     }
 }
