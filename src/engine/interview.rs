@@ -66,7 +66,7 @@ pub enum EndReason {
     /// The candidate ended it.
     Finished,
     TimeUp,
-    /// Nobody was there for ten minutes.
+    /// Nobody was there for as long as a session waits.
     Idle,
     /// The session, or this day, has cost as much as it may.
     Budget,

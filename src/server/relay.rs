@@ -135,7 +135,7 @@ impl Relay {
 
     fn command(&self, command: Command) {
         if self.commands.try_send(command).is_err() {
-            tracing::debug!("a relayed call takes nothing more");
+            tracing::warn!("a relayed call does not take orders any more");
         }
     }
 }

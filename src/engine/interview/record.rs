@@ -54,7 +54,7 @@ pub enum Record {
     },
 }
 
-/// An interview as far as it has come.
+/// A turn of the candidate whose words may still be on their way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Turn {
     line_item: String,

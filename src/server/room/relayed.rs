@@ -41,7 +41,8 @@ impl Answers {
         self.0.push_back((now, answer));
     }
 
-    /// The latest answer of a call, with when it was given. None if there never was such a call.
+    /// The latest answer of a call, with when it was given. None for a number beyond the latest relayed call; whatever is not
+    /// kept of those before is over.
     fn find(&self, now: Instant, call: u32) -> Option<Result<(Instant, Exchanged), ApiError>> {
         let latest = self.0.iter().map(|(_, it)| it.call).max()?;
         let found = self.0.iter().find(|(at, it)| it.call == call && now < *at + AGAIN);
@@ -93,7 +94,8 @@ impl RelayLane {
     /// Makes a call, or restarts ICE of the one that there is.
     ///
     /// # Errors
-    /// [`ApiError::Offer`], [`ApiError::NoRestart`], or [`ApiError::Over`] when the interview is.
+    /// [`ApiError::Offer`], [`ApiError::NoRestart`], [`ApiError::Over`] when the interview is, [`ApiError::Busy`] when there were
+    /// too many calls, or [`ApiError::Internal`] where no media is received.
     pub async fn offer(&self, offer: Offer, restart: bool) -> Result<Exchanged, ApiError> {
         faults::exchange().await?;
         self.entry.exchange(To { route: Route::Relay, restart }, offer).await
@@ -142,7 +144,7 @@ impl Rooms {
         Ok(RelayLane { entry, replaced })
     }
 
-    /// The answer of a relayed call once more, for a page that did not get it. None if there never was such a call. Calls
+    /// The answer of a relayed call once more, for a page that did not get it. None for a number beyond the latest one. Calls
     /// are numbered in their session; of several sessions of one cookie, without `session_id`, the newest answer is meant.
     ///
     /// # Errors

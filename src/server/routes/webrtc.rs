@@ -287,7 +287,11 @@ pub struct Lost {
     session_id: Option<String>,
 }
 
-/// The answer to an offer once more, for 60 s, for whoever has the ticket's cookie. 404 for a call that never was, 410 when it is too late.
+/// The answer to an offer once more, for 60 s, for whoever has the ticket's cookie. 404 for a call that never was, 410 when
+/// it is too late.
+///
+/// # Errors
+/// [`ApiError::Session`] if the cookie does not own the session, [`ApiError::Over`] if it is too late.
 pub async fn answer(
     State(app): State<App>,
     lost: Result<Query<Lost>, QueryRejection>,
