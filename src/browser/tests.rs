@@ -9,6 +9,7 @@ mod reload;
 mod routes;
 mod shown;
 mod sound;
+mod string;
 mod words;
 
 use std::cell::Cell;
