@@ -38,5 +38,5 @@ pub fn request_id() -> String {
         function.dyn_ref::<js_sys::Function>()?.call0(&crypto).ok()?.as_string()
     };
     // An id has to be unlike the others, not secret.
-    uuid().unwrap_or_else(|| format!("{:x}-{}", unix_ms().to_bits(), js_sys::Math::random()))
+    uuid().unwrap_or_else(|| format!("{:x}-{:x}", unix_ms().to_bits(), js_sys::Math::random().to_bits()))
 }

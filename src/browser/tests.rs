@@ -9,22 +9,27 @@ mod reload;
 mod routes;
 mod shown;
 mod sound;
+mod string;
 mod words;
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use gloo_timers::future::sleep;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_test::wasm_bindgen_test_configure;
-use web_sys::{MediaStreamTrack, MediaStreamTrackState};
+use web_sys::{BlobEvent, MediaRecorder, MediaStreamTrack, MediaStreamTrackState};
 
 use super::clock::now;
+use super::mic::Mic;
+use super::{BrowserError, Listener};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// Waits until `condition` holds. Fails after ten seconds, saying `what` was waited for.
+/// Waits until `condition` holds. Fails after half a minute, saying `what` was waited for.
 async fn until(what: &str, condition: impl Fn() -> bool) {
-    let give_up = now().after(Duration::from_secs(10));
+    let give_up = now().after(Duration::from_secs(30));
     while !condition() {
         assert!(now() < give_up, "waited in vain: {what}");
         sleep(Duration::from_millis(10)).await;
@@ -34,6 +39,25 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 /// Lets everything happen that is on its way.
 async fn settle() {
     sleep(Duration::from_millis(60)).await;
+}
+
+/// Long enough for the browser's encoder to have something of each recording under way: one that begins now has.
+async fn speak_on() -> Result<(), BrowserError> {
+    let refused = |error| BrowserError::from_js("MediaRecorder", &error);
+    let mic = Mic::open(None).await?;
+    let recorder = MediaRecorder::new_with_media_stream(mic.stream()).map_err(refused)?;
+    let encoded = Rc::new(Cell::new(false));
+    let listener = {
+        let encoded = Rc::clone(&encoded);
+        Listener::new(recorder.unchecked_ref(), "dataavailable", move |event: BlobEvent| {
+            encoded.set(encoded.get() || event.data().is_some_and(|blob| blob.size() > 0.0));
+        })?
+    };
+    recorder.start_with_time_slice(20).map_err(refused)?;
+    until("something encoded", || encoded.get()).await;
+    settle().await;
+    drop((listener, mic));
+    Ok(())
 }
 
 fn is_live(track: &MediaStreamTrack) -> bool {

@@ -40,6 +40,7 @@ impl Driver {
             if storage::has_fallen() && options.routes.can_fall_back() {
                 options.routes.fall_back();
             }
+            self.0.link.borrow_mut().resume();
             self.0.link.borrow_mut().offer(options.routes);
             self.0.session.options.replace(options);
             self.again();

@@ -5,15 +5,10 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::super::BrowserError;
 use super::page::Page;
-use super::{settle, until};
+use super::{settle, speak_on, until};
 use crate::engine::device::Mic;
 use crate::engine::interview::EndReason;
 use crate::engine::link::Phase;
-
-/// Long enough for the browser's encoder to have something.
-async fn speak_on() {
-    gloo_timers::future::sleep(std::time::Duration::from_millis(300)).await;
-}
 
 async fn let_go(page: &Page) -> Result<(), BrowserError> {
     let gone = JsFuture::from(page.far.let_microphones_go()).await;
@@ -33,7 +28,8 @@ async fn s003_40_no_microphone_is_on_after_the_end() -> Result<(), BrowserError>
     until("the end", || page.phase() == Phase::Ended(EndReason::Finished)).await;
     assert_eq!(page.screen.mic.get_untracked(), Mic::Off);
     let_go(&page).await?;
-    assert_eq!((page.far.live_tracks(), page.screen.mic.get_untracked()), (0, Mic::Off));
+    until("no microphone", || page.far.live_tracks() == 0).await;
+    assert_eq!(page.screen.mic.get_untracked(), Mic::Off);
     Ok(())
 }
 
@@ -46,8 +42,9 @@ async fn the_microphone_that_was_chosen_last_is_the_one() -> Result<(), BrowserE
     page.driver()?.choose_input("second");
     until("both on their way", || page.far.held_microphones() == 2).await;
     let_go(&page).await?;
-    assert_eq!((page.far.live_tracks(), page.far.live_wish().as_deref()), (1, Some("second")));
-    assert!(matches!(page.screen.mic.get_untracked(), Mic::On(_)));
+    until("one microphone", || page.far.live_tracks() == 1).await;
+    assert_eq!(page.far.live_wish().as_deref(), Some("second"));
+    until("what it is", || matches!(page.screen.mic.get_untracked(), Mic::On(_))).await;
     Ok(())
 }
 
@@ -62,14 +59,14 @@ async fn a_recording_goes_on_with_another_microphone() -> Result<(), BrowserErro
         page.far.tell(r#"{"n":2,"type":"turn.start","payload":{"speaker":"interviewer"}}"#);
         page.far.tell(r#"{"n":3,"type":"turn.end","payload":{"speaker":"interviewer","spoken_ms":9}}"#);
         page.far.tell(r#"{"n":4,"type":"speech","payload":{"active":true,"item_id":"u1"}}"#);
-        speak_on().await;
+        speak_on().await?;
         if unplugged {
             page.far.lose_microphone();
         } else {
             page.driver()?.choose_input("another");
         }
         until("the other one", || page.screen.notice.get_untracked().is_some_and(|it| it.contains("now"))).await;
-        speak_on().await;
+        speak_on().await?;
         assert!(page.screen.recordings.get_untracked().is_empty(), "the answer goes on");
         page.far.tell(r#"{"n":5,"type":"turn.end","payload":{"speaker":"candidate","spoken_ms":60000}}"#);
         until("both parts", || page.screen.recordings.get_untracked().len() == 2).await;

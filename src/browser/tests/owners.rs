@@ -14,7 +14,7 @@ use super::super::room_socket::{RoomSocket, SocketEvent};
 use super::super::speaker::Speaker;
 use super::super::tone::Tone;
 use super::super::{BrowserError, Listener};
-use super::{audio_elements, is_live, settle, until};
+use super::{audio_elements, is_live, settle, speak_on, until};
 use crate::engine::time::Epoch;
 
 fn target() -> Result<EventTarget, BrowserError> {
@@ -137,12 +137,12 @@ async fn a_recording_is_kept_when_stopped_and_lost_when_dropped() -> Result<(), 
         Take::start(mic.stream(), move |url| urls.borrow_mut().push(url))
     };
     let lost = start()?;
-    settle().await;
+    speak_on().await?;
     drop(lost);
     settle().await;
     assert!(urls.borrow().is_empty());
     let kept = start()?;
-    settle().await;
+    speak_on().await?;
     kept.stop();
     until("the recording", || !urls.borrow().is_empty()).await;
     assert!(urls.borrow().iter().all(|url| url.as_str().starts_with("blob:")));

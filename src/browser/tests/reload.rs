@@ -8,7 +8,7 @@ use super::routes::{WELCOME, options};
 use super::{settle, sound, until};
 use crate::engine::interview::EndReason;
 use crate::engine::link::choice::Choice;
-use crate::engine::link::{Phase, Route};
+use crate::engine::link::{Fault, Phase, Route};
 
 impl Page {
     /// The browser loads the page again.
@@ -38,6 +38,25 @@ async fn a_report_that_is_loaded_anew_is_shown_again() -> Result<(), BrowserErro
     until("the report", || page.phase() == Phase::Ended(EndReason::Finished)).await;
     assert!(page.screen.report.get_untracked().is_some());
     assert_eq!((page.far.has_asked("report"), page.far.has_asked("finish")), (1, 1), "it is read, not ended again");
+    Ok(())
+}
+
+/// Whoever is not given the microphone after a reload can end the interview, and read what was said so far.
+#[wasm_bindgen_test]
+async fn an_interview_that_does_not_go_on_after_a_reload_can_be_ended() -> Result<(), BrowserError> {
+    let mut page = Page::live().await?;
+    page.load();
+    until("the room channel", || page.far.open_sockets() == 1).await;
+    settle().await;
+    page.far.tell(WELCOME);
+    page.far.occupy(true);
+    page.driver()?.resume(options(Choice::Automatic));
+    until("no microphone", || page.phase() == Phase::Failed(Fault::Microphone)).await;
+    assert!(page.screen.snapshot.get_untracked().is_some(), "the button is there");
+    page.driver()?.end();
+    until("the report", || page.phase() == Phase::Ended(EndReason::Finished)).await;
+    assert!(page.screen.report.get_untracked().is_some());
+    assert_eq!(page.far.has_asked("finish"), 1);
     Ok(())
 }
 

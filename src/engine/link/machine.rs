@@ -49,7 +49,7 @@ pub struct Link {
     /// ICE restarts since the last steady call.
     restarts: u32,
     restarts_in_all: u32,
-    /// A ticket was given once: there is something to finish and to report.
+    /// A ticket was given once, to this page or to one before it: there is something to finish and to report.
     session: bool,
     connect: Duration,
     policy: Policy,
@@ -124,6 +124,11 @@ impl Link {
     /// Says which routes there are. To be called before a start.
     pub const fn offer(&mut self, routes: Routes) {
         self.routes = routes;
+    }
+
+    /// Says that there is a session, of an earlier page. To be called before a start.
+    pub const fn resume(&mut self) {
+        self.session = true;
     }
 
     #[must_use]

@@ -316,6 +316,18 @@ fn leaving_before_there_is_a_session_goes_back_to_the_lobby() {
     assert!(sim.send(Input::Leave { late: true }).is_empty());
 }
 
+/// A page that was loaded anew has an interview to end before it gets a ticket.
+#[test]
+fn leaving_before_an_interview_goes_on_ends_it() {
+    let mut sim = Sim::new();
+    sim.link.resume();
+    sim.send(Input::Start);
+    sim.send(Input::Refused(Epoch(0), Refusal::Final(Fault::Microphone)));
+    let out = sim.send(Input::Leave { late: false });
+    assert_eq!(out, [Command::Show(Phase::Ending), Command::Report(Ask::Finish)]);
+    assert_eq!(sim.send(Input::Reported(true)), [Command::Show(Phase::Ended(EndReason::Finished))]);
+}
+
 #[test]
 fn another_tab_takes_the_room() {
     let mut sim = Sim::live();

@@ -32,7 +32,7 @@ pub fn SpeakerCheck(room: Room) -> impl IntoView {
                     <p class="reason" role="status">
                         {move || {
                             if room.testing_speaker.get() {
-                                "You should hear three soft tones now."
+                                "You should hear two soft tones now."
                             } else if tested.get() {
                                 "Heard nothing? Turn the volume up or choose another speaker. Headphones are best."
                             } else {
