@@ -36,11 +36,24 @@ struct Known {
 impl Health {
     /// The parts of `app` that are broken now.
     pub async fn broken(&self, app: &App) -> Vec<Broken> {
+        let provider = self.provider(app).await;
+        Self::parts(app, provider)
+    }
+
+    /// The parts of `app` that are known to be broken. Waits for nobody: of the provider it has the answer of before, if there
+    /// is one.
+    #[must_use]
+    pub fn known(&self, app: &App) -> Vec<Broken> {
+        let provider = self.0.try_lock().ok().and_then(|it| it.as_ref()?.why);
+        Self::parts(app, provider)
+    }
+
+    fn parts(app: &App, provider: Option<&'static str>) -> Vec<Broken> {
         let mut broken = Vec::new();
         if app.shutdown.is_cancelled() {
             broken.push(Broken { part: "server", why: "stopping" });
         }
-        if let Some(why) = self.provider(app).await {
+        if let Some(why) = provider {
             broken.push(Broken { part: "provider", why });
         }
         if app.rooms.is_out_of_money() {

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::server::App;
 
-/// The process answers.
-pub async fn live() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ok" }))
+/// The process answers, at once and whatever is broken; that is named as far as it is known.
+pub async fn live(State(app): State<App>) -> Json<serde_json::Value> {
+    Json(json!({ "status": "ok", "broken": app.health.known(&app) }))
 }
 
 /// Everything that an interview needs is there; else 503 and the names of what is broken.
