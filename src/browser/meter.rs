@@ -1,16 +1,20 @@
 //! The levels of both voices.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use wasm_bindgen::JsCast as _;
 use web_sys::{AnalyserNode, AudioContext, AudioContextOptions, AudioContextState, MediaStream};
 use web_sys::{MediaStreamAudioSourceNode, VisibilityState};
 
-use super::clock::window;
+use super::clock::{now, window};
 use super::{BrowserError, Listener};
+use crate::engine::time::Tick;
 
 /// Samples that a level is taken over: 43 ms at 48 kHz, a little less than two looks lie apart.
 const WINDOW: u32 = 2_048;
+/// A context whose time has not moved for so long starves, whatever it says of its state: its samples are old.
+const STARVED: Duration = Duration::from_millis(100);
 
 /// Whose voice it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Meter {
     context: AudioContext,
     taps: RefCell<[Option<Tap>; 2]>,
     samples: RefCell<Vec<f32>>,
+    /// The context's time in seconds, and when it was first seen.
+    moved: Cell<(f64, Tick)>,
     /// A hidden tab may suspend the context (S003-36).
     visible: Option<Listener>,
 }
@@ -76,6 +82,7 @@ impl Meter {
             context,
             taps: RefCell::default(),
             samples: RefCell::new(vec![0.0; WINDOW as usize]),
+            moved: Cell::new((-1.0, now())),
             visible: Some(listener),
         })
     }
@@ -96,6 +103,16 @@ impl Meter {
         self.context.state() == AudioContextState::Running
     }
 
+    fn starves(&self) -> bool {
+        let (time, now) = (self.context.current_time(), now());
+        let (seen, at) = self.moved.get();
+        if time > seen {
+            self.moved.set((time, now));
+            return false;
+        }
+        now >= at.after(STARVED)
+    }
+
     /// Listens to `stream` as this voice from here on; None stops listening.
     ///
     /// # Errors
@@ -109,7 +126,7 @@ impl Meter {
     /// The level of this moment, RMS of full scale. None while nothing can be measured.
     #[must_use]
     pub fn rms(&self, voice: Voice) -> Option<f32> {
-        if !self.runs() {
+        if !self.runs() || self.starves() {
             return None;
         }
         let taps = self.taps.borrow();

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{Event, EventTarget};
 
@@ -120,6 +121,16 @@ async fn the_meter_hears_the_microphone_and_forgets_it() -> Result<(), BrowserEr
     assert_eq!(meter.rms(Voice::Candidate), None);
     meter.listen(Voice::Candidate, Some(mic.stream()))?;
     until("a beep", || meter.rms(Voice::Candidate).is_some_and(|rms| rms > 0.005)).await;
+    // A context that starves says that it runs, and has the same samples for whoever looks.
+    let (time, still) = (JsValue::from_str("currentTime"), js_sys::Object::new());
+    for (key, value) in [("value", JsValue::from_f64(0.0)), ("configurable", JsValue::TRUE)] {
+        js_sys::Reflect::set(&still, &key.into(), &value).map_err(|error| BrowserError::from_js("set", &error))?;
+    }
+    js_sys::Object::define_property(meter.context(), &time, &still);
+    until("no level of old samples", || meter.rms(Voice::Candidate).is_none()).await;
+    js_sys::Reflect::delete_property(meter.context(), &time)
+        .map_err(|error| BrowserError::from_js("delete", &error))?;
+    until("a level again", || meter.rms(Voice::Candidate).is_some()).await;
     meter.listen(Voice::Candidate, None)?;
     assert_eq!(meter.rms(Voice::Candidate), None);
     let context = meter.context().clone();
