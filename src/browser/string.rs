@@ -13,8 +13,8 @@ use web_sys::{CanvasGradient, CanvasRenderingContext2d, HtmlCanvasElement};
 use super::clock;
 use crate::engine::string::{NODES, Scene, Shape, faded};
 
-/// How long no frame is asked for after one that moved: the second after it, at 60 frames in a second.
-const MOVING_MS: u32 = 20;
+/// How long no frame is asked for after one that moved: the second after it is the next, at 60 frames in a second.
+const MOVING_MS: u32 = 28;
 /// How often a string at rest looks whether there is something to show.
 const RESTING_MS: u32 = 100;
 /// How often colours and size are looked up again: a theme or a window may have changed.

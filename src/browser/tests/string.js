@@ -8,10 +8,10 @@ export class Frames {
     const frames = this;
     window.requestAnimationFrame = (draw) => {
       frames.count++;
-      frames.least_ms = Math.min(frames.least_ms, performance.now() - (frames.drawn_ms ?? -Infinity));
+      frames.least_ms = Math.min(frames.least_ms, performance.now() - (frames.began_ms ?? -Infinity));
       return frames.real.request.call(window, (now) => {
+        frames.began_ms = performance.now();
         draw(now);
-        frames.drawn_ms = performance.now();
       });
     };
     canvas.clearRect = function (...box) {
@@ -22,7 +22,7 @@ export class Frames {
   // Frames that were asked for, and pictures that were drawn.
   asked() { return this.count; }
   drawn() { return this.pictures; }
-  // The shortest time from the end of a frame until another was asked for.
+  // The shortest time from the beginning of a frame until another was asked for.
   pause_ms() { return this.least_ms; }
   free() {
     window.requestAnimationFrame = this.real.request;
