@@ -1,7 +1,7 @@
 //! The canvas on which the string moves: one `requestAnimationFrame`, no layout work.
 //!
 //! A frame costs the main thread far more than what is drawn in it. So the string moves about thirty times a second on
-//! whatever screen, and while it rests there are no frames at all (S003-24).
+//! whatever screen, and while it rests there are none but for a look at size and colours (S003-24).
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -21,6 +21,9 @@ const RESTING_MS: u32 = 100;
 const LOOK_UP_MS: f64 = 750.0;
 /// How much of the string is seen where no voice colours it.
 const LINE_ALPHA: f64 = 0.86;
+/// In CSS pixels.
+const LINE_WIDTH: f64 = 2.25;
+const ECHO_WIDTH: f64 = 1.25;
 /// A voice's colour is exact at every so many nodes, and runs on between them.
 const NODES_PER_STOP: usize = 8;
 /// The share of the height that the widest swing takes.
@@ -52,6 +55,7 @@ impl std::fmt::Debug for Inner {
 
 /// What the browser calls each frame, with its time in milliseconds.
 type Tick = Closure<dyn FnMut(f64)>;
+
 /// Size in CSS pixels, and colours as the browser computed them.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Look {
@@ -64,8 +68,7 @@ struct Look {
 }
 
 impl StringCanvas {
-    /// Starts to draw on `canvas` what `scene` says. None where there is no 2D canvas: the text beside it
-    /// says the same.
+    /// Starts to draw on `canvas` what `scene` says. None where there is no 2D canvas: the text beside it says the same.
     pub fn start(canvas: HtmlCanvasElement, scene: impl Fn() -> Scene + 'static) -> Option<Self> {
         let context = canvas.get_context("2d").ok()??.dyn_into().ok()?;
         let inner = Rc::new(Inner {
@@ -184,35 +187,36 @@ impl Inner {
             self.colours(&look.interviewer, look.width, |node| shape.strengths(node).0),
             self.colours(&look.candidate, look.width, |node| shape.strengths(node).1),
         ];
-        let stroke = |first, last, factor, line, width, alpha| {
+        let stroke = |first, last, factor, alpha, line: Option<f64>| {
             self.trace(shape, &look, first, last, factor);
-            if line {
-                c.set_line_width(width - 0.5);
+            if let Some(width) = line {
+                c.set_line_width(width);
                 c.set_global_alpha(LINE_ALPHA);
                 c.set_stroke_style_str(&look.line);
                 c.stroke();
             }
-            c.set_line_width(width);
+            // A voice covers the line.
+            c.set_line_width(line.unwrap_or(ECHO_WIDTH) + 0.5);
             c.set_global_alpha(alpha);
             for voice in voices.iter().flatten() {
                 c.set_stroke_style_canvas_gradient(voice);
                 c.stroke();
             }
         };
-        let string = |factor, line, width, alpha| {
-            stroke(0, half, factor, line, width, alpha);
+        let string = |factor, alpha, line| {
+            stroke(0, half, factor, alpha, line);
             if half < last {
                 self.dots(true);
-                stroke(half, last, factor, line, width, alpha);
+                stroke(half, last, factor, alpha, line);
                 self.dots(false);
             }
         };
         // A string that swings is seen where it is and, fainter, where it was.
         if voices.iter().any(Option::is_some) {
-            string(-0.45, false, 1.75, 0.28);
-            string(0.5, false, 1.75, 0.4);
+            string(-0.45, 0.28, None);
+            string(0.5, 0.4, None);
         }
-        string(1.0, true, 2.75, 1.0);
+        string(1.0, 1.0, Some(LINE_WIDTH));
     }
 
     /// A voice's colour along the string, as strong as the voice moves it. None if it does not.
